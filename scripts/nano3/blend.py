@@ -1,0 +1,103 @@
+"""
+The blend of a phase: which token pairs, in which proportion, as Megatron reads it.
+
+When is a blend another blend? When a weight or the bytes of a pair differ; where the pairs lie and when they were
+made does not matter. Its receipt's content says so, and training is keyed by that.
+
+Source: the `blend_per_split` format of Megatron-Core's BlendedMegatronDatasetBuilder; a weight is a proportion of
+samples, so a dataset's share is divided over its shards by their tokens.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nano3 import Nano3Error
+from nano3.digest import digest_json
+from nano3.receipt import Input, Output, Run, read_receipt, write_json, write_receipt
+
+SPLITS = ("train", "valid", "test")
+
+
+class BlendError(Nano3Error):
+    """A mixture can't be drawn from the tokens there are."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A pair in a blend. prefix: its path without ending. digests: of its .bin and .idx."""
+
+    weight: float
+    prefix: str
+    digests: tuple[str, str]
+
+
+def normalized(shares: Mapping[str, float]) -> dict[str, float]:
+    """Shares of any positive scale, as fractions that sum to 1."""
+    total = sum(shares.values())
+    return {dataset: share / total for dataset, share in shares.items()}
+
+
+def train_entries(dataset: str, share: float, index: Mapping[str, Any], folder: Path) -> list[Entry]:
+    """
+    A dataset's pairs with their weights, which sum to share; empty shards are left out.
+
+    index: the facts of the dataset's index. Raises BlendError if the dataset has no tokens.
+    """
+    if index["tokens"] == 0:
+        raise BlendError(
+            f"{dataset} has share {share:g} but its index counts 0 tokens: drop it from the mixture or pin more shards"
+        )
+    return [
+        Entry(share * entry["tokens"] / index["tokens"], str(folder / "train" / shard), (entry["bin"], entry["idx"]))
+        for shard, entry in index["shards"].items()
+        if entry["tokens"] > 0
+    ]
+
+
+def write_blend(indexes: list[Path], key: dict[str, Any], blend: Path, receipt: Path) -> None:
+    """
+    The blend.json of a phase from its datasets' indexes.
+
+    indexes: index.json of each dataset. key: `mixture`, share per dataset in the order of indexes. Held-out sets weigh
+    as their dataset does in training; a dataset without held-out documents is left out there.
+    Raises BlendError if a dataset has no tokens, or no dataset a validation or test document.
+    """
+    run = Run()
+    shares = normalized(key["mixture"])
+    splits: dict[str, list[Entry]] = {split: [] for split in SPLITS}
+    facts = {}
+    for (dataset, share), path in zip(shares.items(), indexes, strict=True):
+        index = read_receipt(path)
+        splits["train"] += train_entries(dataset, share, index["facts"], path.parent)
+        for split, outputs in (("valid", index["outputs"][:2]), ("test", index["outputs"][2:])):
+            if index["facts"][split]["tokens"] > 0:
+                digests = (outputs[0]["sha256"], outputs[1]["sha256"])
+                splits[split].append(Entry(share, str(path.parent / split), digests))
+        facts[dataset] = {"share": share, "tokens": index["facts"]["tokens"], "documents": index["facts"]["documents"]}
+    for split, entries in splits.items():
+        if not entries:
+            raise BlendError(f"{blend}: no {split} documents in any dataset: raise holdout.{split} in the recipe")
+    write_json(blend, {split: _flat(entries) for split, entries in splits.items()})
+    write_receipt(
+        receipt,
+        "write_blend",
+        run,
+        key=key,
+        inputs=[Input.receipt(path) for path in indexes],
+        outputs=[Output.of(blend)],
+        content=digest_json({split: [[e.weight, *e.digests] for e in entries] for split, entries in splits.items()}),
+        facts={"datasets": facts, "pairs": {split: len(entries) for split, entries in splits.items()}},
+    )
+
+
+def dataset_of(prefix: str, split: str) -> str:
+    """The dataset that a prefix in a blend belongs to; the other direction of what write_blend lists."""
+    place = Path(prefix)
+    return (place.parent if split == "train" else place).parent.name
+
+
+def _flat(entries: Sequence[Entry]) -> list[str]:
+    """Alternating weight and prefix, as strings."""
+    return [word for entry in entries for word in (repr(entry.weight), entry.prefix)]

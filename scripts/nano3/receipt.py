@@ -1,0 +1,168 @@
+"""
+Receipts: every artifact's word on what it is and how it came to be.
+
+A receipt is written last, aside and then renamed: where there is a receipt, its artifacts are whole. Its `content` is
+the digest of what was made, and of nothing else, so the same bytes made again on another day by another machine are
+the same artifact to everything downstream.
+"""
+
+import json
+import os
+import platform
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from nano3 import Nano3Error
+from nano3.digest import digest_file, digest_json
+
+
+class ReceiptError(Nano3Error):
+    """A receipt is missing, damaged, or not of what lies beside it."""
+
+
+@dataclass(frozen=True)
+class Output:
+    """A file that a step made. path: as the step was given it, relative to the repository."""
+
+    path: str
+    bytes: int
+    sha256: str
+
+    @classmethod
+    def of(cls, path: Path) -> "Output":
+        """The file as it lies on disk."""
+        return cls(str(path), path.stat().st_size, digest_file(path))
+
+
+@dataclass(frozen=True)
+class Input:
+    """
+    What a step used. kind `receipt`: path is that artifact's receipt, digest its content; kind `file`: a raw file and
+    its SHA-256.
+    """
+
+    kind: str
+    path: str
+    digest: str
+
+    @classmethod
+    def receipt(cls, path: Path) -> "Input":
+        """The artifact that a receipt stands for."""
+        return cls("receipt", str(path), read_receipt(path)["content"])
+
+
+class Run:
+    """The circumstances of a step: when, where, with what. Begins when it is made."""
+
+    def __init__(self, packages: Sequence[str] = ()) -> None:
+        self.began = datetime.now(UTC)
+        self.packages = packages
+
+    def record(self) -> dict[str, Any]:
+        """The circumstances up to now, as a receipt holds them."""
+        ended = datetime.now(UTC)
+        return {
+            "started": self.began.isoformat(timespec="milliseconds"),
+            "ended": ended.isoformat(timespec="milliseconds"),
+            "seconds": round((ended - self.began).total_seconds(), 3),
+            "host": socket.gethostname(),
+            "slurm_job": os.environ.get("SLURM_JOB_ID"),
+            "git": _git_state(),
+            "python": platform.python_version(),
+            "packages": {name: _version(name) for name in self.packages},
+        }
+
+
+def write_receipt(
+    path: Path,
+    step: str,
+    run: Run,
+    *,
+    key: Mapping[str, Any],
+    inputs: Iterable[Input],
+    outputs: Sequence[Output],
+    facts: Mapping[str, Any],
+    content: str | None = None,
+) -> None:
+    """
+    Write a step's receipt.
+
+    key: the decisions it was built from. facts: counts and measurements. content: what identifies the artifact; by
+    default the names and digests of the outputs.
+    """
+    receipt = {
+        "step": step,
+        "content": content or digest_json({Path(output.path).name: output.sha256 for output in outputs}),
+        "key": key,
+        "inputs": [asdict(source) for source in inputs],
+        "outputs": [asdict(output) for output in outputs],
+        "facts": facts,
+        "run": run.record(),
+    }
+    write_json(path, receipt)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a value as JSON, whole or not at all."""
+    with replaced(path) as aside:
+        aside.write_text(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def read_receipt(path: Path | str) -> dict[str, Any]:
+    """A receipt as it was written. Raises ReceiptError if it is missing or is not one."""
+    try:
+        receipt = json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ReceiptError(f"{path}: no such receipt: build it with `snakemake {path}`") from None
+    except ValueError:
+        receipt = None
+    if not isinstance(receipt, dict) or not {"step", "content", "inputs", "outputs"} <= receipt.keys():
+        raise ReceiptError(f"{path}: not a receipt: delete it and build it again with `snakemake {path}`")
+    return receipt
+
+
+@contextmanager
+def replaced(path: Path) -> Iterator[Path]:
+    """A file beside path to write to. It takes path's name when all went well and disappears when not."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    os.close(handle)
+    aside = Path(name)
+    try:
+        yield aside
+        aside.chmod(0o666 & ~_umask())
+        aside.replace(path)
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _git_state() -> dict[str, Any] | None:
+    """Commit and whether tracked files differ from it; None outside a repository."""
+    try:
+        commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
+        dirty = subprocess.run(["git", "diff", "--quiet", "HEAD"], capture_output=True).returncode != 0
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return {"commit": commit, "dirty": dirty}

@@ -1,0 +1,118 @@
+"""
+The spec of a training segment: all that changes its mathematics, and only what happens up to its end.
+
+When must a segment be trained again? When its spec has changed: the model, the optimizer, the data it reads (by the
+digest of the blend's content), the learning-rate curve as far as it has come, batch, seed, precision, or the segment
+before it. Not when the machine, its layout or the folder of the weights has; and not when something changes that only
+happens after its end.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from nano3.digest import digest_json
+from nano3.recipe import Phase, Recipe
+
+Spec = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """
+    A segment's place in the whole training, counted in optimizer steps, tokens and samples.
+
+    first_step, first_token: what earlier segments have done. first_sample, phase_samples: its first sample, and how
+    many there are, in the phase's stream of samples of this sequence length.
+    """
+
+    phase: str
+    segment: str
+    steps: int
+    global_batch_size: int
+    sequence_length: int
+    first_step: int
+    first_token: int
+    first_sample: int
+    phase_samples: int
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of the segment."""
+        return self.steps * self.global_batch_size * self.sequence_length
+
+    @property
+    def last_token(self) -> int:
+        """Tokens trained on when it ends, from the beginning of training."""
+        return self.first_token + self.tokens
+
+
+def stretches(recipe: Recipe) -> list[Stretch]:
+    """
+    All segments in the order of training.
+
+    A segment ends with the step nearest to its target, counted from the beginning of training, so rounding never adds
+    up: the tokens of the whole differ from the recipe's by less than a batch. Every segment has at least one step.
+    """
+    out: list[Stretch] = []
+    step, token, target = 0, 0, 0
+    for phase_name, phase in recipe.phases.items():
+        drawn: dict[int, int] = {}
+        rows = []
+        for name, segment in phase.segments.items():
+            batch = segment.global_batch_size or recipe.train.global_batch_size
+            length = segment.sequence_length or recipe.train.sequence_length
+            target += segment.tokens
+            steps = max(1, round((target - token) / (batch * length)))
+            rows.append((name, steps, batch, length, step, token, drawn.get(length, 0)))
+            drawn[length] = drawn.get(length, 0) + steps * batch
+            step, token = step + steps, token + steps * batch * length
+        out += [Stretch(phase_name, *row, phase_samples=drawn[row[3]]) for row in rows]
+    return out
+
+
+def segment_specs(recipe: Recipe, blends: Mapping[str, str]) -> dict[tuple[str, str], Spec]:
+    """
+    Specs by phase and segment, as far as blends are known.
+
+    blends: content of each phase's blend, for the first phases of the recipe.
+    """
+    specs: dict[tuple[str, str], Spec] = {}
+    before: Spec | None = None
+    for stretch in stretches(recipe):
+        if stretch.phase not in blends:
+            break
+        before = {
+            "model": recipe.model.model_dump(),
+            "optimizer": recipe.optimizer.model_dump(),
+            "precision": recipe.train.precision,
+            "seed": recipe.train.seed,
+            "learning_rate": _curve(recipe, recipe.phases[stretch.phase], stretch),
+            "steps": {"first": stretch.first_step, "count": stretch.steps, "first_token": stretch.first_token},
+            "batch": {"global_batch_size": stretch.global_batch_size, "sequence_length": stretch.sequence_length},
+            "data": {
+                "blend": blends[stretch.phase],
+                "first_sample": stretch.first_sample,
+                "phase_samples": stretch.phase_samples,
+            },
+            "before": digest_json(before) if before else None,
+        }
+        specs[stretch.phase, stretch.segment] = before
+    return specs
+
+
+def _curve(recipe: Recipe, phase: Phase, stretch: Stretch) -> Spec:
+    """The learning rate up to the end of a segment, in tokens; the decay appears only once it has begun."""
+    if phase.learning_rate is not None:
+        return {"constant": phase.learning_rate}
+    curve = recipe.learning_rate
+    rate: Spec = {"peak": curve.peak, "warmup_tokens": curve.warmup_tokens}
+    decay_from = recipe.curve_tokens - curve.decay_tokens
+    if stretch.last_token > decay_from:
+        rate["decay"] = {
+            "from_token": decay_from,
+            "tokens": curve.decay_tokens,
+            "floor": curve.floor,
+            "style": curve.decay_style,
+        }
+    return rate

@@ -1,0 +1,7 @@
+"""Rule tokenize_shard: one raw shard becomes a Megatron pair, its held-out documents and a receipt."""
+
+from nano3.door import run
+from nano3.tokens import tokenize_shard
+
+if __name__ == "__main__":
+    run(tokenize_shard)
