@@ -1,0 +1,102 @@
+"""
+What is asked for: the recipe with its overrides, read once and checked before any job runs.
+
+    in    config/config.yaml or --config, config/recipes/{recipe}.yaml, config/datasets/{dataset}.yaml and .tsv
+    out   the folders of its artifacts, its SHARDS and SEGMENTS, and for each rule what decides its output, as one value
+"""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, f"{workflow.basedir}/scripts")
+
+from snakemake.exceptions import WorkflowError
+
+from nano3 import Nano3Error
+from nano3.catalog import pins_path, read_dataset, read_pins, sampled
+from nano3.digest import canonical_json, digest_code, digest_file, digest_json
+from nano3.receipt import read_receipt
+from nano3.recipe import load_recipe, read_settings
+from nano3.spec import segment_specs, stretches
+
+try:
+    settings = read_settings(config)
+    RECIPE_NAME, RECIPE = load_recipe(settings.recipe, settings.set, settings.sample)
+except Nano3Error as error:
+    raise WorkflowError(str(error)) from None
+
+TOKENS = f"results/tokens/{RECIPE.tokens_name}"
+BLENDS = f"results/blends/{RECIPE_NAME}"
+CHECKPOINTS = f"results/checkpoints/{RECIPE_NAME}"
+EXPORT = f"results/exports/{RECIPE_NAME}"
+REPORT = f"results/reports/{RECIPE_NAME}"
+
+SEGMENTS = [(stretch.phase, stretch.segment) for stretch in stretches(RECIPE)]
+SHARDS = {
+    dataset: {shard.name: (shard, rows) for shard, rows in sampled(read_pins(dataset), RECIPE.sample)}
+    for dataset in RECIPE.datasets
+}
+
+
+wildcard_constraints:
+    dataset="|".join(RECIPE.datasets),
+    shard=r"[^/]+",
+    phase="|".join(RECIPE.phases),
+    segment="|".join(sorted({segment for _, segment in SEGMENTS})),
+
+
+def raw_shard(wildcards):
+    shards = SHARDS[wildcards.dataset]
+    if wildcards.shard not in shards:
+        raise WorkflowError(
+            f"{pins_path(wildcards.dataset)}: has no shard {wildcards.shard}; there are: {', '.join(shards)}"
+        )
+    return shards[wildcards.shard][0].path
+
+
+def token_key(wildcards):
+    """All that decides a shard's bytes, as one value."""
+    shard, rows = SHARDS[wildcards.dataset][wildcards.shard]
+    key = RECIPE.token_settings() | {
+        "sha256": shard.sha256,
+        "rows": rows,
+        "text_column": read_dataset(wildcards.dataset).text_column,
+        "code": digest_code("tokenize_shard"),
+    }
+    return canonical_json(key)
+
+
+def index_key(wildcards):
+    """Which shards there are, and how they are put together."""
+    names = list(SHARDS[wildcards.dataset])
+    return canonical_json({"shards": digest_json(names), "sample": RECIPE.sample, "code": digest_code("index_dataset")})
+
+
+def blend_key(wildcards):
+    mixture = RECIPE.phases[wildcards.phase].mixture
+    return canonical_json({"mixture": dict(sorted(mixture.items())), "code": digest_code("write_blend")})
+
+
+def segment_receipt(place):
+    return "{}/{}/{}/receipt.json".format(CHECKPOINTS, *place)
+
+
+def segment_before(wildcards):
+    place = SEGMENTS.index((wildcards.phase, wildcards.segment))
+    return [segment_receipt(SEGMENTS[place - 1])] if place else []
+
+
+def blend_of(phase, file):
+    return ancient(checkpoints.write_blend.get(phase=phase).output[file])
+
+
+def phases_before(phase):
+    phases = list(RECIPE.phases)
+    return phases[: phases.index(phase)]
+
+
+def segment_spec(wildcards):
+    """The segment's spec; it contains, by digest, everything that was trained before it."""
+    phases = [*phases_before(wildcards.phase), wildcards.phase]
+    contents = {phase: read_receipt(blend_of(phase, "receipt"))["content"] for phase in phases}
+    return canonical_json(segment_specs(RECIPE, contents)[wildcards.phase, wildcards.segment])

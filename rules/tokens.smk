@@ -1,0 +1,68 @@
+"""
+Raw shards become tokens, one to one; a dataset's shards become one index.
+
+    in    a raw shard of config/datasets/{dataset}.tsv
+    out   results/tokens/{tokenizer}/{dataset}/train/{shard}.bin .idx .json     its pair and its receipt
+          results/tokens/{tokenizer}/{dataset}/holdout/{shard}.bin .idx         its held-out documents
+          results/tokens/{tokenizer}/{dataset}/index.json                       all shards, with tokens and digests
+          results/tokens/{tokenizer}/{dataset}/valid.bin .idx, test.bin .idx    all held-out documents
+"""
+
+
+rule tokenize_shard:
+    input:
+        raw=lambda wildcards: ancient(raw_shard(wildcards)),
+        tokenizer=ancient(str(RECIPE.tokenizer_file)),
+    output:
+        train_bin=f"{TOKENS}/{{dataset}}/train/{{shard}}.bin",
+        train_idx=f"{TOKENS}/{{dataset}}/train/{{shard}}.idx",
+        holdout_bin=f"{TOKENS}/{{dataset}}/holdout/{{shard}}.bin",
+        holdout_idx=f"{TOKENS}/{{dataset}}/holdout/{{shard}}.idx",
+        receipt=f"{TOKENS}/{{dataset}}/train/{{shard}}.json",
+    log:
+        f"{TOKENS}/logs/tokenize_shard/{{dataset}}/{{shard}}.log",
+    conda:
+        "../envs/tokens.yaml"
+    params:
+        key=token_key,
+        train=subpath(output.train_bin, strip_suffix=".bin"),
+        holdout=subpath(output.holdout_bin, strip_suffix=".bin"),
+    shell:
+        "python scripts/tokenize_shard.py"
+        " --raw {input.raw:q}"
+        " --tokenizer {input.tokenizer:q}"
+        " --key {params.key:q}"
+        " --train {params.train:q}"
+        " --holdout {params.holdout:q}"
+        " --receipt {output.receipt:q}"
+        " > {log:q} 2>&1"
+
+
+rule index_dataset:
+    input:
+        receipts=lambda wildcards: [
+            f"{TOKENS}/{wildcards.dataset}/train/{shard}.json" for shard in SHARDS[wildcards.dataset]
+        ],
+        pins=lambda wildcards: ancient(str(pins_path(wildcards.dataset))),
+    output:
+        index=f"{TOKENS}/{{dataset}}/index.json",
+        valid_bin=f"{TOKENS}/{{dataset}}/valid.bin",
+        valid_idx=f"{TOKENS}/{{dataset}}/valid.idx",
+        test_bin=f"{TOKENS}/{{dataset}}/test.bin",
+        test_idx=f"{TOKENS}/{{dataset}}/test.idx",
+    log:
+        f"{TOKENS}/logs/index_dataset/{{dataset}}.log",
+    conda:
+        "../envs/tokens.yaml"
+    params:
+        key=index_key,
+        folder=subpath(output.index, parent=True),
+    shell:
+        "python scripts/index_dataset.py"
+        " --folder {params.folder:q}"
+        " --pins {input.pins:q}"
+        " --key {params.key:q}"
+        " --index {output.index:q}"
+        " --valid {params.folder:q}/valid"
+        " --test {params.folder:q}/test"
+        " > {log:q} 2>&1"
