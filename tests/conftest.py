@@ -1,0 +1,106 @@
+"""What tests share: the repository, and copies of it in which the workflow can run."""
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+PARTS = ("Snakefile", "config", "envs", "profiles", "resources/tiny", "rules", "scripts")
+
+
+@dataclass(frozen=True)
+class House:
+    """A copy of the repository to run the workflow in."""
+
+    root: Path
+
+    def snakemake(self, *arguments: str) -> str:
+        """Run snakemake and return what it printed; fails if it fails."""
+        done = self.try_snakemake(*arguments)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def try_snakemake(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return self.run("-m", "snakemake", *arguments)
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run this Python in the house."""
+        bin_folder = str(Path(sys.executable).parent)
+        environment = os.environ | {"PATH": f"{bin_folder}:{os.environ['PATH']}"}
+        environment.pop("PYTHONPATH", None)
+        command = [sys.executable, *arguments]
+        return subprocess.run(command, cwd=self.root, env=environment, capture_output=True, text=True, check=False)
+
+    def planned(self, *arguments: str) -> dict[str, int]:
+        """How many jobs of each rule a dry run would run, without the targets that only collect."""
+        printed = self.snakemake("--dry-run", "--quiet", "rules", *arguments)
+        return _job_counts(printed)
+
+    def ran(self, *arguments: str) -> dict[str, int]:
+        """Run, and count the jobs of each rule that really ran."""
+        printed = self.snakemake(*arguments)
+        counts: dict[str, int] = {}
+        for line in printed.splitlines():
+            if line.startswith("Finished jobid") and "(Rule: " in line:
+                rule = line.split("(Rule: ")[1].rstrip(")")
+                counts[rule] = counts.get(rule, 0) + 1
+        counts.pop("all", None)
+        return counts
+
+    def edit(self, file: str, old: str, new: str) -> None:
+        path = self.root / file
+        text = path.read_text(encoding="utf-8")
+        assert old in text, f"{file} has no {old!r}"
+        path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+def _job_counts(printed: str) -> dict[str, int]:
+    counts = {}
+    lines = iter(printed.splitlines())
+    for line in lines:
+        if line.split() == ["job", "count"]:
+            next(lines)
+            for row in lines:
+                words = row.split()
+                if len(words) != 2 or words[0] == "total":
+                    break
+                counts[words[0]] = int(words[1])
+            break
+    counts.pop("all", None)
+    return counts
+
+
+def copy_repository(target: Path) -> House:
+    for part in PARTS:
+        source = REPOSITORY / part
+        if source.is_dir():
+            shutil.copytree(source, target / part, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            (target / part).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(source, target / part)
+    return House(target)
+
+
+@pytest.fixture
+def bare_house(tmp_path: Path) -> House:
+    """The repository as it is cloned, nothing built."""
+    return copy_repository(tmp_path / "house")
+
+
+@pytest.fixture(scope="session")
+def built_house(tmp_path_factory: pytest.TempPathFactory) -> House:
+    """The repository with recipe tiny built, as `make demo` leaves it. Tests leave it as they found it."""
+    house = copy_repository(tmp_path_factory.mktemp("built") / "house")
+    house.snakemake()
+    return house
+
+
+@pytest.fixture(autouse=True)
+def in_repository(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Paths in recipes and catalogue are relative to the repository."""
+    monkeypatch.chdir(REPOSITORY)

@@ -1,0 +1,81 @@
+import pytest
+
+from nano3.recipe import load_recipe, parse_overrides, read_settings
+from nano3.schema import ConfigError
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("train.trian_iters=5", "train.trian_iters: no such key; did you mean train_iters?"),
+        ("phases.phase1.segments.stable.tokns=5", "did you mean tokens?"),
+        (
+            "phases.phase1.mixture.tiny-math=-3",
+            "phases.phase1.mixture.tiny-math: Input should be greater than 0, not -3",
+        ),
+        ("phases.phase1.mixture.tiny-maths=3", "phases.phase1.mixture.tiny-maths: no such dataset; describe it in"),
+        ("learning_rate.floor=1", "lower it"),
+        ("learning_rate.decay_tokens=999999999", "shorten one of them"),
+        ("holdout.valid=0.7", "holdout.valid"),
+        ("tokenizer.path=nowhere", "tokenizer.path: nowhere/tokenizer.json is missing"),
+        ("train.seed.x=1", "seed is a value, not a group of keys"),
+        ("5000", "is not key=value"),
+        ("train.global_batch_size=many", "train.global_batch_size: Input should be a valid integer"),
+    ],
+)
+def test_a_wrong_value_names_file_key_and_remedy(override: str, said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_recipe("tiny", override)
+    assert said in str(caught.value)
+    assert "tiny.yaml" in str(caught.value) or "set" in str(caught.value)
+
+
+def test_an_unknown_recipe_names_the_known_ones() -> None:
+    with pytest.raises(ConfigError, match=r"config/recipes/tinny\.yaml: no such file; config/recipes has: .*tiny"):
+        load_recipe("tinny")
+
+
+def test_an_unknown_setting_is_an_error() -> None:
+    with pytest.raises(ConfigError, match=r"--config: smaple: no such key; did you mean sample\?"):
+        read_settings({"recipe": "tiny", "smaple": 3})
+
+
+def test_an_override_gives_the_artifacts_another_name() -> None:
+    assert load_recipe("tiny")[0] == "tiny"
+    name, recipe = load_recipe("tiny", "train.global_batch_size=16 phases.phase2.mixture.tiny-math=50")
+    assert name.startswith("tiny+")
+    assert recipe.train.global_batch_size == 16
+    assert recipe.phases["phase2"].mixture["tiny-math"] == 50
+    assert load_recipe("tiny", "train.global_batch_size=32")[0] != name
+
+
+def test_an_override_with_the_value_it_has_is_none() -> None:
+    assert load_recipe("tiny", "train.seed=1234")[0] == "tiny"
+
+
+@pytest.mark.parametrize("override", ["layout.threads=7", "layout.micro_batch_tokens=128", "checkpoint.save=/scratch"])
+def test_where_and_how_it_runs_is_no_other_recipe(override: str) -> None:
+    assert load_recipe("tiny", override)[0] == "tiny"
+
+
+def test_train_iters_sets_the_steps_and_keeps_proportions() -> None:
+    plain, short = load_recipe("tiny")[1], load_recipe("tiny", "train.train_iters=64")[1]
+    assert short.curve_tokens == pytest.approx(64 * 8 * 128, rel=1e-3)
+    for phase in plain.phases:
+        share = plain.phases[phase].tokens / plain.curve_tokens
+        assert short.phases[phase].tokens / short.curve_tokens == pytest.approx(share, rel=1e-2)
+    assert short.learning_rate.decay_tokens / short.curve_tokens == pytest.approx(
+        plain.learning_rate.decay_tokens / plain.curve_tokens, rel=1e-2
+    )
+
+
+def test_tokens_made_otherwise_live_elsewhere() -> None:
+    plain = load_recipe("tiny")[1].tokens_name
+    assert load_recipe("tiny", "holdout.valid=0.1")[1].tokens_name != plain
+    assert load_recipe("tiny", "tokenizer.add_bos=true")[1].tokens_name != plain
+    assert load_recipe("tiny", sample=10)[1].tokens_name == f"{plain}-sample10"
+    assert load_recipe("tiny", "phases.phase1.mixture.tiny-math=50")[1].tokens_name == plain
+
+
+def test_values_are_yaml() -> None:
+    assert parse_overrides("a.b=1.5 c=true d='x y'") == {"a.b": 1.5, "c": True, "d": "x y"}
