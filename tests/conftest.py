@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,7 +39,7 @@ class House:
 
     def planned(self, *arguments: str) -> dict[str, int]:
         """How many jobs of each rule a dry run would run, without the targets that only collect."""
-        printed = self.snakemake("--dry-run", "--quiet", "rules", *arguments)
+        printed = self.snakemake(*arguments, "--dry-run", "--quiet", "rules")
         return _job_counts(printed)
 
     def ran(self, *arguments: str) -> dict[str, int]:
@@ -51,6 +52,10 @@ class House:
                 counts[rule] = counts.get(rule, 0) + 1
         counts.pop("all", None)
         return counts
+
+    def receipts(self) -> list[Path]:
+        """Receipts of all trained segments, sorted by path."""
+        return sorted((self.root / "results/checkpoints").glob("*/*/*/receipt.json"))
 
     def edit(self, file: str, old: str, new: str) -> None:
         path = self.root / file
@@ -86,6 +91,26 @@ def copy_repository(target: Path) -> House:
     return House(target)
 
 
+# Recipe tiny with few steps and one long-context segment: the whole graph in a minute.
+QUICK = (
+    "set=phases.long_context.segments='{long_1: {tokens: 2048, sequence_length: 256, global_batch_size: 2}}' "
+    "train.train_iters=6 evaluation.tokens=1024"
+)
+
+
+def copy_house(house: House, target: Path) -> House:
+    """A copy to edit, with everything that was built; weights, which nobody writes to, are linked."""
+
+    def copy(source: str, destination: str) -> None:
+        if "/results/weights/" in source:
+            os.link(source, destination)
+        else:
+            shutil.copy2(source, destination)
+
+    shutil.copytree(house.root, target, copy_function=copy, symlinks=True)
+    return House(target)
+
+
 @pytest.fixture
 def bare_house(tmp_path: Path) -> House:
     """The repository as it is cloned, nothing built."""
@@ -93,11 +118,18 @@ def bare_house(tmp_path: Path) -> House:
 
 
 @pytest.fixture(scope="session")
-def built_house(tmp_path_factory: pytest.TempPathFactory) -> House:
-    """The repository with recipe tiny built, as `make demo` leaves it. Tests leave it as they found it."""
-    house = copy_repository(tmp_path_factory.mktemp("built") / "house")
-    house.snakemake()
+def quick_house(tmp_path_factory: pytest.TempPathFactory) -> House:
+    """The repository with the QUICK recipe built. Tests leave it as it is and edit copies."""
+    house = copy_repository(tmp_path_factory.mktemp("quick") / "house")
+    house.snakemake("--config", QUICK)
     return house
+
+
+@pytest.fixture
+def house(quick_house: House, tmp_path: Path) -> Iterator[House]:
+    """A copy of quick_house to edit."""
+    yield copy_house(quick_house, tmp_path / "house")
+    shutil.rmtree(tmp_path / "house")
 
 
 @pytest.fixture(autouse=True)

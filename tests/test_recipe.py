@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from nano3.recipe import load_recipe, parse_overrides, read_settings
@@ -20,6 +22,8 @@ from nano3.schema import ConfigError
         ("tokenizer.path=nowhere", "tokenizer.path: nowhere/tokenizer.json is missing"),
         ("train.seed.x=1", "seed is a value, not a group of keys"),
         ("5000", "is not key=value"),
+        ("train.seed='5", "No closing quotation: mend the quotes"),
+        ("train.seed=[5", "'[5' is not a YAML value"),
         ("train.global_batch_size=many", "train.global_batch_size: Input should be a valid integer"),
     ],
 )
@@ -79,3 +83,10 @@ def test_tokens_made_otherwise_live_elsewhere() -> None:
 
 def test_values_are_yaml() -> None:
     assert parse_overrides("a.b=1.5 c=true d='x y'") == {"a.b": 1.5, "c": True, "d": "x y"}
+
+
+def test_the_name_of_an_overridden_recipe_stays_when_the_recipe_itself_is_edited(tmp_path: Path) -> None:
+    text = Path("config/recipes/tiny.yaml").read_text()
+    (tmp_path / "tiny.yaml").write_text(text.replace("tiny-math: 35", "tiny-math: 36"))
+    overrides = "train.global_batch_size=16"
+    assert load_recipe("tiny", overrides, folder=tmp_path)[0] == load_recipe("tiny", overrides)[0]

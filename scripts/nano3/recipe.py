@@ -1,8 +1,9 @@
 """
 A recipe: all that decides what is trained, as one typed value. config/recipes/{recipe}.yaml plus overrides.
 
-When do two runs share their artifacts? When their recipes resolve to the same values. An override therefore gives the
-recipe another name (tiny+1a2b3c4d5e6f), and with it other paths: it never overwrites what it was derived from.
+When do two runs share their artifacts' paths? When they have the same recipe and the same overrides. An override gives
+the recipe another name (tiny+1a2b3c4d5e6f): it never overwrites what it was derived from. An override that changes
+nothing, or only where and how the work is done, is none.
 """
 
 import shlex
@@ -215,22 +216,30 @@ def load_recipe(name: str, overrides: str = "", sample: int = 0, folder: Path = 
     values = plain.model_dump()
     for key, value in changes.items():
         _assign(values, key, value)
-    recipe = _scaled(validated(Recipe, values, f"{path} with set={overrides!r}" if overrides else str(path)))
+    recipe = validated(Recipe, values, f"{path} with set={overrides!r}" if overrides else str(path))
+    changed = _changed(_identity(plain), _identity(recipe))
+    recipe = _scaled(recipe)
     _check(recipe, str(path))
-    identity = _identity(recipe)
-    return (name if identity == _identity(_scaled(plain)) else f"{name}+{short(digest_json(identity))}"), recipe
+    return (f"{name}+{short(digest_json(changed))}" if changed else name), recipe
 
 
 def parse_overrides(text: str) -> dict[str, Any]:
     """Dotted keys to values. Raises ConfigError for a word that is not key=value."""
     changes = {}
-    for word in shlex.split(text):
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise ConfigError(f"set={text!r}: {error}: mend the quotes") from None
+    for word in words:
         key, equals, value = word.partition("=")
         if not equals or not key:
             raise ConfigError(
                 f"set={text!r}: {word!r} is not key=value; write set='train.train_iters=50 holdout.valid=0.1'"
             )
-        changes[key] = yaml.safe_load(value)
+        try:
+            changes[key] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise ConfigError(f"set={text!r}: {key}: {value!r} is not a YAML value") from None
     return changes
 
 
@@ -248,6 +257,16 @@ def _assign(values: dict[str, Any], key: str, value: Any) -> None:
 def _identity(recipe: Recipe) -> dict[str, Any]:
     """What decides the result: not where it is saved, nor how it is laid out, nor what it is called."""
     return recipe.model_dump(exclude={"about", "checkpoint", "layout"})
+
+
+def _changed(before: Any, after: Any, key: str = "") -> dict[str, Any]:
+    """Values that differ, by dotted key; None where there is none any more."""
+    if not (isinstance(before, dict) and isinstance(after, dict)):
+        return {} if before == after else {key: after}
+    parts: dict[str, Any] = {}
+    for name in before.keys() | after.keys():
+        parts |= _changed(before.get(name), after.get(name), f"{key}.{name}")
+    return parts
 
 
 def _scaled(recipe: Recipe) -> Recipe:

@@ -5,6 +5,7 @@ A folder called iter_* is whole: it is written under another name and renamed at
 the weights are drawn (no dropout, the data order is a function of the seed), so there is no random state to carry.
 """
 
+import queue
 import re
 import shutil
 from dataclasses import dataclass
@@ -17,7 +18,12 @@ from megatron.core.dist_checkpointing.optimizer import (
     get_param_id_to_sharded_param_map,
     optim_state_to_sharding_state,
 )
+from megatron.core.dist_checkpointing.strategies import filesystem_async
 from megatron.core.models.mamba.mamba_model import MambaModel
+
+# Megatron-Core gives a synchronous save, too, a server process for its results: seconds to start, and an orphan for
+# ever when training is killed. One process needs no more than a queue.
+filesystem_async._results_queue = queue.Queue()
 
 
 @dataclass(frozen=True)

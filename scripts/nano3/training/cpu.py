@@ -6,6 +6,7 @@ last checkpoint and repeats the same losses, for every step depends on nothing b
 """
 
 import json
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -171,7 +172,13 @@ class Evaluations:
         if when not in self.losses:
             model.eval()
             with torch.no_grad():
-                self.losses[when] = {name: self._loss(model, data) for name, data in self.samples.held_out.items()}
+                losses = {name: self._loss(model, data) for name, data in self.samples.held_out.items()}
+            for name, loss in losses.items():
+                if not math.isfinite(loss):
+                    raise TrainingError(
+                        f"held-out loss of {name} is {loss}: look at the metrics of the steps before it"
+                    )
+            self.losses[when] = losses
             model.train()
             write_json(self.path, self.losses)
 
@@ -223,7 +230,7 @@ def _train_step(
         loss = _losses(trained.model, batch).mean() * part
         loss.backward()
         total += loss.item()
-    if not total < float("inf"):
+    if not math.isfinite(total):
         raise TrainingError(
             f"step {step}: the loss is {total}: look at the metrics before it, then at the batch itself"
         )

@@ -1,0 +1,279 @@
+"""What receipts tell of a training: its datasets, its phases, its segments in order."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nano3 import Nano3Error
+from nano3.digest import digest_file
+from nano3.lineage import Receipts
+
+METRICS = "metrics.jsonl"
+
+Series = npt.NDArray[np.float64]
+
+
+class ReportError(Nano3Error):
+    """The receipts do not make a report."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A dataset's tokens. path: of its index, which is a receipt. shards: paths of its shards' receipts, in order."""
+
+    name: str
+    path: str
+    tokens: int
+    documents: int
+    rows: int
+    skipped: int
+    valid_documents: int
+    test_documents: int
+    shards: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """What was measured at every step, shape [steps]. tokens: trained on up to the step's end, from the beginning."""
+
+    tokens: Series
+    loss: Series
+    learning_rate: Series
+
+
+@dataclass(frozen=True)
+class Segment:
+    """
+    A trained segment. first_token: tokens trained on before it. held_out: loss per dataset, `after` it and, in a
+    phase's first segment, `before` it. target: share per dataset. samples: drawn per dataset, each of sequence_length
+    tokens.
+    """
+
+    phase: str
+    name: str
+    path: str
+    parameters: int
+    steps: int
+    first_token: int
+    tokens: int
+    global_batch_size: int
+    sequence_length: int
+    seconds_of_steps: float
+    loss: Mapping[str, float]
+    held_out: Mapping[str, Mapping[str, float]]
+    target: Mapping[str, float]
+    samples: Mapping[str, int]
+    metrics: Metrics
+
+    @property
+    def last_token(self) -> int:
+        """Tokens trained on when it ends, from the beginning of training."""
+        return self.first_token + self.tokens
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A phase: one blend, and the segments that drew from it. path: of the blend's receipt."""
+
+    name: str
+    path: str
+    pairs: int
+    segments: tuple[Segment, ...]
+
+    @property
+    def first_token(self) -> int:
+        """Tokens trained on before the phase."""
+        return self.segments[0].first_token
+
+    @property
+    def last_token(self) -> int:
+        """Tokens trained on when it ends, from the beginning of training."""
+        return self.segments[-1].last_token
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of the phase."""
+        return self.last_token - self.first_token
+
+    @property
+    def target(self) -> Mapping[str, float]:
+        """Share per dataset that was asked for; they sum to 1."""
+        return self.segments[0].target
+
+    @property
+    def drawn(self) -> dict[str, int]:
+        """Tokens per dataset that were trained on: samples times their length, over all segments."""
+        tokens: Counter[str] = Counter(dict.fromkeys(self.target, 0))
+        for segment in self.segments:
+            for dataset, samples in segment.samples.items():
+                tokens[dataset] += samples * segment.sequence_length
+        return dict(tokens)
+
+    @property
+    def realized(self) -> dict[str, float]:
+        """Share of the tokens per dataset that were trained on; they sum to 1."""
+        drawn = self.drawn
+        total = sum(drawn.values())
+        return {dataset: tokens / total for dataset, tokens in drawn.items()}
+
+    @property
+    def deviation(self) -> dict[str, float]:
+        """Realized less target share per dataset."""
+        return {dataset: share - self.target.get(dataset, 0.0) for dataset, share in self.realized.items()}
+
+    @property
+    def most_deviant(self) -> str | None:
+        """The dataset whose realized share is farthest from its target; None if none differs by a ten-thousandth."""
+        deviation = self.deviation
+        farthest = max(deviation, key=lambda dataset: abs(deviation[dataset]))
+        return farthest if abs(deviation[farthest]) >= 1e-4 else None
+
+    @property
+    def before(self) -> Mapping[str, float]:
+        """Held-out loss per dataset before the phase, at its first segment's sequence length."""
+        return self.segments[0].held_out.get("before", {})
+
+    @property
+    def after(self) -> Mapping[str, float]:
+        """Held-out loss per dataset after the phase, at its last segment's sequence length."""
+        return self.segments[-1].held_out["after"]
+
+
+@dataclass(frozen=True)
+class Story:
+    """Everything an exported model stands on. receipts: by path. export: path of the export's receipt."""
+
+    receipts: Receipts
+    export: str
+    datasets: tuple[Dataset, ...]
+    phases: tuple[Phase, ...]
+
+    @property
+    def segments(self) -> list[Segment]:
+        """All segments in the order of training."""
+        return [segment for phase in self.phases for segment in phase.segments]
+
+    @property
+    def last(self) -> Segment:
+        """The segment that was exported."""
+        return self.phases[-1].segments[-1]
+
+    @property
+    def raw_shards(self) -> int:
+        """Raw shards of all datasets."""
+        return sum(len(dataset.shards) for dataset in self.datasets)
+
+    @property
+    def held_out(self) -> float:
+        """Final held-out loss, the mean over datasets, each with the same weight."""
+        return mean(self.phases[-1].after)
+
+    @property
+    def logits(self) -> Mapping[str, float]:
+        """How far the export's logits lie from the trained model's."""
+        logits: Mapping[str, float] = self.receipts[self.export]["facts"]["logits"]
+        return logits
+
+
+def mean(losses: Mapping[str, float]) -> float:
+    """Mean over datasets, each with the same weight."""
+    return sum(losses.values()) / len(losses)
+
+
+def collect(receipts: Receipts) -> Story:
+    """
+    The story that receipts tell. receipts: of an export and all that it stands on, the export first.
+
+    Datasets come by tokens, most first; phases and segments in the order of training.
+    Raises ReportError if no segment is among them, or a segment's metrics are not the ones that its receipt lists.
+    """
+    indexes = [path for path, receipt in receipts.items() if receipt["step"] == "index_dataset"]
+    datasets = sorted((_dataset(path, receipts[path]) for path in indexes), key=lambda each: (-each.tokens, each.name))
+    trained = [path for path, receipt in receipts.items() if receipt["step"] == "train_segment"]
+    trained.sort(key=lambda path: int(receipts[path]["key"]["steps"]["first"]))
+    export = next(iter(receipts))
+    if not trained:
+        raise ReportError(f"{export}: stands on no trained segment: give the receipt of an export")
+    phases: dict[str, list[Segment]] = {}
+    blends: dict[str, str] = {}
+    for path in trained:
+        segment = _segment(path, receipts[path])
+        phases.setdefault(segment.phase, []).append(segment)
+        blends[segment.phase] = _source(path, receipts, "write_blend")
+    return Story(
+        receipts,
+        export,
+        tuple(datasets),
+        tuple(
+            Phase(name, blends[name], receipts[blends[name]]["facts"]["pairs"]["train"], tuple(segments))
+            for name, segments in phases.items()
+        ),
+    )
+
+
+def _dataset(path: str, receipt: Mapping[str, Any]) -> Dataset:
+    facts = receipt["facts"]
+    return Dataset(
+        name=Path(path).parent.name,
+        path=path,
+        tokens=facts["tokens"],
+        documents=facts["documents"],
+        rows=facts["rows"],
+        skipped=facts["skipped"],
+        valid_documents=facts["valid"]["documents"],
+        test_documents=facts["test"]["documents"],
+        shards=tuple(source["path"] for source in receipt["inputs"] if source["kind"] == "receipt"),
+    )
+
+
+def _segment(path: str, receipt: Mapping[str, Any]) -> Segment:
+    facts, key = receipt["facts"], receipt["key"]
+    return Segment(
+        phase=facts["phase"],
+        name=facts["segment"],
+        path=path,
+        parameters=facts["parameters"],
+        steps=key["steps"]["count"],
+        first_token=key["steps"]["first_token"],
+        tokens=facts["tokens"],
+        global_batch_size=key["batch"]["global_batch_size"],
+        sequence_length=key["batch"]["sequence_length"],
+        seconds_of_steps=facts["seconds_of_steps"],
+        loss=facts["loss"],
+        held_out=facts["held_out"],
+        target=facts["mixture"]["target"],
+        samples=facts["mixture"]["samples"],
+        metrics=_metrics(path, receipt["outputs"]),
+    )
+
+
+def _metrics(receipt: str, outputs: Sequence[Mapping[str, Any]]) -> Metrics:
+    """The metrics that a segment's receipt lists. Raises ReportError if they are not there in that form."""
+    listed = next((output for output in outputs if Path(output["path"]).name == METRICS), None)
+    if listed is None:
+        raise ReportError(f"{receipt}: lists no {METRICS}: delete it and build it again with `snakemake {receipt}`")
+    path = Path(listed["path"])
+    if not path.is_file():
+        raise ReportError(f"{path}: missing, but {receipt} lists it: build it again with `snakemake {path}`")
+    if digest_file(path) != listed["sha256"]:
+        raise ReportError(
+            f"{path}: not the file that {receipt} lists: delete it and build it again with `snakemake {path}`"
+        )
+    with path.open(encoding="utf-8") as file:
+        rows = [(step["tokens"], step["loss"], step["learning_rate"]) for step in map(json.loads, file)]
+    return Metrics(*np.array(rows, dtype=np.float64).reshape(-1, 3).T)
+
+
+def _source(path: str, receipts: Receipts, step: str) -> str:
+    """The first artifact of a kind that an artifact was made from."""
+    sources: list[str] = [source["path"] for source in receipts[path]["inputs"] if source["kind"] == "receipt"]
+    found = next((source for source in sources if receipts[source]["step"] == step), None)
+    if found is None:
+        raise ReportError(f"{path}: its inputs name no {step}: delete it and build it again with `snakemake {path}`")
+    return found

@@ -1,0 +1,206 @@
+"""
+The artifact graph as a picture, left to right: datasets, blends, segments in their order, the export.
+
+A dataset stands for all its shards. A ribbon's width is the share that the dataset has in the blend. All lengths are
+CSS pixels, y grows downwards.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from nano3.report.facts import Dataset, Phase, Segment, Story
+from nano3.report.ledger import anchor
+from nano3.report.svg import COLOURS
+from nano3.report.wording import compact, loss, many, rate
+
+TITLE_SIZE, LINE_SIZE = 14.0, 12.0
+LETTER = 0.6  # widest mean width of a letter, in sizes; measured on bold names in the widest common sans-serif
+PADDING = 14.0
+HEADING = 40.0
+DATASET_GAP, MOST_DATASET_GAP = 12.0, 34.0
+SEGMENT_GAP, PHASE_GAP, MOST_PHASE_GAP = 22.0, 44.0, 150.0
+RIBBONS = 44.0  # width of all ribbons into a blend together
+THINNEST = 0.8
+MARGIN = 8.0
+
+Text = tuple[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Box:
+    """An artifact. anchor: where the page tells more. colour: of its phase, 0 to 6. stacked: it stands for many."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    title: str
+    lines: tuple[str, ...]
+    anchor: str
+    colour: int | None = None
+    stacked: bool = False
+
+    @property
+    def right(self) -> float:
+        """The right side's x."""
+        return self.x + self.width
+
+    @property
+    def middle(self) -> float:
+        """The y half-way down."""
+        return self.y + self.height / 2
+
+    @property
+    def bottom(self) -> float:
+        """The bottom side's y."""
+        return self.y + self.height
+
+
+@dataclass(frozen=True)
+class Edge:
+    """What one artifact takes from another. path: of an SVG path element. arrow: whether it ends in an arrowhead."""
+
+    path: str
+    width: float
+    colour: int | None = None
+    arrow: bool = False
+
+
+@dataclass(frozen=True)
+class Picture:
+    """The whole. headings: x and text over each column."""
+
+    width: float
+    height: float
+    headings: tuple[tuple[float, str], ...]
+    edges: tuple[Edge, ...]
+    boxes: tuple[Box, ...]
+
+
+def picture(story: Story) -> Picture:
+    """Where everything goes; the widths follow the longest text of a column, the height the longest column."""
+    colours = {phase.name: number % len(COLOURS) for number, phase in enumerate(story.phases)}
+    count, breaks = len(story.datasets), len(story.phases) - 1
+    boxes_height = len(story.segments) * (_height(3) + SEGMENT_GAP) - (breaks + 1) * SEGMENT_GAP
+    least = count * (_height(2) + DATASET_GAP) - DATASET_GAP
+    phase_gap = _between(PHASE_GAP, (least - boxes_height) / max(1, breaks), MOST_PHASE_GAP)
+    segments_height = boxes_height + breaks * phase_gap
+    gap = _between(DATASET_GAP, (segments_height - count * _height(2)) / max(1, count - 1), MOST_DATASET_GAP)
+    datasets_height = count * (_height(2) + gap) - gap
+    height = max(segments_height, datasets_height)
+    between = _between(96.0, height / 6, 230.0)
+
+    y = HEADING + (height - datasets_height) / 2
+    datasets = {}
+    width = _width(_dataset_text(dataset) for dataset in story.datasets)
+    for dataset in story.datasets:
+        title, lines = _dataset_text(dataset)
+        datasets[dataset.name] = Box(MARGIN, y, width, _height(2), title, lines, anchor(dataset.path), stacked=True)
+        y += _height(2) + gap
+
+    blends_x = MARGIN + width + between
+    blends_width = _width(_blend_text(phase) for phase in story.phases)
+    segments_x = blends_x + blends_width + 80
+    segments_width = _width(_segment_text(segment) for segment in story.segments)
+    blends, segments = {}, []
+    y = HEADING + (height - segments_height) / 2
+    for phase in story.phases:
+        top = y
+        for segment in phase.segments:
+            title, lines = _segment_text(segment)
+            place = (segments_x, y, segments_width, _height(3))
+            segments.append(Box(*place, title, lines, anchor(segment.path), colours[phase.name]))
+            y += _height(3) + SEGMENT_GAP
+        middle = (top + y - SEGMENT_GAP) / 2
+        title, lines = _blend_text(phase)
+        place = (blends_x, middle - _height(2) / 2, blends_width, _height(2))
+        blends[phase.name] = Box(*place, title, lines, anchor(phase.path), colours[phase.name])
+        y += phase_gap - SEGMENT_GAP
+
+    title, lines = _export_text(story)
+    export_x = segments_x + segments_width + 64
+    place = (export_x, segments[-1].y, _width([(title, lines)]), _height(1 + len(lines)))
+    export = Box(*place, title, lines, anchor(story.export))
+
+    edges = [*_ribbons(story.phases, datasets, blends)]
+    phase_names = [segment.phase for segment in story.segments]
+    for name, box in zip(phase_names, segments, strict=True):
+        source = blends[name]
+        edges.append(Edge(_across(source.right, source.middle, box.x, box.middle), 2.0, colours[name]))
+    for before, after in pairwise(segments):
+        x = before.x + before.width / 2
+        edges.append(Edge(f"M{x:.1f} {before.bottom:.1f}V{after.y - 3:.1f}", 1.6, arrow=True))
+    last = segments[-1]
+    edges.append(Edge(_across(last.right, last.middle, export.x - 3, export.middle), 1.6, arrow=True))
+
+    headings = ((MARGIN, "Datasets"), (blends_x, "Blends"), (segments_x, "Segments"), (export_x, "Export"))
+    boxes = (*datasets.values(), *blends.values(), *segments, export)
+    return Picture(export.right + MARGIN, HEADING + height + MARGIN + 6, headings, tuple(edges), boxes)
+
+
+def _dataset_text(dataset: Dataset) -> Text:
+    shards = many(len(dataset.shards), "shard")
+    return dataset.name, (f"{shards} → {compact(dataset.tokens)} tokens · {compact(dataset.documents)} documents",)
+
+
+def _blend_text(phase: Phase) -> Text:
+    return phase.name, (f"{many(len(phase.target), 'dataset')} · {many(phase.pairs, 'pair')}",)
+
+
+def _segment_text(segment: Segment) -> Text:
+    return f"{segment.phase}/{segment.name}", (
+        f"{many(segment.steps, 'step')} · {compact(segment.tokens)} tokens",
+        f"loss {loss(segment.loss['first'])} → {loss(segment.loss['last'])}",
+    )
+
+
+def _export_text(story: Story) -> Text:
+    difference = f"logits within {rate(story.logits['largest_difference'])}"
+    return "Hugging Face", (f"{compact(story.last.parameters)} parameters", difference)
+
+
+def _between(least: float, wanted: float, most: float) -> float:
+    return min(most, max(least, wanted))
+
+
+def _height(lines: int) -> float:
+    """Height of a box. lines: of text, its title included."""
+    return 22.0 + 18.0 * lines
+
+
+def _width(texts: Iterable[Text]) -> float:
+    """Width of boxes that hold all these texts."""
+    sizes = [
+        max(len(title) * TITLE_SIZE, *(len(line) * LINE_SIZE for line in lines)) * LETTER for title, lines in texts
+    ]
+    return max(sizes) + 2 * PADDING
+
+
+def _across(x1: float, y1: float, x2: float, y2: float) -> str:
+    """A curve that leaves and arrives horizontally."""
+    bend = (x2 - x1) / 2
+    return f"M{x1:.1f} {y1:.1f}C{x1 + bend:.1f} {y1:.1f} {x2 - bend:.1f} {y2:.1f} {x2:.1f} {y2:.1f}"
+
+
+def _ribbons(phases: Sequence[Phase], datasets: Mapping[str, Box], blends: Mapping[str, Box]) -> list[Edge]:
+    """Shares of the datasets in the blends, side by side where they leave and where they arrive."""
+    widths = {
+        (dataset, phase.name): RIBBONS * phase.target.get(dataset, 0.0) for phase in phases for dataset in datasets
+    }
+    leaving = {
+        dataset: box.middle - sum(widths[dataset, phase.name] for phase in phases) / 2
+        for dataset, box in datasets.items()
+    }
+    edges = []
+    for number, phase in enumerate(phases):
+        blend = blends[phase.name]
+        arriving = blend.middle - sum(widths[dataset, phase.name] for dataset in datasets) / 2
+        for dataset, box in datasets.items():
+            width = widths[dataset, phase.name]
+            if width > 0:
+                path = _across(box.right, leaving[dataset] + width / 2, blend.x, arriving + width / 2)
+                edges.append(Edge(path, max(THINNEST, width), number % len(COLOURS)))
+            leaving[dataset] += width
+            arriving += width
+    return edges

@@ -1,0 +1,71 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nano3.blend import BlendError, dataset_of, train_entries, write_blend
+from nano3.receipt import Output, Run, write_receipt
+
+SHARDS = {"a": 100, "b": 300, "empty": 0}
+
+
+def index(folder: Path, dataset: str, shards: dict[str, int], held_out: int = 10, byte: str = "0") -> Path:
+    path = folder / dataset / "index.json"
+    entries = {
+        shard: {"tokens": tokens, "documents": 1, "bin": byte * 64, "idx": "1" * 64, "content": "2" * 64}
+        for shard, tokens in shards.items()
+    }
+    facts: dict[str, Any] = {"shards": entries, "tokens": sum(shards.values()), "documents": len(shards)}
+    facts |= {split: {"tokens": held_out, "documents": 1} for split in ("valid", "test")}
+    outputs = [Output(f"{dataset}/{name}", 1, "3" * 64) for name in ("valid.bin", "valid.idx", "test.bin", "test.idx")]
+    write_receipt(path, "index_dataset", Run(), key={}, inputs=[], outputs=outputs, facts=facts)
+    return path
+
+
+def blended(folder: Path, indexes: list[Path], mixture: dict[str, float]) -> tuple[dict[str, Any], dict[str, Any]]:
+    write_blend(indexes, {"mixture": mixture}, folder / "blend.json", folder / "blend.receipt.json")
+    return json.loads((folder / "blend.json").read_text()), json.loads((folder / "blend.receipt.json").read_text())
+
+
+def test_a_share_is_divided_over_shards_by_their_tokens_and_empty_ones_are_left_out(tmp_path: Path) -> None:
+    paths = [index(tmp_path, "x", SHARDS), index(tmp_path, "y", {"c": 50})]
+    blend, _ = blended(tmp_path, paths, {"x": 30, "y": 10})
+    weights = dict(zip(blend["train"][1::2], map(float, blend["train"][0::2]), strict=True))
+    assert weights == {
+        str(tmp_path / "x/train/a"): pytest.approx(0.75 * 100 / 400),
+        str(tmp_path / "x/train/b"): pytest.approx(0.75 * 300 / 400),
+        str(tmp_path / "y/train/c"): pytest.approx(0.25),
+    }
+    assert sum(weights.values()) == pytest.approx(1)
+    assert all(isinstance(word, str) for words in blend.values() for word in words)
+    assert blend["valid"][1::2] == [str(tmp_path / "x/valid"), str(tmp_path / "y/valid")]
+
+
+def test_a_prefix_leads_back_to_its_dataset(tmp_path: Path) -> None:
+    blend, _ = blended(tmp_path, [index(tmp_path, "x", SHARDS)], {"x": 1})
+    assert {dataset_of(prefix, split) for split in blend for prefix in blend[split][1::2]} == {"x"}
+
+
+def test_content_is_weights_and_bytes_not_places_or_times(tmp_path: Path) -> None:
+    def content(folder: str, mixture: dict[str, float], **options: Any) -> str:
+        place = tmp_path / folder
+        _, receipt = blended(place, [index(place, "x", SHARDS, **options), index(place, "y", {"c": 5})], mixture)
+        return str(receipt["content"])
+
+    first = content("one", {"x": 1, "y": 1})
+    assert content("two", {"x": 1, "y": 1}) == first
+    assert content("three", {"x": 2, "y": 2}) == first
+    assert content("four", {"x": 2, "y": 1}) != first
+    assert content("five", {"x": 1, "y": 1}, byte="f") != first
+
+
+def test_a_share_without_tokens_is_an_error() -> None:
+    with pytest.raises(BlendError, match=r"x has share 0\.5 but its index counts 0 tokens: drop it"):
+        train_entries("x", 0.5, {"tokens": 0, "shards": {}}, Path())
+
+
+def test_no_held_out_documents_at_all_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(BlendError, match=r"no valid documents in any dataset: raise holdout\.valid"):
+        blended(tmp_path, [index(tmp_path, "x", SHARDS, held_out=0)], {"x": 1})
+    assert not (tmp_path / "blend.json").exists()

@@ -1,0 +1,130 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from tokenizers import Tokenizer
+
+from nano3.catalog import Shard, write_pins
+from nano3.digest import digest_file
+from nano3.megatron import Pair, PairReader
+from nano3.recipe import load_recipe
+from nano3.tokens import TEST, TRAIN, VALID, TokenError, index_dataset, split_of, tokenize_shard
+
+TOKENIZER = Path("resources/tiny/tokenizer/tokenizer.json")
+ENGLISH = Path("resources/tiny/english/train-00001-of-00003.parquet")
+END = 2
+
+
+def key(raw: Path, rows: int, column: str = "text", **changes: Any) -> dict[str, Any]:
+    settings = load_recipe("tiny")[1].token_settings()
+    return settings | {"sha256": digest_file(raw), "rows": rows, "text_column": column, "code": "-"} | changes
+
+
+def tokenize(raw: Path, folder: Path, rows: int, **changes: Any) -> dict[str, Any]:
+    """Tokenize and return the receipt."""
+    shard = raw.name.split(".")[0]
+    train, holdout = folder / "train" / shard, folder / "holdout" / shard
+    receipt = train.with_name(f"{shard}.json")
+    tokenize_shard(raw, TOKENIZER, key(raw, rows, **changes), train, holdout, receipt)
+    value: dict[str, Any] = json.loads(receipt.read_text())
+    return value
+
+
+def write_texts(path: Path, texts: list[str | None]) -> Path:
+    pq.write_table(pa.table({"text": texts}), path)
+    return path
+
+
+def documents(prefix: Path) -> list[list[int]]:
+    return [document.tolist() for document in PairReader.open(Pair(prefix)).documents()]
+
+
+def test_every_row_is_where_the_receipt_says_with_the_tokens_of_hugging_face(tmp_path: Path) -> None:
+    facts = tokenize(ENGLISH, tmp_path, rows=192)["facts"]
+    texts = pq.read_table(ENGLISH).column("text").to_pylist()
+    oracle = Tokenizer.from_file(str(TOKENIZER))
+    train, held = documents(tmp_path / "train" / ENGLISH.stem), documents(tmp_path / "holdout" / ENGLISH.stem)
+    held_rows = sorted(facts["valid"] + facts["test"])
+    train_rows = sorted(set(range(192)) - set(held_rows) - set(facts["skipped"]))
+    assert facts["skipped"] == [row for row, text in enumerate(texts) if not text] != []
+    assert held_rows
+    for rows, tokens in ((train_rows, train), (held_rows, held)):
+        assert [ids.tolist() if hasattr(ids, "tolist") else ids for ids in tokens] == [
+            [*oracle.encode(texts[row], add_special_tokens=False).ids, END] for row in rows
+        ]
+    assert facts["documents"] == len(train)
+    assert facts["tokens"] == sum(map(len, train))
+
+
+def test_the_same_bytes_again(tmp_path: Path) -> None:
+    first, second = (tokenize(ENGLISH, tmp_path / name, rows=192) for name in ("a", "b"))
+    assert first["content"] == second["content"]
+    assert [output["sha256"] for output in first["outputs"]] == [output["sha256"] for output in second["outputs"]]
+
+
+def test_a_control_token_spelled_out_in_a_text_is_its_characters(tmp_path: Path) -> None:
+    raw = write_texts(tmp_path / "raw.parquet", ["before</s>after <s>", "<pad>"])
+    tokenize(raw, tmp_path, rows=2, holdout={"valid": 0.0, "test": 0.0})
+    for ids, text in zip(documents(tmp_path / "train/raw"), ["before</s>after <s>", "<pad>"], strict=True):
+        assert min(ids[:-1]) > 3
+        assert Tokenizer.from_file(str(TOKENIZER)).decode(ids[:-1], skip_special_tokens=False) == text
+        assert ids[-1] == END
+
+
+def test_tokens_around_a_document_are_as_asked(tmp_path: Path) -> None:
+    raw = write_texts(tmp_path / "raw.parquet", ["one", "two words"])
+    settings = load_recipe("tiny", "tokenizer.add_bos=true tokenizer.add_eos=false")[1].token_settings()
+    tokenize(raw, tmp_path, rows=2, tokenizer=settings["tokenizer"], holdout={"valid": 0.0, "test": 0.0})
+    oracle = Tokenizer.from_file(str(TOKENIZER))
+    expected = [[1, *oracle.encode(text, add_special_tokens=False).ids] for text in ("one", "two words")]
+    assert documents(tmp_path / "train/raw") == expected
+
+
+def test_duplicates_share_a_split_and_rates_are_met() -> None:
+    holdout = {"valid": 0.2, "test": 0.1}
+    splits = [split_of(f"document {number}", holdout) for number in range(5000)]
+    assert splits == [split_of(f"document {number}", holdout) for number in range(5000)]
+    assert splits.count(VALID) / 5000 == pytest.approx(0.2, abs=0.02)
+    assert splits.count(TEST) / 5000 == pytest.approx(0.1, abs=0.02)
+    wider = [split_of(f"document {number}", {"valid": 0.25, "test": 0.1}) for number in range(5000)]
+    assert all(after == VALID for before, after in zip(splits, wider, strict=True) if before == VALID)
+    assert TRAIN in splits
+
+
+def test_another_file_than_was_pinned_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(TokenError, match=r"pinned was 0000.*pin its dataset again"):
+        tokenize(ENGLISH, tmp_path, rows=192, sha256="0" * 64)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_a_token_that_the_tokenizer_lacks_is_named(tmp_path: Path) -> None:
+    settings = load_recipe("tiny", "tokenizer.eos_token='<|end|>'")[1].token_settings()
+    with pytest.raises(TokenError, match=r"has no token '<\|end\|>': mend tokenizer\.eos_token"):
+        tokenize(ENGLISH, tmp_path, rows=192, tokenizer=settings["tokenizer"])
+
+
+def test_an_index_counts_its_shards_and_merges_what_they_held_out(tmp_path: Path) -> None:
+    pins, facts, texts = [], {}, {}
+    for number, rows in ((0, 243), (1, 192), (2, 110)):
+        raw = Path(f"resources/tiny/english/train-0000{number}-of-00003.parquet")
+        facts[raw.stem] = tokenize(raw, tmp_path, rows=rows)["facts"]
+        texts[raw.stem] = pq.read_table(raw).column("text").to_pylist()
+        pins.append(Shard(raw.stem, str(raw), 1, rows, digest_file(raw)))
+    write_pins(tmp_path / "x.tsv", pins)
+    index_dataset(tmp_path, tmp_path / "x.tsv", {"sample": 0}, tmp_path / "index.json", *(tmp_path / n for n in SPLITS))
+    index = json.loads((tmp_path / "index.json").read_text())["facts"]
+    assert index["tokens"] == sum(fact["tokens"] for fact in facts.values())
+    assert index["rows"] == 545
+    assert list(index["shards"]) == [pin.name for pin in pins]
+    oracle = Tokenizer.from_file(str(TOKENIZER))
+    for split in SPLITS:
+        merged = documents(tmp_path / split)
+        expected = [texts[shard][row] for shard, fact in facts.items() for row in fact[split]]
+        assert [oracle.decode(ids[:-1]) for ids in merged] == expected
+        assert index[split]["documents"] == len(expected) > 0
+
+
+SPLITS = ("valid", "test")

@@ -1,0 +1,110 @@
+"""A corpus and a network small enough to train inside a test."""
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nano3.megatron import Pair, PairWriter
+from nano3.receipt import Output, Run, write_receipt
+
+MODEL = {
+    "hybrid_override_pattern": "ME*",
+    "vocab_size": 64,
+    "hidden_size": 32,
+    "num_attention_heads": 4,
+    "num_query_groups": 2,
+    "kv_channels": 8,
+    "mamba_num_heads": 4,
+    "mamba_head_dim": 16,
+    "mamba_state_dim": 8,
+    "mamba_num_groups": 2,
+    "num_moe_experts": 4,
+    "moe_router_topk": 2,
+    "moe_ffn_hidden_size": 16,
+    "moe_shared_expert_intermediate_size": 32,
+    "moe_router_topk_scaling_factor": 2.5,
+    "moe_router_bias_update_rate": 1e-3,
+    "moe_aux_loss_coeff": 1e-4,
+    "layernorm_epsilon": 1e-5,
+    "init_method_std": 0.05,
+}
+OPTIMIZER = {"adam_beta1": 0.9, "adam_beta2": 0.95, "adam_eps": 1e-8, "weight_decay": 0.1, "clip_grad": 1.0}
+LENGTH, BATCH = 16, 4
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A blend of two datasets, `plain` and `shifted`, whose tokens tell them apart: below 30, and from 30 on."""
+
+    folder: Path
+
+    @property
+    def blend(self) -> Path:
+        return self.folder / "blend.json"
+
+    @property
+    def blend_receipt(self) -> Path:
+        return self.folder / "blend.receipt.json"
+
+    def spec(self, steps: int = 8, **changes: Any) -> dict[str, Any]:
+        """The spec of a first segment."""
+        return {
+            "model": MODEL,
+            "optimizer": OPTIMIZER,
+            "precision": "fp32",
+            "seed": 7,
+            "learning_rate": {"peak": 1e-2, "warmup_tokens": 2 * BATCH * LENGTH},
+            "steps": {"first": 0, "count": steps, "first_token": 0},
+            "batch": {"global_batch_size": BATCH, "sequence_length": LENGTH},
+            "data": {
+                "blend": json.loads(self.blend_receipt.read_text())["content"],
+                "first_sample": 0,
+                "phase_samples": 200,
+            },
+            "before": None,
+        } | changes
+
+    def arguments(self, name: str, spec: dict[str, Any], **changes: Any) -> dict[str, Any]:
+        """What train_segment is called with; artifacts lie in a folder called name."""
+        out = self.folder / name
+        return {
+            "spec": spec,
+            "phase": "phase1",
+            "segment": "only",
+            "blend": self.blend,
+            "blend_receipt": self.blend_receipt,
+            "before": [],
+            "weights": out / "weights",
+            "receipt": out / "receipt.json",
+            "metrics": out / "metrics.jsonl",
+            "evaluation_tokens": 4 * LENGTH,
+            "micro_batch_tokens": BATCH * LENGTH,
+            "threads": 1,
+            "save_interval": 3,
+        } | changes
+
+
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
+    folder = tmp_path_factory.mktemp("corpus")
+    random = np.random.default_rng(0)
+    splits: dict[str, list[str]] = {"train": [], "valid": [], "test": []}
+    for dataset, first, weight in (("plain", 0, 0.7), ("shifted", 30, 0.3)):
+        for split, name in (("train", "train/only"), ("valid", "valid"), ("test", "test")):
+            prefix = folder / dataset / name
+            with PairWriter(Pair(prefix), np.uint16) as writer:
+                for _ in range(60 if split == "train" else 10):
+                    length = int(random.integers(5, 60))
+                    document = first + (int(random.integers(30)) + np.arange(length)) % 30
+                    writer.add(document, np.array([length]))
+            splits[split] += [str(weight), str(prefix)]
+    built = Corpus(folder)
+    built.blend.write_text(json.dumps(splits))
+    key = {"mixture": {"plain": 70, "shifted": 30}}
+    outputs = [replace(Output.of(built.blend), path=str(built.blend))]
+    write_receipt(built.blend_receipt, "write_blend", Run(), key=key, inputs=[], outputs=outputs, facts={})
+    return built

@@ -1,0 +1,133 @@
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from nano3.digest import digest_json
+from nano3.receipt import read_receipt
+from nano3.training.cpu import TrainingError, _set_rate, train_segment
+from tests.conftest import REPOSITORY
+from tests.training.conftest import BATCH, LENGTH, Corpus
+
+pytestmark = pytest.mark.slow
+
+KILLED = """
+import json, os, signal, sys
+from pathlib import Path
+if __name__ == "__main__":
+    import nano3.training.cpu as cpu
+    arguments, killed_at = json.loads(sys.argv[1]), int(sys.argv[2])
+    for name in ("blend", "blend_receipt", "weights", "receipt", "metrics"):
+        arguments[name] = Path(arguments[name])
+    train_step = cpu._train_step
+    def step_or_die(trained, spec, step, *rest):
+        if step == killed_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return train_step(trained, spec, step, *rest)
+    cpu._train_step = step_or_die
+    cpu.train_segment(**arguments)
+"""
+
+
+def losses(metrics: Path) -> list[float]:
+    return [json.loads(line)["loss"] for line in metrics.read_text().splitlines()]
+
+
+def trained(arguments: dict[str, Any]) -> dict[str, Any]:
+    train_segment(**arguments)
+    return read_receipt(arguments["receipt"])
+
+
+def test_training_lowers_every_held_out_loss_and_records_what_it_drew(corpus: Corpus) -> None:
+    facts = trained(corpus.arguments("plain_run", corpus.spec(steps=30)))["facts"]
+    for dataset in ("plain", "shifted"):
+        assert facts["held_out"]["after"][dataset] < facts["held_out"]["before"][dataset]
+    drawn = facts["mixture"]["samples"]
+    assert sum(drawn.values()) == 30 * BATCH
+    assert drawn["plain"] / (30 * BATCH) == pytest.approx(0.7, abs=0.01)
+    assert facts["tokens_seen"] == 30 * BATCH * LENGTH
+
+
+def test_a_killed_segment_goes_on_with_the_same_losses_to_the_digit(corpus: Corpus, tmp_path: Path) -> None:
+    whole = corpus.arguments("whole", corpus.spec())
+    trained(whole)
+    killed = corpus.arguments("killed", corpus.spec())
+    command = [sys.executable, "-c", KILLED, json.dumps(killed, default=str), "5"]
+    done = subprocess.run(command, cwd=REPOSITORY, env={"PYTHONPATH": "scripts"}, capture_output=True, check=False)
+    assert done.returncode == -9, done.stderr.decode()
+    weights = killed["weights"] / digest_json(killed["spec"])[:12]
+    assert [path.name for path in weights.glob("iter_*")] == ["iter_0000003"]
+    assert not killed["receipt"].exists()
+    trained(killed)
+    assert losses(killed["metrics"]) == losses(whole["metrics"])
+
+
+def test_a_finished_segment_is_not_trained_again(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+    arguments = corpus.arguments("finished", corpus.spec(steps=2))
+    first = trained(arguments)
+    arguments["receipt"].unlink()
+    monkeypatch.setattr("nano3.training.cpu._train_step", lambda *_: pytest.fail("trained again"))
+    again = trained(arguments)
+    assert again["content"] == first["content"]
+
+
+def test_a_second_segment_continues_as_if_there_were_one(corpus: Corpus) -> None:
+    whole = corpus.arguments("one_segment", corpus.spec(steps=6))
+    trained(whole)
+    first = corpus.arguments("first_half", corpus.spec(steps=4))
+    trained(first)
+    data = corpus.spec()["data"] | {"first_sample": 4 * BATCH}
+    steps = {"first": 4, "count": 2, "first_token": 4 * BATCH * LENGTH}
+    second = corpus.arguments(
+        "second_half", corpus.spec(steps=2) | {"data": data, "steps": steps}, before=[first["receipt"]]
+    )
+    trained(second)
+    assert losses(first["metrics"]) + losses(second["metrics"]) == losses(whole["metrics"])
+
+
+def test_micro_batches_change_only_the_last_digits(corpus: Corpus) -> None:
+    whole = corpus.arguments("whole_batches", corpus.spec(steps=5))
+    parts = corpus.arguments("micro_batches", corpus.spec(steps=5), micro_batch_tokens=LENGTH)
+    trained(whole)
+    trained(parts)
+    assert losses(parts["metrics"]) == pytest.approx(losses(whole["metrics"]), abs=2e-5)
+
+
+def test_another_blend_than_planned_is_refused(corpus: Corpus) -> None:
+    data = corpus.spec()["data"] | {"blend": "0" * 64}
+    with pytest.raises(TrainingError, match="changed since the segment was planned"):
+        train_segment(**corpus.arguments("refused", corpus.spec(data=data)))
+
+
+@pytest.mark.parametrize(("when", "said"), [(True, "step 0: the loss is nan"), (False, "loss of plain is nan")])
+def test_a_loss_that_is_no_number_stops(corpus: Corpus, monkeypatch: pytest.MonkeyPatch, when: bool, said: str) -> None:
+    def losses(*_: Any) -> torch.Tensor:
+        value = math.nan if torch.is_grad_enabled() == when else 1.0
+        return torch.full((BATCH, LENGTH), value, requires_grad=torch.is_grad_enabled())
+
+    arguments = corpus.arguments(f"diverged_{when}", corpus.spec(steps=2))
+    monkeypatch.setattr("nano3.training.cpu._losses", losses)
+    with pytest.raises(TrainingError, match=said):
+        train_segment(**arguments)
+    assert not arguments["receipt"].exists()
+
+
+@pytest.mark.parametrize(
+    ("token", "expected"),
+    [(0, 0.0), (50, 0.5), (100, 1.0), (499, 1.0), (500, 1.0), (550, 0.1 + 0.9 * (1 - math.sqrt(0.5))), (600, 0.1)],
+)
+def test_the_learning_rate_is_warm_up_stable_decay(token: int, expected: float) -> None:
+    rate = {"peak": 1.0, "warmup_tokens": 100}
+    decay = {"from_token": 500, "tokens": 100, "floor": 0.1, "style": "minus_sqrt"}
+    optimizer = torch.optim.AdamW([{"params": [torch.zeros(1, requires_grad=True)], "wd_mult": 1.0}])
+    settings = {"weight_decay": 0.1}
+    with_decay = {"learning_rate": rate | {"decay": decay}, "optimizer": settings}
+    assert _set_rate(optimizer, with_decay, token) == pytest.approx(expected)
+    if token <= 500:  # a segment that ends before the decay knows nothing of it and does the same
+        assert _set_rate(optimizer, {"learning_rate": rate, "optimizer": settings}, token) == pytest.approx(expected)
+    assert _set_rate(optimizer, {"learning_rate": {"constant": 0.3}, "optimizer": settings}, token) == 0.3
