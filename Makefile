@@ -1,4 +1,5 @@
-# make demo: recipe tiny, from raw shards to results/reports/tiny/index.html.  make test: all tests.  make lint: house rules.
+# make demo: recipe tiny, from raw shards to results/reports/tiny/index.html
+# make test: all tests.  make lint: house rules.  make constraints: newer dependencies.
 # Another interpreter or folder: make demo PYTHON=python3.11 VENV=/somewhere
 
 PYTHON ?= python3
@@ -6,7 +7,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 PIP_INSTALL = $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: demo test lint
+.PHONY: demo test lint constraints
 
 demo: $(VENV)/.run
 	PATH="$(abspath $(BIN)):$$PATH" snakemake --quiet rules
@@ -26,3 +27,12 @@ $(VENV)/.run: pyproject.toml constraints.txt
 $(VENV)/.test: $(VENV)/.run
 	$(PIP_INSTALL) --editable '.[test]'
 	touch $@
+
+# The newest versions that pyproject.toml allows become the pinned ones. The `+cpu` of a wheel without CUDA is no version.
+constraints:
+	$(PYTHON) -m venv $(VENV)-new
+	$(VENV)-new/bin/python -m pip install --quiet torch==2.13.0
+	$(VENV)-new/bin/python -m pip install --quiet --editable '.[test]'
+	{ echo "# Exact versions of everything that make demo and make test install. Made anew by: make constraints"; \
+	  $(VENV)-new/bin/python -m pip freeze --exclude-editable | sed 's/+cpu$$//'; } > constraints.txt
+	rm -r $(VENV)-new

@@ -52,7 +52,7 @@ rule train_segment:
 
 rule export_hf:
     input:
-        checkpoint=segment_receipt(SEGMENTS[-1]),
+        checkpoint=once_blended(segment_receipt(SEGMENTS[-1])),
         tokenizer=ancient(str(RECIPE.tokenizer_file)),
     output:
         model=directory(f"{EXPORT}/model"),

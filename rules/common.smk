@@ -100,3 +100,17 @@ def segment_spec(wildcards):
     phases = [*phases_before(wildcards.phase), wildcards.phase]
     contents = {phase: read_receipt(blend_of(phase, "receipt"))["content"] for phase in phases}
     return canonical_json(segment_specs(RECIPE, contents)[wildcards.phase, wildcards.segment])
+
+
+def once_blended(path):
+    """
+    An input that Snakemake looks at again when the blends are there. Without it, a job that was planned because
+    tokens are made again would run even if the blends come out the same.
+    """
+
+    def input_of(wildcards):
+        for phase in RECIPE.phases:
+            checkpoints.write_blend.get(phase=phase)
+        return path
+
+    return input_of

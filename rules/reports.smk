@@ -9,7 +9,7 @@ Receipts become lineage, lineage becomes a page.
 
 rule write_lineage:
     input:
-        receipt=rules.export_hf.output.receipt,
+        receipt=once_blended(rules.export_hf.output.receipt),
     output:
         lineage=f"{REPORT}/lineage.json",
     log:
@@ -27,8 +27,8 @@ rule write_lineage:
 
 rule write_report:
     input:
-        receipt=rules.export_hf.output.receipt,
-        lineage=rules.write_lineage.output.lineage,
+        receipt=once_blended(rules.export_hf.output.receipt),
+        lineage=once_blended(rules.write_lineage.output.lineage),
     output:
         page=f"{REPORT}/index.html",
     log:

@@ -27,7 +27,8 @@ from nano3.training.checkpoints import load_model  # noqa: E402
 from nano3.training.model import build_model, logits  # noqa: E402
 
 TOLERANCE = 1e-4
-NO_LOWER_LIMIT = 1e-30  # transformers clamps Mamba's steps from below at time_step_min, Megatron-Core does not; not 0: it takes the log
+# transformers clamps Mamba's steps from below at time_step_min, Megatron-Core does not; not 0, for it takes the log.
+NO_LOWER_LIMIT = 1e-30
 CHECKED_SEQUENCES = 2
 PACKAGES = ("torch", "megatron-core", "transformers", "safetensors")
 

@@ -42,6 +42,11 @@ class Stretch:
         return self.steps * self.global_batch_size * self.sequence_length
 
     @property
+    def last_step_token(self) -> int:
+        """Tokens trained on before its last step: the place on the curve where that step's learning rate is read."""
+        return self.last_token - self.global_batch_size * self.sequence_length
+
+    @property
     def last_token(self) -> int:
         """Tokens trained on when it ends, from the beginning of training."""
         return self.first_token + self.tokens
@@ -108,7 +113,7 @@ def _curve(recipe: Recipe, phase: Phase, stretch: Stretch) -> Spec:
     curve = recipe.learning_rate
     rate: Spec = {"peak": curve.peak, "warmup_tokens": curve.warmup_tokens}
     decay_from = recipe.curve_tokens - curve.decay_tokens
-    if stretch.last_token > decay_from:
+    if stretch.last_step_token > decay_from:
         rate["decay"] = {
             "from_token": decay_from,
             "tokens": curve.decay_tokens,

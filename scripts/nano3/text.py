@@ -1,11 +1,11 @@
 """Documents of a raw shard, whatever its format: .parquet, .jsonl, .jsonl.gz, .jsonl.zst."""
 
 import gzip
-import io
 import json
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
+from typing import IO, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -86,9 +86,9 @@ def _text(line: str, path: Path, row: int, column: str) -> str | None:
     return text
 
 
-def _open_lines(path: Path) -> io.TextIOBase:
+def _open_lines(path: Path) -> IO[str]:
     if path.suffix == ".zst":
-        return zstandard.open(path, "rt", encoding="utf-8", newline="\n")
+        return cast(IO[str], zstandard.open(path, "rt", encoding="utf-8", newline="\n"))
     if path.suffix == ".gz":
         return gzip.open(path, "rt", encoding="utf-8", newline="\n")
     return open(path, encoding="utf-8", newline="\n")

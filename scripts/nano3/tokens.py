@@ -51,17 +51,18 @@ class Encoder:
 
     @classmethod
     def load(cls, file: Path, settings: Mapping[str, Any]) -> "Encoder":
-        """settings: the recipe's tokenizer section. Raises TokenError if file is not the tokenizer it was planned with."""
+        """settings: the recipe's tokenizer section. Raises TokenError if file is not the tokenizer that was planned."""
         if digest_file(file) != settings["sha256"]:
             raise TokenError(f"{file}: changed while the graph was running: run snakemake again")
         definition = json.loads(file.read_text(encoding="utf-8"))
         oracle = tokenizers.Tokenizer.from_str(json.dumps(definition))
         oracle.encode_special_tokens = True  # a text that spells out a control token gets its characters' tokens
-        ids = {}
+        ids: dict[str, int] = {}
         for name in ("bos_token", "eos_token"):
-            ids[name] = oracle.token_to_id(settings[name])
-            if ids[name] is None:
+            found = oracle.token_to_id(settings[name])
+            if found is None:
                 raise TokenError(f"{file}: has no token {settings[name]!r}: mend tokenizer.{name} in the recipe")
+            ids[name] = found
         before = [ids["bos_token"]] if settings["add_bos"] else []
         after = [ids["eos_token"]] if settings["add_eos"] else []
         fast = gigatoken.Tokenizer.from_json(json.dumps(definition | {"added_tokens": []}))

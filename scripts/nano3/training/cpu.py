@@ -147,7 +147,7 @@ class Progress:
         return [json.loads(line) for line in whole]
 
     def forget_after(self, step: int) -> None:
-        """Drop what was done after a checkpoint, for it will be done again. Raises TrainingError if a step is missing."""
+        """Drop what was done after a checkpoint: it will be done again. Raises TrainingError if a step is missing."""
         kept = [line for line in self.lines() if line["step"] < step]
         if [line["step"] for line in kept] != list(range(self.first, step)):
             raise TrainingError(f"{self.path}: does not hold steps {self.first} to {step}: delete {self.path.parent}")

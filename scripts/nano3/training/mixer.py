@@ -68,9 +68,9 @@ class MambaMixer(MegatronModule):
         """hidden_states: shape [sequence, batch, hidden]."""
         length, batch, _ = hidden_states.shape
         projected = self.in_proj(hidden_states)[0].transpose(0, 1)
-        gate, mixed, step = projected.split([self.inner, self.mixed, self.heads], dim=-1)
+        gate, mixed, step = torch.split(projected, [self.inner, self.mixed, self.heads], dim=-1)
         mixed = F.silu(self.conv1d(mixed.transpose(1, 2))[..., :length]).transpose(1, 2).float()
-        x, b, c = mixed.split([self.inner, self.groups * self.state, self.groups * self.state], dim=-1)
+        x, b, c = torch.split(mixed, [self.inner, self.groups * self.state, self.groups * self.state], dim=-1)
         y = state_space_scan(
             x.reshape(batch, length, self.heads, self.head_dim),
             F.softplus(step.float() + self.dt_bias),

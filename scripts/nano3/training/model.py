@@ -26,7 +26,7 @@ from megatron.core.transformer.transformer_layer import (
 from nano3.training.mixer import MambaMixer
 
 
-class LocalMambaStack(MambaStack):  # type: ignore[misc]
+class LocalMambaStack(MambaStack):
     """Megatron-Core's stack; it asks Transformer Engine for the final norm by name."""
 
     def __init__(self, config: TransformerConfig, submodules: MambaStackSubmodules, **options: Any) -> None:

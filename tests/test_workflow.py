@@ -1,0 +1,122 @@
+"""Recipe tiny from raw shards to the report: what `make demo` builds, and what it is worth."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nano3.catalog import read_pins
+from nano3.lineage import closure
+from nano3.recipe import load_recipe
+from tests.conftest import House, copy_repository
+
+pytestmark = pytest.mark.slow
+
+RECIPE = load_recipe("tiny")[1]
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> House:
+    house = copy_repository(tmp_path_factory.mktemp("demo") / "house")
+    house.snakemake()
+    return house
+
+
+@pytest.fixture
+def receipts(demo: House, monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, Any]]:
+    monkeypatch.chdir(demo.root)
+    return closure(Path("results/exports/tiny/receipt.json"))
+
+
+@pytest.fixture
+def segments(receipts: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """The facts of all segments in the order of training."""
+    facts = [receipt["facts"] for receipt in receipts.values() if receipt["step"] == "train_segment"]
+    return sorted(facts, key=lambda segment: segment["tokens_seen"])
+
+
+def test_a_second_run_runs_nothing(demo: House) -> None:
+    assert "Nothing to be done" in demo.snakemake()
+
+
+def test_every_held_out_loss_falls_in_every_phase(segments: list[dict[str, Any]]) -> None:
+    for name in RECIPE.phases:
+        phase = [segment for segment in segments if segment["phase"] == name]
+        before, after = phase[0]["held_out"]["before"], phase[-1]["held_out"]["after"]
+        assert before.keys() == after.keys() == set(RECIPE.datasets)
+        for dataset in RECIPE.datasets:
+            assert after[dataset] < before[dataset], (name, dataset)
+    assert segments[-1]["held_out"]["after"]["tiny-math"] < 5 < segments[0]["held_out"]["before"]["tiny-math"]
+
+
+def test_the_mixture_drawn_is_the_mixture_asked_for(segments: list[dict[str, Any]]) -> None:
+    for segment in segments:
+        samples, target = segment["mixture"]["samples"], segment["mixture"]["target"]
+        for dataset, share in target.items():
+            assert abs(samples.get(dataset, 0) - share * sum(samples.values())) <= 2, (segment["segment"], dataset)
+
+
+def test_phases_follow_one_curve_of_tokens(demo: House, segments: list[dict[str, Any]]) -> None:
+    lines = []
+    for segment in segments:
+        folder = demo.root / "results/checkpoints/tiny" / segment["phase"] / segment["segment"]
+        lines += [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == list(range(len(lines)))
+    tokens = [line["tokens"] for line in lines]
+    assert tokens == sorted(tokens)
+    assert tokens[-1] == sum(phase.tokens for phase in RECIPE.phases.values())
+    rates = [line["learning_rate"] for line in lines]
+    assert max(rates) == RECIPE.learning_rate.peak
+    decay = RECIPE.curve_tokens - RECIPE.learning_rate.decay_tokens
+    falling = [line["learning_rate"] for line in lines if decay <= line["tokens"] <= RECIPE.curve_tokens]
+    assert falling == sorted(falling, reverse=True)
+    assert set(rates[-24:]) == {RECIPE.phases["long_context"].learning_rate}
+
+
+def test_the_export_is_a_model_that_transformers_loads_and_runs(demo: House) -> None:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    folder = demo.root / "results/exports/tiny/model"
+    model, tokenizer = AutoModelForCausalLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+    assert type(model).__name__ == "NemotronHForCausalLM"
+    text = "It is a truth universally acknowledged"
+    assert tokenizer.decode(tokenizer(text).input_ids) == text
+    generated = model.generate(**tokenizer(text, return_tensors="pt"), max_new_tokens=5, do_sample=False)
+    assert generated.shape[1] == len(tokenizer(text).input_ids) + 5
+    logits = json.loads((folder.parent / "receipt.json").read_text())["facts"]["logits"]
+    assert 0 < logits["largest_difference"] <= logits["tolerance"] == 1e-4
+
+
+def test_lineage_reaches_every_raw_shard(demo: House, receipts: dict[str, dict[str, Any]]) -> None:
+    lineage = json.loads((demo.root / "results/reports/tiny/lineage.json").read_text())
+    pins = [shard for dataset in RECIPE.datasets for shard in read_pins(dataset)]
+    for shard in pins:
+        assert lineage["entity"][f"file:{shard.path}"]["nano3:sha256"] == shard.sha256
+    steps = [activity["prov:type"] for activity in lineage["activity"].values()]
+    assert {step: steps.count(step) for step in sorted(set(steps))} == {
+        "export_hf": 1,
+        "index_dataset": 4,
+        "tokenize_shard": len(pins),
+        "train_segment": 6,
+        "write_blend": 3,
+    }
+    for relation in lineage["used"].values():
+        assert relation["prov:entity"] in lineage["entity"]
+        assert relation["prov:activity"] in lineage["activity"]
+
+
+def test_no_row_is_lost(receipts: dict[str, dict[str, Any]]) -> None:
+    for path, receipt in receipts.items():
+        if receipt["step"] == "tokenize_shard":
+            facts = receipt["facts"]
+            outside = len(facts["valid"]) + len(facts["test"]) + len(facts["skipped"])
+            assert facts["documents"] + outside == facts["rows"], path
+
+
+def test_the_report_is_there_and_asks_nothing_of_a_network(demo: House) -> None:
+    page = (demo.root / "results/reports/tiny/index.html").read_text()
+    for name in (*RECIPE.datasets, *RECIPE.phases):
+        assert name in page
+    assert "<script src" not in page
+    assert "<link" not in page
