@@ -52,7 +52,8 @@ rule train_segment:
 
 rule export_hf:
     input:
-        checkpoint=once_blended(segment_receipt(SEGMENTS[-1])),
+        checkpoint=segment_receipt(SEGMENTS[-1]),
+        blends=all_blends,
         tokenizer=ancient(str(RECIPE.tokenizer_file)),
     output:
         model=directory(f"{EXPORT}/model"),

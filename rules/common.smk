@@ -102,15 +102,9 @@ def segment_spec(wildcards):
     return canonical_json(segment_specs(RECIPE, contents)[wildcards.phase, wildcards.segment])
 
 
-def once_blended(path):
+def all_blends(wildcards):
     """
-    An input that Snakemake looks at again when the blends are there. Without it, a job that was planned because
-    tokens are made again would run even if the blends come out the same.
+    An input of every job after training. It makes Snakemake look at the job again when the blends are there; without
+    it, a job that was planned because tokens are made again would run even if the blends come out the same.
     """
-
-    def input_of(wildcards):
-        for phase in RECIPE.phases:
-            checkpoints.write_blend.get(phase=phase)
-        return path
-
-    return input_of
+    return [blend_of(phase, "receipt") for phase in RECIPE.phases]

@@ -9,7 +9,8 @@ Receipts become lineage, lineage becomes a page.
 
 rule write_lineage:
     input:
-        receipt=once_blended(rules.export_hf.output.receipt),
+        receipt=rules.export_hf.output.receipt,
+        blends=all_blends,
     output:
         lineage=f"{REPORT}/lineage.json",
     log:
@@ -27,8 +28,9 @@ rule write_lineage:
 
 rule write_report:
     input:
-        receipt=once_blended(rules.export_hf.output.receipt),
-        lineage=once_blended(rules.write_lineage.output.lineage),
+        receipt=rules.export_hf.output.receipt,
+        blends=all_blends,
+        lineage=rules.write_lineage.output.lineage,
     output:
         page=f"{REPORT}/index.html",
     log:

@@ -184,3 +184,15 @@ def test_a_missing_pin_is_said_before_any_job(bare_house: House) -> None:
     assert done.returncode != 0
     assert "dataset tiny-code is not pinned: run `python scripts/pin_dataset.py tiny-code`" in done.stdout + done.stderr
     assert not (bare_house.root / "results").exists()
+
+
+def test_a_dry_run_shows_the_whole_road(bare_house: House) -> None:
+    assert bare_house.planned() == {
+        "tokenize_shard": 12,
+        "index_dataset": 4,
+        "write_blend": 3,
+        "train_segment": 6,
+        "export_hf": 1,
+        "write_lineage": 1,
+        "write_report": 1,
+    }
