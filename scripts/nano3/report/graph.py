@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from nano3.report.facts import Dataset, Phase, Segment, Story
+from nano3.report.facts import Dataset, Phase, Segment, Story, mean
 from nano3.report.ledger import anchor
 from nano3.report.svg import COLOURS
 from nano3.report.wording import compact, loss, many, rate
@@ -151,7 +151,7 @@ def _blend_text(phase: Phase) -> Text:
 def _segment_text(segment: Segment) -> Text:
     return f"{segment.phase}/{segment.name}", (
         f"{many(segment.steps, 'step')} · {compact(segment.tokens)} tokens",
-        f"loss {loss(segment.loss['first'])} → {loss(segment.loss['last'])}",
+        f"held-out loss {loss(mean(segment.held_out['after']))}",
     )
 
 
