@@ -1,5 +1,6 @@
 import json
 import math
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -74,6 +75,30 @@ def test_a_finished_segment_is_not_trained_again(corpus: Corpus, monkeypatch: py
     monkeypatch.setattr("nano3.training.cpu._train_step", lambda *_: pytest.fail("trained again"))
     again = trained(arguments)
     assert again["content"] == first["content"]
+
+
+def test_what_came_before_is_measured_on_the_weights_before(corpus: Corpus) -> None:
+    arguments = corpus.arguments("measured", corpus.spec(steps=20))
+    first = trained(arguments)["facts"]["held_out"]
+    again = trained(arguments | {"evaluation_tokens": 8 * LENGTH})["facts"]["held_out"]
+    for dataset in ("plain", "shifted"):
+        assert again["before"][dataset] == pytest.approx(first["before"][dataset], abs=0.02)
+        assert again["before"][dataset] > again["after"][dataset] + 0.1
+
+
+def test_weights_that_are_gone_are_said_to_be(corpus: Corpus) -> None:
+    first = corpus.arguments("deleted", corpus.spec(steps=2))
+    facts = trained(first)["facts"]
+    shutil.rmtree(facts["checkpoint"])
+    steps = {"first": 2, "count": 2, "first_token": 2 * BATCH * LENGTH}
+    second = corpus.arguments("after_deleted", corpus.spec() | {"steps": steps}, before=[first["receipt"]])
+    with pytest.raises(TrainingError, match=r"the weights are gone: delete .*phase1/only/receipt\.json"):
+        train_segment(**second)
+
+
+def test_weights_trained_again_are_the_same_artifact(corpus: Corpus) -> None:
+    contents = [trained(corpus.arguments(name, corpus.spec(steps=3)))["content"] for name in ("once", "twice")]
+    assert contents[0] == contents[1]
 
 
 def test_a_second_segment_continues_as_if_there_were_one(corpus: Corpus) -> None:

@@ -85,12 +85,14 @@ def train_segment(
         seed=spec["seed"],
     )
     micro_batch = max(1, micro_batch_tokens // spec["batch"]["sequence_length"])
-    held_out = Evaluations(folder / "evaluations.json", samples, evaluation_tokens, micro_batch)
+    held_out = Evaluations(folder / f"held_out_{evaluation_tokens}.json", samples, evaluation_tokens, micro_batch)
 
-    done = _resume(trained, folder, earlier, spec["steps"]["first"])
-    progress.forget_after(done)
+    done = _begin(trained, earlier, spec["steps"]["first"])
     if earlier is None or earlier["facts"]["phase"] != phase:
         held_out.measure("before", trained.model)
+    if own := newest(folder):
+        done = load(trained, own)
+    progress.forget_after(done)
     last = spec["steps"]["first"] + spec["steps"]["count"]
     for step in range(done, last):
         progress.add(_train_step(trained, spec, step, samples, micro_batch))
@@ -104,6 +106,8 @@ def train_segment(
     steps = progress.lines()
     with replaced(metrics) as aside:
         aside.write_text("".join(json.dumps(step) + "\n" for step in steps), encoding="utf-8")
+    # Megatron-Core's .metadata holds an identifier of its own for every save: the weights alone are the artifact.
+    saved = [Output.of(path) for path in sorted(checkpoint.iterdir())]
     drawn = spec["steps"]["count"] * spec["batch"]["global_batch_size"]
     write_receipt(
         receipt,
@@ -111,7 +115,10 @@ def train_segment(
         run,
         key=spec,
         inputs=[Input.receipt(path) for path in (blend_receipt, *before)],
-        outputs=[Output.of(path) for path in (*sorted(path for path in checkpoint.iterdir()), metrics)],
+        outputs=[*saved, Output.of(metrics)],
+        content=digest_json(
+            {name: output.sha256 for output in saved if (name := Path(output.path).name) != ".metadata"}
+        ),
         facts={
             "phase": phase,
             "segment": segment,
@@ -201,15 +208,17 @@ def _fresh(spec: dict[str, Any]) -> Trained:
     return Trained(model, torch.optim.AdamW(groups, betas=betas, eps=settings["adam_eps"], fused=True))
 
 
-def _resume(trained: Trained, folder: Path, earlier: dict[str, Any] | None, first: int) -> int:
-    """Continue this segment's own checkpoint, or the segment before it, or begin; returns the steps done."""
-    if own := newest(folder):
-        return load(trained, own)
+def _begin(trained: Trained, earlier: dict[str, Any] | None, first: int) -> int:
+    """Continue from the segment before this one, if there is one; returns the steps done."""
     if earlier is None:
         return 0
-    step = load(trained, Path(earlier["facts"]["checkpoint"]))
+    checkpoint = Path(earlier["facts"]["checkpoint"])
+    place = f"results/checkpoints/*/{earlier['facts']['phase']}/{earlier['facts']['segment']}"
+    if not checkpoint.is_dir():
+        raise TrainingError(f"{checkpoint}: the weights are gone: delete {place}/receipt.json and run snakemake again")
+    step = load(trained, checkpoint)
     if step != first:
-        raise TrainingError(f"{earlier['facts']['checkpoint']}: holds step {step}, the segment begins at step {first}")
+        raise TrainingError(f"{checkpoint}: holds step {step}, this segment begins at step {first}")
     return step
 
 
