@@ -1,20 +1,32 @@
-"""Documents of a raw shard, whatever its format: .parquet, .jsonl, .jsonl.gz, .jsonl.zst."""
+"""
+Documents of a raw shard, whatever its format: .parquet of any codec, JSON lines plain, .gz or .zst.
+
+Memory does not grow with the shard: rows come in batches of about BATCH_BYTES of text; a larger row is a batch.
+
+What is not a document? A row whose text is null or missing: it comes as null, and its row number stays its own. All
+else that is not text (a number, bytes that are no UTF-8, a line that is cut, a file that ends too early) is an error
+that names the file and the row: nobody should train on what happened to be readable.
+"""
 
 import gzip
-import json
+import zlib
 from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
-from typing import IO, cast
+from typing import Any
 
+import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import zstandard
 
 from nano3 import Nano3Error
 
-FORMATS = (".parquet", ".jsonl", ".jsonl.gz", ".jsonl.zst")
-BATCH_ROWS = 1024
+FORMATS = (".parquet", ".jsonl", ".jsonl.gz", ".jsonl.zst", ".json")
+BATCH_BYTES = 8 * 2**20
+CHUNK_BYTES = 2**20
+LARGEST_BATCH_ROWS = 4096  # a dictionary-coded column says less than it holds
+REMEDY = "mend or replace the file, then pin its dataset again"
 
 
 class TextError(Nano3Error):
@@ -32,16 +44,16 @@ def shard_name(file: str) -> str:
 def count_rows(path: Path) -> int:
     """Rows in a raw shard: from a parquet file's footer, by reading the lines otherwise."""
     if path.suffix == ".parquet":
-        return int(pq.ParquetFile(path).metadata.num_rows)
-    with _open_lines(path) as lines:
-        return sum(1 for line in lines if line.strip())
+        return int(_open_parquet(path).metadata.num_rows)
+    return sum(1 for _ in _lines(path))
 
 
 def read_text(path: Path, column: str, rows: int) -> Iterator[pa.LargeStringArray]:
     """
-    The first rows' text in the file's order, in batches of at most 1,024; null where a row has no text.
+    The text of a shard's first rows in the file's order, in batches; null where a row has none.
 
-    Raises TextError naming the file and the row if the column is missing or not text.
+    column: name of the text column; a.b is field b of column a. rows: how many are wanted; 0 for none.
+    Raises TextError naming the file and the row if the column is not there or not text, or rows are missing.
     """
     left = rows
     for batch in _read_parquet(path, column) if path.suffix == ".parquet" else _read_lines(path, column):
@@ -53,42 +65,128 @@ def read_text(path: Path, column: str, rows: int) -> Iterator[pa.LargeStringArra
         raise TextError(f"{path}: has {rows - left} rows where {rows} were pinned: pin the dataset again")
 
 
+def _open_parquet(path: Path) -> pq.ParquetFile:
+    try:
+        return pq.ParquetFile(path, pre_buffer=False, buffer_size=CHUNK_BYTES)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise TextError(f"{path}: not a whole parquet file: {error}; {REMEDY}") from None
+
+
 def _read_parquet(path: Path, column: str) -> Iterator[pa.LargeStringArray]:
-    file = pq.ParquetFile(path)
-    names = file.schema_arrow.names
-    if column not in names:
-        raise TextError(f"{path}: no column {column!r}; text_column must be one of: {', '.join(names)}")
-    kind = file.schema_arrow.field(column).type
+    file = _open_parquet(path)
+    outer, *inner = column.split(".")
+    kind = _type_of(file.schema_arrow, [outer, *inner])
+    if kind is None:
+        raise TextError(
+            f"{path}: no column {column!r}; text_column must be one of: {', '.join(_columns(file.schema_arrow))}"
+        )
     if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
         raise TextError(f"{path}: column {column!r} holds {kind}, not text: name another text_column")
-    for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=[column]):
-        yield batch.column(0).cast(pa.large_string())
+    row = 0
+    try:
+        for batch in file.iter_batches(batch_size=_batch_rows(file.metadata), columns=[column]):
+            values = pc.struct_field(batch.column(outer), inner) if inner else batch.column(outer)
+            values = values.cast(pa.large_string())
+            values.validate(full=True)  # bytes that are no UTF-8
+            yield values
+            row += len(values)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise TextError(f"{path}: rows {row} and following: {error}; {REMEDY}") from None
+
+
+def _batch_rows(metadata: pq.FileMetaData) -> int:
+    """As many rows as hold about BATCH_BYTES, by the file's own sizes."""
+    size = sum(metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups))
+    return int(min(LARGEST_BATCH_ROWS, max(1, BATCH_BYTES * max(1, metadata.num_rows) // max(1, size))))
+
+
+def _type_of(schema: pa.Schema, names: list[str]) -> pa.DataType | None:
+    """Type of a column or of a field inside one; None if it is not there."""
+    kind: Any = pa.struct(list(schema))
+    for name in names:
+        if not pa.types.is_struct(kind) or kind.get_field_index(name) < 0:
+            return None
+        kind = kind.field(name).type
+    return kind
+
+
+def _columns(schema: pa.Schema) -> list[str]:
+    """Names of columns, fields inside them with a dot."""
+    inner = [f"{field.name}.{part.name}" for field in schema if pa.types.is_struct(field.type) for part in field.type]
+    return [field.name for field in schema] + inner
 
 
 def _read_lines(path: Path, column: str) -> Iterator[pa.LargeStringArray]:
-    with _open_lines(path) as lines:
-        texts = (_text(line, path, row, column) for row, line in enumerate(line for line in lines if line.strip()))
-        while batch := list(islice(texts, BATCH_ROWS)):
-            yield pa.array(batch, type=pa.large_string())
+    decoder, names = _row_decoder(column), column.split(".")
+    texts: list[str | None] = []
+    size, found, first = 0, False, b""
+    for row, line in enumerate(_lines(path)):
+        try:
+            value = decoder.decode(line)
+            for _ in names:
+                value = getattr(value, "value", value)
+        except msgspec.ValidationError as error:
+            raise TextError(f"{path}: row {row}: column {column!r} is not text: {error}; {REMEDY}") from None
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise TextError(f"{path}: row {row}: not a JSON object: {error}; {REMEDY}") from None
+        found, first = found or value is not msgspec.UNSET, first or line
+        text = None if value is msgspec.UNSET else value
+        texts.append(text)
+        size += len(text) if text else 0
+        if size >= BATCH_BYTES or len(texts) == LARGEST_BATCH_ROWS:
+            yield pa.array(texts, type=pa.large_string())
+            texts, size = [], 0
+    if first and not found:
+        keys = ", ".join(msgspec.json.decode(first))
+        raise TextError(f"{path}: no row has a column {column!r}; text_column must be one of: {keys}")
+    if texts:
+        yield pa.array(texts, type=pa.large_string())
 
 
-def _text(line: str, path: Path, row: int, column: str) -> str | None:
+def _row_decoder(column: str) -> msgspec.json.Decoder[Any]:
+    """Reads one column of a row and passes over the rest without building it."""
+    kind: Any = str
+    for name in reversed(column.split(".")):
+        field = ("value", kind | None | msgspec.UnsetType, msgspec.UNSET)
+        kind = msgspec.defstruct("Row", [field], rename={"value": name})
+    return msgspec.json.Decoder(kind)
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    """Lines that are not blank. Raises TextError where a compressed file ends too early or is damaged."""
+    rest: list[bytes] = []
     try:
-        record = json.loads(line)
-    except ValueError as error:
-        raise TextError(f"{path}: row {row}: not JSON: {error}; mend or drop the file, then pin again") from None
-    if not isinstance(record, dict) or column not in record:
-        keys = ", ".join(record) if isinstance(record, dict) else "no keys"
-        raise TextError(f"{path}: row {row}: no column {column!r}; the row has: {keys}")
-    text = record[column]
-    if text is not None and not isinstance(text, str):
-        raise TextError(f"{path}: row {row}: column {column!r} holds {type(text).__name__}, not text")
-    return text
+        for chunk in _chunks(path):
+            *whole, last = chunk.split(b"\n")
+            if whole:
+                whole[0] = b"".join((*rest, whole[0]))
+                rest = []
+                yield from (line for line in whole if line.strip())
+            rest.append(last)
+    except (EOFError, zlib.error, gzip.BadGzipFile, zstandard.ZstdError) as error:
+        raise TextError(f"{path}: the compressed data is damaged or cut: {error}; {REMEDY}") from None
+    if (line := b"".join(rest)).strip():
+        yield line
 
 
-def _open_lines(path: Path) -> IO[str]:
+def _chunks(path: Path) -> Iterator[bytes]:
     if path.suffix == ".zst":
-        return cast(IO[str], zstandard.open(path, "rt", encoding="utf-8", newline="\n"))
-    if path.suffix == ".gz":
-        return gzip.open(path, "rt", encoding="utf-8", newline="\n")
-    return open(path, encoding="utf-8", newline="\n")
+        yield from _zstd_chunks(path)
+        return
+    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+        while chunk := file.read(CHUNK_BYTES):
+            yield chunk
+
+
+def _zstd_chunks(path: Path) -> Iterator[bytes]:
+    """All frames of a .zst. The library's own stream does not say when the last one is cut."""
+    frame = None
+    with path.open("rb") as file:
+        while data := file.read(CHUNK_BYTES):
+            while data:
+                frame = frame or zstandard.ZstdDecompressor(max_window_size=2**31).decompressobj()
+                yield frame.decompress(data)
+                data = frame.unused_data if frame.eof else b""
+                frame = None if frame.eof else frame
+    if frame is not None:
+        raise EOFError("it ends inside a frame")
