@@ -73,8 +73,9 @@ def index_key(wildcards):
 
 
 def blend_key(wildcards):
-    mixture = RECIPE.phases[wildcards.phase].mixture
-    return canonical_json({"mixture": dict(sorted(mixture.items())), "code": digest_code("write_blend")})
+    """The shares, and which tokens they are shares of: tokens made otherwise lie in another folder."""
+    mixture = dict(sorted(RECIPE.phases[wildcards.phase].mixture.items()))
+    return canonical_json({"mixture": mixture, "tokens": RECIPE.tokens_name, "code": digest_code("write_blend")})
 
 
 def segment_receipt(place):

@@ -23,6 +23,9 @@ rule tokenize_shard:
         f"{TOKENS}/logs/tokenize_shard/{{dataset}}/{{shard}}.log",
     conda:
         "../envs/tokens.yaml"
+    resources:
+        engine=RECIPE.tokenizer.engine,
+        checked_documents=RECIPE.tokenizer.checked_documents,
     params:
         key=token_key,
         train=subpath(output.train_bin, strip_suffix=".bin"),
@@ -35,6 +38,8 @@ rule tokenize_shard:
         " --train {params.train:q}"
         " --holdout {params.holdout:q}"
         " --receipt {output.receipt:q}"
+        " --engine {resources.engine:q}"
+        " --checked-documents {resources.checked_documents}"
         " > {log:q} 2>&1"
 
 

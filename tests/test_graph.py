@@ -95,6 +95,19 @@ def test_tokenizing_code_that_makes_the_same_bytes_stops_there(house: House) -> 
     assert house.planned(*CONFIG) == {}
 
 
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("config/recipes/tiny.yaml", "valid: 0.04", "valid: 0.05"),
+        ("config/recipes/tiny.yaml", "add_bos: false", "add_bos: true"),
+        ("resources/tiny/tokenizer/tokenizer.json", '"version": "1.0"', '"version":  "1.0"'),
+    ],
+)
+def test_tokens_made_otherwise_lead_all_the_way_down(house: House, file: str, old: str, new: str) -> None:
+    house.edit(file, old, new)
+    assert house.planned(*CONFIG) == {"tokenize_shard": 12, "index_dataset": 4, "write_blend": 3, **BELOW_BLENDS}
+
+
 def test_a_report_template_rebuilds_the_report(house: House) -> None:
     house.edit("scripts/nano3/report/page.html.j2", "</body>", "<p>signed</p></body>")
     assert house.planned(*CONFIG) == {"write_report": 1}

@@ -9,9 +9,10 @@ from tokenizers import Tokenizer
 
 from nano3.catalog import Shard, write_pins
 from nano3.digest import digest_file
+from nano3.encode import EncodeError, Encoder
 from nano3.megatron import Pair, PairReader
 from nano3.recipe import load_recipe
-from nano3.tokens import TEST, TRAIN, VALID, TokenError, index_dataset, split_of, tokenize_shard
+from nano3.tokens import TEST, TRAIN, VALID, TokenError, index_dataset, splits_of, tokenize_shard
 
 TOKENIZER = Path("resources/tiny/tokenizer/tokenizer.json")
 ENGLISH = Path("resources/tiny/english/train-00001-of-00003.parquet")
@@ -19,8 +20,11 @@ END = 2
 
 
 def key(raw: Path, rows: int, column: str = "text", **changes: Any) -> dict[str, Any]:
-    settings = load_recipe("tiny")[1].token_settings()
-    return settings | {"sha256": digest_file(raw), "rows": rows, "text_column": column, "code": "-"} | changes
+    return (
+        load_recipe("tiny")[1].token_settings()
+        | {"sha256": digest_file(raw), "rows": rows, "text_column": column}
+        | changes
+    )
 
 
 def tokenize(raw: Path, folder: Path, rows: int, **changes: Any) -> dict[str, Any]:
@@ -76,8 +80,8 @@ def test_a_control_token_spelled_out_in_a_text_is_its_characters(tmp_path: Path)
 
 def test_tokens_around_a_document_are_as_asked(tmp_path: Path) -> None:
     raw = write_texts(tmp_path / "raw.parquet", ["one", "two words"])
-    settings = load_recipe("tiny", "tokenizer.add_bos=true tokenizer.add_eos=false")[1].token_settings()
-    tokenize(raw, tmp_path, rows=2, tokenizer=settings["tokenizer"], holdout={"valid": 0.0, "test": 0.0})
+    around = settings("tokenizer.add_bos=true tokenizer.add_eos=false")
+    tokenize(raw, tmp_path, rows=2, tokenizer=around, holdout=EVERYTHING)
     oracle = Tokenizer.from_file(str(TOKENIZER))
     expected = [[1, *oracle.encode(text, add_special_tokens=False).ids] for text in ("one", "two words")]
     assert documents(tmp_path / "train/raw") == expected
@@ -85,11 +89,12 @@ def test_tokens_around_a_document_are_as_asked(tmp_path: Path) -> None:
 
 def test_duplicates_share_a_split_and_rates_are_met() -> None:
     holdout = {"valid": 0.2, "test": 0.1}
-    splits = [split_of(f"document {number}", holdout) for number in range(5000)]
-    assert splits == [split_of(f"document {number}", holdout) for number in range(5000)]
+    texts = pa.array([f"document {number}" for number in range(5000)], type=pa.large_string())
+    splits = splits_of(texts, holdout).tolist()
+    assert splits[7:] == splits_of(texts[7:], holdout).tolist()
     assert splits.count(VALID) / 5000 == pytest.approx(0.2, abs=0.02)
     assert splits.count(TEST) / 5000 == pytest.approx(0.1, abs=0.02)
-    wider = [split_of(f"document {number}", {"valid": 0.25, "test": 0.1}) for number in range(5000)]
+    wider = splits_of(texts, {"valid": 0.25, "test": 0.1}).tolist()
     assert all(after == VALID for before, after in zip(splits, wider, strict=True) if before == VALID)
     assert TRAIN in splits
 
@@ -101,9 +106,90 @@ def test_another_file_than_was_pinned_is_refused_and_leaves_nothing(tmp_path: Pa
 
 
 def test_a_token_that_the_tokenizer_lacks_is_named(tmp_path: Path) -> None:
-    settings = load_recipe("tiny", "tokenizer.eos_token='<|end|>'")[1].token_settings()
-    with pytest.raises(TokenError, match=r"has no token '<\|end\|>': mend tokenizer\.eos_token"):
-        tokenize(ENGLISH, tmp_path, rows=192, tokenizer=settings["tokenizer"])
+    odd = settings("tokenizer.eos_token='<|end|>'")
+    with pytest.raises(EncodeError, match=r"has no token '<\|end\|>': mend tokenizer\.eos_token"):
+        tokenize(ENGLISH, tmp_path, rows=192, tokenizer=odd)
+
+
+def settings(overrides: str) -> dict[str, Any]:
+    found: dict[str, Any] = load_recipe("tiny", overrides)[1].token_settings()["tokenizer"]
+    return found
+
+
+EVERYTHING = {"valid": 0.0, "test": 0.0}
+
+
+def test_a_control_token_is_parsed_if_that_is_asked_for(tmp_path: Path) -> None:
+    raw = write_texts(tmp_path / "raw.parquet", ["before</s>after <s>", "plain"])
+    parse = settings("tokenizer.special_tokens_in_text=parse")
+    facts = tokenize(raw, tmp_path, rows=2, holdout=EVERYTHING, tokenizer=parse)["facts"]
+    oracle = Tokenizer.from_file(str(TOKENIZER))
+    expected = oracle.encode("before</s>after <s>", add_special_tokens=False).ids
+    assert documents(tmp_path / "train/raw")[0] == [*expected, END]
+    assert {1, END} <= set(expected)
+    assert facts["special_tokens_in_text"] == 2
+
+
+def test_documents_are_dropped_and_cut_as_asked_and_counted(tmp_path: Path) -> None:
+    raw = write_texts(tmp_path / "raw.parquet", ["", None, "tiny", "a document of some length", "word " * 500])
+    limits = settings("tokenizer.min_doc_chars=5 tokenizer.max_doc_tokens=20 tokenizer.add_bos=true")
+    facts = tokenize(raw, tmp_path, rows=5, holdout=EVERYTHING, tokenizer=limits)["facts"]
+    short, long = documents(tmp_path / "train/raw")
+    assert facts["dropped"] == {"no text": 1, "empty": 1, "too short": 1}
+    assert facts["skipped"] == [0, 1, 2]
+    assert facts["truncated"] == 1
+    assert len(long) == 20
+    assert (long[0], long[-1], short[0], short[-1]) == (1, END, 1, END)
+    assert facts["lengths"] == {"16": 1, "32": 1} or sum(facts["lengths"].values()) == 2
+    assert facts["characters"] == len("a document of some length") + 5 * 500
+
+
+@pytest.mark.parametrize("way", ["engine", "small batches", "one thread"])
+def test_the_way_it_is_done_changes_no_byte(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
+    before = tokenize(ENGLISH, tmp_path / "before", rows=192)
+    if way == "small batches":
+        monkeypatch.setattr("nano3.text.BATCH_BYTES", 10_000)
+    if way == "one thread":
+        monkeypatch.setattr("nano3.tokens._ahead", lambda items: items)
+    engine = "tokenizers" if way == "engine" else "gigatoken"
+    shard = tmp_path / "after/train" / ENGLISH.stem
+    holdout, receipt = tmp_path / "after/holdout" / ENGLISH.stem, shard.with_name("receipt.json")
+    tokenize_shard(ENGLISH, TOKENIZER, key(ENGLISH, 192), shard, holdout, receipt, engine)
+    after = json.loads(receipt.read_text())
+    assert after["content"] == before["content"]
+    assert [output["sha256"] for output in after["outputs"]] == [output["sha256"] for output in before["outputs"]]
+
+
+def test_ids_that_hugging_face_would_not_give_fail_the_shard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    encode = Encoder.encode
+
+    def wrong(self: Encoder, texts: pa.LargeStringArray) -> Any:
+        ids, lengths = encode(self, texts)
+        ids = ids.copy()
+        ids[30] += 1
+        return ids, lengths
+
+    monkeypatch.setattr(Encoder, "encode", wrong)
+    with pytest.raises(EncodeError, match=r"differ from token 30 on, near '.+': set tokenizer\.engine to tokenizers"):
+        tokenize(ENGLISH, tmp_path, rows=192)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_a_tokenizer_that_gigatoken_cannot_load_says_what_to_do(tmp_path: Path) -> None:
+    definition = json.loads(TOKENIZER.read_text())
+    definition["pre_tokenizer"]["pretokenizers"][0]["pattern"] = {"Regex": "[aeiou]+|[^aeiou]+"}
+    other = tmp_path / "tokenizer.json"
+    other.write_text(json.dumps(definition))
+    odd = settings("") | {"sha256": digest_file(other)}
+    with pytest.raises(EncodeError, match=r"gigatoken can't load it .*: set tokenizer\.engine to tokenizers"):
+        Encoder.load(other, odd, "gigatoken")
+    assert Encoder.load(other, odd, "tokenizers").encode(pa.array(["abc"], type=pa.large_string()))[1].tolist() == [2]
+
+
+def test_a_shard_without_documents_is_an_empty_pair(tmp_path: Path) -> None:
+    raw = write_texts(tmp_path / "raw.parquet", [None, ""])
+    assert tokenize(raw, tmp_path, rows=2)["facts"]["documents"] == 0
+    assert documents(tmp_path / "train/raw") == documents(tmp_path / "holdout/raw") == []
 
 
 def test_an_index_counts_its_shards_and_merges_what_they_held_out(tmp_path: Path) -> None:

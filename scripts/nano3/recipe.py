@@ -19,6 +19,7 @@ from nano3.digest import digest_file, digest_json, short
 from nano3.schema import Closed, ConfigError, read_yaml, validated
 
 RECIPES = Path("config/recipes")
+SAME_TOKENS = {"engine", "checked_documents"}  # keys of the tokenizer that change no token
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Share = Annotated[float, Field(gt=0)]
@@ -35,6 +36,19 @@ class Tokenizer(Closed):
     eos_token: str = Field(description="Token put after each document if add_eos is set; Megatron's end of document.")
     add_bos: bool = Field(False, description="Begin each document with bos_token.")
     add_eos: bool = Field(True, description="End each document with eos_token.")
+    special_tokens_in_text: Literal["characters", "parse"] = Field(
+        "characters", description="A control token spelled out in a text: its characters' tokens, or the control token."
+    )
+    min_doc_chars: NonNegativeInt = Field(0, description="Drop documents with fewer characters.")
+    max_doc_tokens: PositiveInt | None = Field(
+        None, description="Cut longer documents, counting the tokens before and after, which stay."
+    )
+    engine: Literal["gigatoken", "tokenizers"] = Field(
+        "gigatoken", description="What encodes; tokenizers is for a tokenizer that gigatoken can't load."
+    )
+    checked_documents: NonNegativeInt = Field(
+        16, description="First, and as many random documents of a shard that are encoded again by tokenizers."
+    )
 
 
 class Holdout(Closed):
@@ -184,7 +198,7 @@ class Recipe(Closed):
 
     def token_settings(self) -> dict[str, Any]:
         """All but the raw bytes and the text column that decides which tokens a shard becomes."""
-        tokenizer = self.tokenizer.model_dump(exclude={"name", "path"})
+        tokenizer = self.tokenizer.model_dump(exclude={"name", "path", *SAME_TOKENS})
         return {
             "tokenizer": tokenizer | {"sha256": digest_file(self.tokenizer_file)},
             "holdout": self.holdout.model_dump(),
@@ -256,7 +270,7 @@ def _assign(values: dict[str, Any], key: str, value: Any) -> None:
 
 def _identity(recipe: Recipe) -> dict[str, Any]:
     """What decides the result: not where it is saved, nor how it is laid out, nor what it is called."""
-    return recipe.model_dump(exclude={"about", "checkpoint", "layout"})
+    return recipe.model_dump(exclude={"about": True, "checkpoint": True, "layout": True, "tokenizer": SAME_TOKENS})
 
 
 def _changed(before: Any, after: Any, key: str = "") -> dict[str, Any]:

@@ -6,143 +6,130 @@ changed; never because a clock says so.
 
 A document goes to training, validation or test by a hash of its own text: an exact duplicate, wherever it turns up,
 lands in the same split, and no split moves as shards come and go.
+
+Reading, encoding and writing overlap: while one batch is encoded, the next is read and the last is written.
 """
 
-import json
+import random
+import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-import awkward as ak
-import gigatoken
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import tokenizers
+import pyarrow.compute as pc
 import xxhash
 
 from nano3 import Nano3Error
 from nano3.catalog import read_pins, sampled
 from nano3.digest import digest_file, digest_json
+from nano3.encode import Encoder, Ids, Lengths, characters_of, offsets_of
 from nano3.megatron import Pair, PairReader, PairWriter, token_dtype
 from nano3.receipt import Input, Run, read_receipt, write_receipt
 from nano3.text import read_text
 
 TRAIN, VALID, TEST = 0, 1, 2
-CHECKED_DOCUMENTS = 8
-PACKAGES = ("gigatoken", "tokenizers", "pyarrow", "numpy", "awkward", "xxhash", "zstandard")
+LARGEST_CHECKED_CHARACTERS = 1_000_000
+PACKAGES = ("gigatoken", "tokenizers", "pyarrow", "numpy", "awkward", "msgspec", "xxhash", "zstandard")
 
-Ids = npt.NDArray[np.uint32]
+Item = TypeVar("Item")
 
 
 class TokenError(Nano3Error):
     """A shard can't be tokenized as asked."""
 
 
-@dataclass(frozen=True)
-class Encoder:
-    """A tokenizer and the tokens around a document. Every batch's first documents are checked against `tokenizers`."""
+@dataclass
+class Tally:
+    """What becomes of a shard's rows. valid, test, dropped: row numbers; dropped by reason."""
 
-    fast: gigatoken.Tokenizer
-    oracle: tokenizers.Tokenizer
-    before: list[int]
-    after: list[int]
+    valid: list[int] = field(default_factory=list)
+    test: list[int] = field(default_factory=list)
+    dropped: dict[str, list[int]] = field(default_factory=lambda: {"no text": [], "empty": [], "too short": []})
+    truncated: int = 0
+    characters: int = 0
+    special_tokens_in_text: int = 0
+    lengths: Counter[int] = field(default_factory=Counter)
+    seconds: dict[str, float] = field(default_factory=dict)
 
-    @classmethod
-    def load(cls, file: Path, settings: Mapping[str, Any]) -> "Encoder":
-        """settings: the recipe's tokenizer section. Raises TokenError if file is not the tokenizer that was planned."""
-        if digest_file(file) != settings["sha256"]:
-            raise TokenError(f"{file}: changed while the graph was running: run snakemake again")
-        definition = json.loads(file.read_text(encoding="utf-8"))
-        oracle = tokenizers.Tokenizer.from_str(json.dumps(definition))
-        oracle.encode_special_tokens = True  # a text that spells out a control token gets its characters' tokens
-        ids: dict[str, int] = {}
-        for name in ("bos_token", "eos_token"):
-            found = oracle.token_to_id(settings[name])
-            if found is None:
-                raise TokenError(f"{file}: has no token {settings[name]!r}: mend tokenizer.{name} in the recipe")
-            ids[name] = found
-        before = [ids["bos_token"]] if settings["add_bos"] else []
-        after = [ids["eos_token"]] if settings["add_eos"] else []
-        fast = gigatoken.Tokenizer.from_json(json.dumps(definition | {"added_tokens": []}))
-        return cls(fast, oracle, before, after)
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        """Count the time of a block to a stage; stages overlap."""
+        began = time.perf_counter()
+        yield
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - began
 
     @property
-    def vocabulary(self) -> int:
-        """Entries of the vocabulary, added tokens included."""
-        return self.oracle.get_vocab_size(with_added_tokens=True)
+    def rows(self) -> dict[str, list[int]]:
+        """The rows that are not training documents; all others are, in order."""
+        dropped = sorted(row for rows in self.dropped.values() for row in rows)
+        return {"valid": self.valid, "test": self.test, "skipped": dropped}
 
-    def encode(self, texts: pa.LargeStringArray) -> tuple[Ids, npt.NDArray[np.int64]]:
-        """All documents' tokens end to end, shape [tokens], and their lengths, shape [documents]. texts: no nulls."""
-        encoded = self.fast.encode_batch(_as_awkward(texts))
-        lengths = ak.to_numpy(ak.num(encoded)).astype(np.int64)
-        flat = ak.to_numpy(ak.flatten(encoded)).astype(np.uint32, copy=False)
-        self._check(texts, flat, lengths)
-        return self._framed(flat, lengths)
-
-    def _framed(self, flat: Ids, lengths: npt.NDArray[np.int64]) -> tuple[Ids, npt.NDArray[np.int64]]:
-        """The documents with their tokens before and after."""
-        framed = lengths + len(self.before) + len(self.after)
-        out = np.empty(int(framed.sum()), dtype=np.uint32)
-        ends = np.cumsum(framed)
-        starts = ends - framed
-        for offset, token in enumerate(self.before):
-            out[starts + offset] = token
-        for offset, token in enumerate(reversed(self.after), start=1):
-            out[ends - offset] = token
-        shift = starts + len(self.before) - (np.cumsum(lengths) - lengths)
-        out[np.repeat(shift, lengths) + np.arange(len(flat))] = flat
-        return out, framed
-
-    def _check(self, texts: pa.LargeStringArray, flat: Ids, lengths: npt.NDArray[np.int64]) -> None:
-        """Raises TokenError if the first documents are not what Hugging Face's `tokenizers` makes of them."""
-        end = 0
-        for text, length in zip(texts[:CHECKED_DOCUMENTS].to_pylist(), lengths, strict=False):
-            ids = flat[end : end + int(length)].tolist()
-            if ids != self.oracle.encode(text, add_special_tokens=False).ids:
-                raise TokenError(f"gigatoken and tokenizers differ on the document that begins {text[:80]!r}")
-            end += int(length)
+    def facts(self) -> dict[str, Any]:
+        """For the receipt. lengths: documents by tokens, counted under the next power of two."""
+        return {
+            **self.rows,
+            "dropped": {reason: len(rows) for reason, rows in self.dropped.items()},
+            "truncated": self.truncated,
+            "characters": self.characters,
+            "special_tokens_in_text": self.special_tokens_in_text,
+            "lengths": {str(size): count for size, count in sorted(self.lengths.items())},
+            "seconds": {stage: round(seconds, 3) for stage, seconds in sorted(self.seconds.items())},
+        }
 
 
-def split_of(text: str, holdout: Mapping[str, float]) -> int:
-    """Where a document belongs. holdout: fractions for valid and test. The hash is XXH3-64 of the UTF-8 text."""
-    place = xxhash.xxh3_64_intdigest(text.encode()) / 2**64
-    if place < holdout["valid"]:
-        return VALID
-    return TEST if place < holdout["valid"] + holdout["test"] else TRAIN
-
-
-def tokenize_shard(raw: Path, tokenizer: Path, key: dict[str, Any], train: Path, holdout: Path, receipt: Path) -> None:
+def tokenize_shard(
+    raw: Path,
+    tokenizer: Path,
+    key: dict[str, Any],
+    train: Path,
+    holdout: Path,
+    receipt: Path,
+    engine: str = "gigatoken",
+    checked_documents: int = 16,
+) -> None:
     """
     One raw shard becomes a Megatron pair for training, a pair of held-out documents, and a receipt.
 
     raw: the shard's file. tokenizer: its tokenizer.json. key: sha256 and rows of the shard, text column, token
     settings. train, holdout: prefixes of the two pairs; the second holds validation and test documents in row order,
-    and the receipt says which row is which.
-    Raises TokenError if raw is not the file that was pinned.
+    and the receipt says which row is which. engine: gigatoken or tokenizers; the ids are the same, and of
+    checked_documents first and as many random documents it is made sure.
+    Raises TokenError if raw is not the file that was pinned, EncodeError or TextError for what can't be encoded.
     """
-    run = Run(PACKAGES)
-    if (found := digest_file(raw)) != key["sha256"]:
+    run, tally = Run(PACKAGES), Tally()
+    with tally.timed("digest"):
+        found = digest_file(raw)
+    if found != key["sha256"]:
         raise TokenError(
             f"{raw}: SHA-256 is {found}, pinned was {key['sha256']}: "
             "if the file was meant to change, pin its dataset again with scripts/pin_dataset.py; if not, restore it"
         )
-    encoder = Encoder.load(tokenizer, key["tokenizer"])
+    encoder = Encoder.load(tokenizer, key["tokenizer"], engine)
+    checked = _checked_rows(key["rows"], checked_documents, seed=found)
     dtype = token_dtype(encoder.vocabulary)
-    rows: dict[str, list[int]] = {"valid": [], "test": [], "skipped": []}
-    with PairWriter(Pair(train), dtype) as kept, PairWriter(Pair(holdout), dtype) as held:
-        for first, batch in _numbered(read_text(raw, key["text_column"], key["rows"])):
-            texts = batch.to_pylist()
-            splits = np.array([split_of(text, key["holdout"]) if text else -1 for text in texts])
-            for name, code in (("valid", VALID), ("test", TEST), ("skipped", -1)):
-                rows[name] += (first + np.flatnonzero(splits == code)).tolist()
-            present = splits != -1
-            tokens, lengths = encoder.encode(batch.filter(pa.array(present)))
-            training = splits[present] == TRAIN
-            of_training = np.repeat(training, lengths)
-            kept.add(tokens[of_training], lengths[training])
-            held.add(tokens[~of_training], lengths[~training])
+    batches = _ahead(_numbered(read_text(raw, key["text_column"], key["rows"]), tally))
+    with (
+        PairWriter(Pair(train), dtype) as kept,
+        PairWriter(Pair(holdout), dtype) as held,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        written: Future[None] | None = None
+        for first, batch in batches:
+            with tally.timed("encode"):
+                tokens, lengths, training = _encoded(first, batch, encoder, key, checked, tally)
+            if written is not None:
+                written.result()
+            written = pool.submit(_write, kept, held, tokens, lengths, training, tally)
+        if written is not None:
+            written.result()
     write_receipt(
         receipt,
         "tokenize_shard",
@@ -150,9 +137,96 @@ def tokenize_shard(raw: Path, tokenizer: Path, key: dict[str, Any], train: Path,
         key=key,
         inputs=[Input("file", str(raw), found), Input("file", str(tokenizer), key["tokenizer"]["sha256"])],
         outputs=kept.outputs + held.outputs,
-        content=digest_json([output.sha256 for output in kept.outputs + held.outputs] + [rows]),
-        facts={"rows": key["rows"], "documents": kept.documents, "tokens": kept.tokens, **rows},
+        content=digest_json([[output.sha256 for output in kept.outputs + held.outputs], tally.rows]),
+        facts={"rows": key["rows"], "documents": kept.documents, "tokens": kept.tokens, **tally.facts()},
     )
+
+
+def _encoded(
+    first: int,
+    batch: pa.LargeStringArray,
+    encoder: Encoder,
+    key: Mapping[str, Any],
+    checked: set[int],
+    tally: Tally,
+) -> tuple[Ids, Lengths, npt.NDArray[np.bool_]]:
+    """A batch's documents as written, their lengths, and which are for training. first: the batch's first row."""
+    characters = pc.fill_null(pc.utf8_length(batch), -1).to_numpy(zero_copy_only=False)
+    reasons = (("no text", -1, -1), ("empty", 0, 0), ("too short", 1, key["tokenizer"]["min_doc_chars"] - 1))
+    for reason, low, high in reasons:
+        tally.dropped[reason] += (first + np.flatnonzero((characters >= low) & (characters <= high))).tolist()
+    present = characters >= max(1, key["tokenizer"]["min_doc_chars"])
+    texts, rows = batch.filter(pa.array(present)), first + np.flatnonzero(present)
+    tally.characters += int(characters[present].sum())
+    tally.special_tokens_in_text += encoder.count_special(texts)
+
+    ids, lengths = encoder.encode(texts)
+    ends = np.cumsum(lengths)
+    for place, row in enumerate(rows.tolist()):
+        if row in checked and characters[row - first] <= LARGEST_CHECKED_CHARACTERS:
+            encoder.check(texts[place].as_py(), ids[ends[place] - lengths[place] : ends[place]])
+    framed, lengths, cut = encoder.framed(ids, lengths)
+    tally.truncated += cut
+
+    splits = splits_of(texts, key["holdout"])
+    tally.valid += rows[splits == VALID].tolist()
+    tally.test += rows[splits == TEST].tolist()
+    powers, counts = np.unique(np.ceil(np.log2(np.maximum(lengths, 1))).astype(np.int64), return_counts=True)
+    tally.lengths.update(dict(zip((1 << powers).tolist(), counts.tolist(), strict=True)))
+    return framed, lengths, splits == TRAIN
+
+
+def splits_of(texts: pa.LargeStringArray, holdout: Mapping[str, float]) -> npt.NDArray[np.int8]:
+    """
+    Where each document belongs: TRAIN, VALID or TEST, shape [texts]. The hash is XXH3-64 of the UTF-8 text.
+
+    holdout: fractions for valid and test.
+    """
+    data, offsets = characters_of(texts).data, offsets_of(texts).tolist()
+    hashes = [xxhash.xxh3_64_intdigest(data[begin:end]) for begin, end in pairwise(offsets)]
+    places = np.array(hashes, dtype=np.uint64).astype(np.float64) / 2.0**64
+    held = np.where(places < holdout["valid"], VALID, TEST)
+    return np.where(places < holdout["valid"] + holdout["test"], held, TRAIN).astype(np.int8)
+
+
+def _write(
+    kept: PairWriter, held: PairWriter, tokens: Ids, lengths: Lengths, training: npt.NDArray[np.bool_], tally: Tally
+) -> None:
+    with tally.timed("write"):
+        if training.all():
+            kept.add(tokens, lengths)
+            return
+        of_training = np.repeat(training, lengths)
+        kept.add(tokens[of_training], lengths[training])
+        held.add(tokens[~of_training], lengths[~training])
+
+
+def _checked_rows(rows: int, documents: int, seed: str) -> set[int]:
+    """The first rows and as many random ones, the same for the same shard."""
+    wanted = min(documents, rows)
+    return set(range(wanted)) | set(random.Random(seed).sample(range(rows), wanted))
+
+
+def _numbered(batches: Iterator[pa.LargeStringArray], tally: Tally) -> Iterator[tuple[int, pa.LargeStringArray]]:
+    """Batches with the number of their first row."""
+    first = 0
+    while True:
+        with tally.timed("read"):
+            batch = next(batches, None)
+        if batch is None:
+            return
+        yield first, batch
+        first += len(batch)
+
+
+def _ahead(items: Iterator[Item]) -> Iterator[Item]:
+    """The same items; the next one is made in another thread while one is used."""
+    end = object()
+    with ThreadPoolExecutor(1) as pool:
+        waiting: Future[Any] = pool.submit(next, items, end)
+        while (item := waiting.result()) is not end:
+            waiting = pool.submit(next, items, end)
+            yield item
 
 
 def index_dataset(folder: Path, pins: Path, key: dict[str, Any], index: Path, valid: Path, test: Path) -> None:
@@ -210,20 +284,3 @@ def _merge(folder: Path, receipts: Mapping[str, Any], name: str, pair: Pair) -> 
             piece = PairReader.open(Pair(folder / "holdout" / shard))
             writer.add(piece.tokens[np.repeat(wanted, piece.lengths)], piece.lengths[wanted])
     return writer
-
-
-def _numbered(batches: Iterator[pa.LargeStringArray]) -> Iterator[tuple[int, pa.LargeStringArray]]:
-    """Batches with the number of their first row."""
-    first = 0
-    for batch in batches:
-        yield first, batch
-        first += len(batch)
-
-
-def _as_awkward(texts: pa.LargeStringArray) -> ak.Array:
-    """The same strings for gigatoken, without copying: 64-bit offsets over one buffer of UTF-8."""
-    _, offsets, data = texts.buffers()
-    places = np.frombuffer(offsets, dtype=np.int64)[texts.offset : texts.offset + len(texts) + 1]
-    characters = np.frombuffer(data, dtype=np.uint8) if data else np.zeros(0, dtype=np.uint8)
-    content = ak.contents.NumpyArray(characters, parameters={"__array__": "char"})
-    return ak.Array(ak.contents.ListOffsetArray(ak.index.Index(places), content, parameters={"__array__": "string"}))

@@ -1,0 +1,162 @@
+"""
+Text to token ids: gigatoken for speed, Hugging Face's `tokenizers` as the oracle, and as the engine where gigatoken
+can't load a tokenizer.
+
+A text that spells out a control token (`</s>`, `<|im_start|>`) gets its characters' tokens, unless the recipe asks for
+Hugging Face's way (special_tokens_in_text: parse): who writes a web page must not be able to write control tokens.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import awkward as ak
+import gigatoken
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import tokenizers
+
+from nano3 import Nano3Error
+from nano3.digest import digest_file
+
+Ids = npt.NDArray[np.uint32]
+Lengths = npt.NDArray[np.int64]
+SHOWN_CHARACTERS = 40
+
+
+class EncodeError(Nano3Error):
+    """Text can't be encoded as asked."""
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """A tokenizer, and the tokens around a document. fast: None where `tokenizers` does the work itself."""
+
+    fast: gigatoken.Tokenizer | None
+    oracle: tokenizers.Tokenizer
+    before: list[int]
+    after: list[int]
+    longest: int | None
+    special: str
+
+    @classmethod
+    def load(cls, file: Path, settings: Mapping[str, Any], engine: str) -> "Encoder":
+        """
+        file: a tokenizer.json. settings: the recipe's token settings for it. engine: gigatoken or tokenizers.
+
+        Raises EncodeError if file is not the tokenizer that was planned, lacks a token, or is not for the engine.
+        """
+        if digest_file(file) != settings["sha256"]:
+            raise EncodeError(f"{file}: changed while the graph was running: run snakemake again")
+        definition = json.loads(file.read_text(encoding="utf-8"))
+        oracle = tokenizers.Tokenizer.from_str(json.dumps(definition))
+        plain = settings["special_tokens_in_text"] == "characters"
+        oracle.encode_special_tokens = plain
+        special = [token["content"] for token in definition["added_tokens"] if token["special"]]
+        return cls(
+            _fast(file, definition | ({"added_tokens": []} if plain else {})) if engine == "gigatoken" else None,
+            oracle,
+            [_id_of(oracle, settings, "bos_token", file)] if settings["add_bos"] else [],
+            [_id_of(oracle, settings, "eos_token", file)] if settings["add_eos"] else [],
+            settings["max_doc_tokens"],
+            "|".join(map(re.escape, sorted(special, key=len, reverse=True))),
+        )
+
+    @property
+    def vocabulary(self) -> int:
+        """Entries of the vocabulary, added tokens included."""
+        return int(self.oracle.get_vocab_size(with_added_tokens=True))
+
+    def encode(self, texts: pa.LargeStringArray) -> tuple[Ids, Lengths]:
+        """All documents' ids end to end, shape [tokens], and their lengths, shape [documents]. texts: no nulls."""
+        if self.fast is not None:
+            encoded = self.fast.encode_batch(_as_awkward(texts))
+            return ak.to_numpy(ak.flatten(encoded)), ak.to_numpy(ak.num(encoded)).astype(np.int64)
+        ids = [encoding.ids for encoding in self.oracle.encode_batch(texts.to_pylist(), add_special_tokens=False)]
+        lengths = np.array([len(document) for document in ids], dtype=np.int64)
+        return np.array([token for document in ids for token in document], dtype=np.uint32), lengths
+
+    def framed(self, ids: Ids, lengths: Lengths) -> tuple[Ids, Lengths, int]:
+        """
+        Documents cut to the recipe's max_doc_tokens, with the tokens before and after, and how many were cut.
+
+        A document that is cut still ends with its end-of-document token; max_doc_tokens counts it.
+        """
+        around = len(self.before) + len(self.after)
+        cut = np.flatnonzero(lengths + around > self.longest) if self.longest else np.zeros(0, dtype=np.int64)
+        if self.longest and len(cut):
+            ends = np.cumsum(lengths)
+            keep = np.ones(len(ids), dtype=bool)
+            for document in cut:
+                keep[ends[document] - lengths[document] + self.longest - around : ends[document]] = False
+            ids, lengths = ids[keep], np.minimum(lengths, self.longest - around)
+        whole = lengths + around
+        ends = np.cumsum(whole)
+        out = np.empty(int(whole.sum()), dtype=np.uint32)
+        text = np.ones(len(out), dtype=bool)
+        places = [(ends - whole + offset, token) for offset, token in enumerate(self.before)]
+        places += [(ends - offset, token) for offset, token in enumerate(reversed(self.after), start=1)]
+        for place, token in places:
+            out[place] = token
+            text[place] = False
+        out[text] = ids
+        return out, whole, len(cut)
+
+    def count_special(self, texts: pa.LargeStringArray) -> int:
+        """How often the texts spell out a control token."""
+        return pc.sum(pc.count_substring_regex(texts, self.special)).as_py() or 0 if self.special else 0
+
+    def check(self, text: str, ids: Ids) -> None:
+        """Raises EncodeError, showing the text around, if Hugging Face's `tokenizers` makes other ids of a text."""
+        expected = self.oracle.encode(text, add_special_tokens=False)
+        found = ids.tolist()
+        if found == expected.ids:
+            return
+        pairs = enumerate(zip(found, expected.ids, strict=False))
+        first = next((place for place, (ours, theirs) in pairs if ours != theirs), min(len(found), len(expected.ids)))
+        begin = expected.offsets[first][0] if first < len(expected.offsets) else len(text)
+        around = text[max(0, begin - SHOWN_CHARACTERS) : begin + SHOWN_CHARACTERS]
+        raise EncodeError(
+            f"gigatoken and tokenizers differ from token {first} on, near {around!r}: "
+            "set tokenizer.engine to tokenizers in the recipe, and report it to gigatoken"
+        )
+
+
+def _fast(file: Path, definition: Mapping[str, Any]) -> gigatoken.Tokenizer:
+    try:
+        return gigatoken.Tokenizer.from_json(json.dumps(definition))
+    except Exception as error:
+        reason = " ".join(str(error).split())
+        raise EncodeError(f"{file}: gigatoken can't load it ({reason}): set tokenizer.engine to tokenizers") from None
+
+
+def _id_of(oracle: tokenizers.Tokenizer, settings: Mapping[str, Any], name: str, file: Path) -> int:
+    token = oracle.token_to_id(settings[name])
+    if token is None:
+        raise EncodeError(f"{file}: has no token {settings[name]!r}: mend tokenizer.{name} in the recipe")
+    return int(token)
+
+
+def _as_awkward(texts: pa.LargeStringArray) -> ak.Array:
+    """The same strings for gigatoken, without copying: 64-bit offsets over one buffer of UTF-8."""
+    characters = ak.contents.NumpyArray(characters_of(texts), parameters={"__array__": "char"})
+    offsets = ak.index.Index(offsets_of(texts))
+    return ak.Array(ak.contents.ListOffsetArray(offsets, characters, parameters={"__array__": "string"}))
+
+
+def offsets_of(texts: pa.LargeStringArray) -> Lengths:
+    """Where each text begins and the last ends in characters_of, shape [texts + 1]."""
+    if len(texts) == 0:
+        return np.zeros(1, dtype=np.int64)
+    return np.frombuffer(texts.buffers()[1], dtype=np.int64)[texts.offset : texts.offset + len(texts) + 1]
+
+
+def characters_of(texts: pa.LargeStringArray) -> npt.NDArray[np.uint8]:
+    """The UTF-8 of all texts, mapped, not copied."""
+    data = texts.buffers()[2]
+    return np.frombuffer(data, dtype=np.uint8) if data else np.zeros(0, dtype=np.uint8)
