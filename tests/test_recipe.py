@@ -1,8 +1,10 @@
+import json
 from pathlib import Path
 
 import pytest
 
-from nano3.recipe import load_recipe, parse_overrides, read_settings
+from nano3.catalog import Dataset
+from nano3.recipe import Recipe, load_recipe, parse_overrides, read_settings
 from nano3.schema import ConfigError
 
 
@@ -90,3 +92,9 @@ def test_the_name_of_an_overridden_recipe_stays_when_the_recipe_itself_is_edited
     (tmp_path / "tiny.yaml").write_text(text.replace("tiny-math: 35", "tiny-math: 36"))
     overrides = "train.global_batch_size=16"
     assert load_recipe("tiny", overrides, folder=tmp_path)[0] == load_recipe("tiny", overrides)[0]
+
+
+def test_the_committed_schemas_are_those_of_the_code() -> None:
+    for model in (Recipe, Dataset):
+        committed = json.loads(Path(f"config/{model.__name__.lower()}.schema.json").read_text())
+        assert committed == model.model_json_schema(), "run python scripts/write_schema.py"
