@@ -90,7 +90,7 @@ def test_a_shard_that_was_edited_but_not_pinned_again_is_refused(house: House) -
 
 
 def test_tokenizing_code_that_makes_the_same_bytes_stops_there(house: House) -> None:
-    house.edit("scripts/nano3/tokens.py", "CHECKED_DOCUMENTS = 8", "CHECKED_DOCUMENTS = 9")
+    house.edit("scripts/nano3/tokens.py", "CHARACTERS = 1_000_000", "CHARACTERS = 1_000_001")
     assert house.ran(*CONFIG) == {"tokenize_shard": 12, "index_dataset": 4, "write_blend": 3}
     assert house.planned(*CONFIG) == {}
 
