@@ -10,7 +10,7 @@ PIP_INSTALL = $(BIN)/python -m pip install --quiet --constraint constraints.txt
 .PHONY: demo test lint constraints
 
 demo: $(VENV)/.run
-	PATH="$(abspath $(BIN)):$$PATH" snakemake --quiet rules
+	PATH="$(abspath $(BIN)):$$PATH" snakemake --quiet host
 
 test: $(VENV)/.test
 	PATH="$(abspath $(BIN)):$$PATH" pytest

@@ -64,7 +64,7 @@ rule export_hf:
         "../envs/train.yaml"
     threads: RECIPE.layout.threads
     params:
-        key=canonical_json({"tokenizer": RECIPE.token_settings()["tokenizer"], "code": digest_code("export_hf")}),
+        key=export_key(),
         tokenizer=subpath(input.tokenizer, parent=True),
     shell:
         "python scripts/export_hf.py"

@@ -5,6 +5,7 @@ What is asked for: the recipe with its overrides, read once and checked before a
     out   the folders of its artifacts, its SHARDS and SEGMENTS, and for each rule what decides its output, as one value
 """
 
+import re
 import sys
 from pathlib import Path
 
@@ -39,7 +40,7 @@ SHARDS = {
 
 
 wildcard_constraints:
-    dataset="|".join(RECIPE.datasets),
+    dataset="|".join(map(re.escape, RECIPE.datasets)),
     shard=r"[^/]+",
     phase="|".join(RECIPE.phases),
     segment="|".join(sorted({segment for _, segment in SEGMENTS})),
@@ -101,6 +102,13 @@ def segment_spec(wildcards):
     phases = [*phases_before(wildcards.phase), wildcards.phase]
     contents = {phase: read_receipt(blend_of(phase, "receipt"))["content"] for phase in phases}
     return canonical_json(segment_specs(RECIPE, contents)[wildcards.phase, wildcards.segment])
+
+
+def export_key():
+    """What goes beside the weights: the tokenizer's files, and how long a sequence may be."""
+    tokenizer = {path.name: digest_file(path) for path in sorted(Path(RECIPE.tokenizer.path).iterdir())}
+    longest = max(stretch.sequence_length for stretch in stretches(RECIPE))
+    return canonical_json({"tokenizer": tokenizer, "longest_sequence": longest, "code": digest_code("export_hf")})
 
 
 def all_blends(wildcards):

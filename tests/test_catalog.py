@@ -1,8 +1,10 @@
+import gzip
 import shutil
 from pathlib import Path
 
 import pytest
 
+from nano3 import Nano3Error
 from nano3.catalog import DATASETS, Shard, read_pins, sampled, write_pins
 from nano3.pin import pin_datasets
 from nano3.schema import ConfigError
@@ -79,6 +81,21 @@ def test_two_files_of_one_name_are_refused(catalogue: Path) -> None:
     (catalogue / "math.yaml").write_text((catalogue / "math.yaml").read_text().replace("'*.jsonl.gz'", "'*'"))
     Path("raw/set-mm-00.jsonl").write_text('{"text": "x"}\n')
     with pytest.raises(ConfigError, match="would both be shard set-mm-00"):
+        pin_datasets(["math"], catalogue)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("x{y}.jsonl.gz", gzip.compress(b'{"text": "x"}\n'), "can't have braces: rename it"),
+        ("cut.jsonl.gz", gzip.compress(b'{"text": "x"}\n')[:-9], "cut.jsonl.gz: the compressed data is damaged or cut"),
+    ],
+)
+def test_a_file_that_cannot_be_a_shard_is_named_when_pinning(
+    catalogue: Path, name: str, content: bytes, said: str
+) -> None:
+    (Path("raw") / name).write_bytes(content)
+    with pytest.raises(Nano3Error, match=said):
         pin_datasets(["math"], catalogue)
 
 

@@ -108,6 +108,11 @@ def test_tokens_made_otherwise_lead_all_the_way_down(house: House, file: str, ol
     assert house.planned(*CONFIG) == {"tokenize_shard": 12, "index_dataset": 4, "write_blend": 3, **BELOW_BLENDS}
 
 
+def test_training_again_is_one_number(house: House) -> None:
+    house.edit("scripts/nano3/spec.py", "MATHEMATICS = 1", "MATHEMATICS = 2")
+    assert house.planned(*CONFIG) == BELOW_BLENDS
+
+
 def test_a_report_template_rebuilds_the_report(house: House) -> None:
     house.edit("scripts/nano3/report/page.html.j2", "</body>", "<p>signed</p></body>")
     assert house.planned(*CONFIG) == {"write_report": 1}

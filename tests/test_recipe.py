@@ -24,7 +24,16 @@ from nano3.schema import ConfigError
         ("tokenizer.path=nowhere", "tokenizer.path: nowhere/tokenizer.json is missing"),
         ("train.seed.x=1", "seed is a value, not a group of keys"),
         ("5000", "is not key=value"),
-        ("train.seed='5", "No closing quotation: mend the quotes"),
+        ("model.vocab_size=100", "model.vocab_size: 100 is less than the 4096 entries of"),
+        ("model.moe_router_topk=99", "moe_router_topk 99 exceeds num_moe_experts 8"),
+        ("model.num_query_groups=3", "num_attention_heads 4 is no multiple of num_query_groups 3"),
+        ("model.hybrid_override_pattern=M-M", "model.hybrid_override_pattern"),
+        ("train.precision=bf16", "train.precision"),
+        ("holdout.test=0", "holdout.test: Input should be greater than 0"),
+        ("tokenizer.eos_token='<|end|>'", "has no token '<|end|>'"),
+        ("phases.phase1.learning_rate=1e-3", "must come after those on the curve"),
+        ("phases.phase1.mixture.c++=3", "a dataset's name has letters, digits, . _ - only"),
+        ("phases.phase2.mixture.CC-v2.1=5", "phases.phase2.mixture.CC-v2.1: no such dataset"),
         ("train.seed=[5", "'[5' is not a YAML value"),
         ("train.global_batch_size=many", "train.global_batch_size: Input should be a valid integer"),
     ],
@@ -98,3 +107,28 @@ def test_the_committed_schemas_are_those_of_the_code() -> None:
     for model in (Recipe, Dataset):
         committed = json.loads(Path(f"config/{model.__name__.lower()}.schema.json").read_text())
         assert committed == model.model_json_schema(), "run python scripts/write_schema.py"
+
+
+def test_snakemake_may_take_the_last_quote() -> None:
+    assert parse_overrides("checkpoint.save='/my weights") == {"checkpoint.save": "/my weights"}
+
+
+def test_no_warm_up_stays_none_when_all_shrinks() -> None:
+    overrides = "learning_rate.warmup_tokens=0 learning_rate.decay_tokens=0 train.train_iters=50"
+    curve = load_recipe("tiny", overrides)[1].learning_rate
+    assert (curve.warmup_tokens, curve.decay_tokens) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"about: x\nabout: y\n", r"line 2: key 'about' is given twice"),
+        (b"about: \xff\n", r"bad\.yaml: not YAML in UTF-8"),
+        (b"- about\n", r"bad\.yaml: must hold keys and values, not list"),
+        (b"about: [\n", r"bad\.yaml: not YAML in UTF-8"),
+    ],
+)
+def test_a_recipe_that_is_no_yaml_is_named(tmp_path: Path, content: bytes, said: str) -> None:
+    (tmp_path / "bad.yaml").write_bytes(content)
+    with pytest.raises(ConfigError, match=said):
+        load_recipe("bad", folder=tmp_path)

@@ -106,7 +106,7 @@ def test_another_file_than_was_pinned_is_refused_and_leaves_nothing(tmp_path: Pa
 
 
 def test_a_token_that_the_tokenizer_lacks_is_named(tmp_path: Path) -> None:
-    odd = settings("tokenizer.eos_token='<|end|>'")
+    odd = settings("") | {"eos_token": "<|end|>"}
     with pytest.raises(EncodeError, match=r"has no token '<\|end\|>': mend tokenizer\.eos_token"):
         tokenize(ENGLISH, tmp_path, rows=192, tokenizer=odd)
 
@@ -211,6 +211,11 @@ def test_an_index_counts_its_shards_and_merges_what_they_held_out(tmp_path: Path
         expected = [texts[shard][row] for shard, fact in facts.items() for row in fact[split]]
         assert [oracle.decode(ids[:-1]) for ids in merged] == expected
         assert index[split]["documents"] == len(expected) > 0
+
+    holdout = tmp_path / "holdout" / f"{pins[0].name}.bin"
+    holdout.write_bytes(bytes(holdout.stat().st_size))
+    with pytest.raises(TokenError, match=r"not the bytes that were written: delete it and build it with `snakemake"):
+        index_dataset(tmp_path, tmp_path / "x.tsv", {"sample": 0}, tmp_path / "i.json", *(tmp_path / n for n in SPLITS))
 
 
 SPLITS = ("valid", "test")

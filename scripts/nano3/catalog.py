@@ -21,7 +21,10 @@ class Dataset(Closed):
     """Where a dataset's raw shards lie and how to read them."""
 
     source: str = Field(description="Folder of the raw shards, relative to the repository; read in place.")
-    files: str = Field(description="Glob of the shards' files inside the source, e.g. *.parquet or part-*.jsonl.zst.")
+    files: str = Field(
+        pattern=r"^[^/{}]",
+        description="Glob of the shards' files inside the source, e.g. *.parquet or part-*.jsonl.zst.",
+    )
     text_column: str = Field(description="Column that holds a document's text.")
     category: str = Field(description="Category of the curriculum that the dataset belongs to, e.g. code or math.")
     licence: str = Field(description="Licence of the text, by name.")

@@ -58,8 +58,9 @@ class Encoder:
         plain = settings["special_tokens_in_text"] == "characters"
         oracle.encode_special_tokens = plain
         special = [token["content"] for token in definition["added_tokens"] if token["special"]]
+        others = {"added_tokens": [token for token in definition["added_tokens"] if not token["special"]]}
         return cls(
-            _fast(file, definition | ({"added_tokens": []} if plain else {})) if engine == "gigatoken" else None,
+            _fast(file, definition | (others if plain else {})) if engine == "gigatoken" else None,
             oracle,
             [_id_of(oracle, settings, "bos_token", file)] if settings["add_bos"] else [],
             [_id_of(oracle, settings, "eos_token", file)] if settings["add_eos"] else [],

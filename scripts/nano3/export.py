@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from nano3 import Nano3Error
+from nano3.digest import digest_file
 from nano3.receipt import Input, Output, Run, read_receipt, write_receipt
 from nano3.training.process import single_process, stand_in_for_cuda
 
@@ -41,7 +42,8 @@ def export_hf(checkpoint: Path, tokenizer: Path, key: dict[str, Any], model: Pat
     """
     The folder that transformers' from_pretrained reads, and its receipt.
 
-    checkpoint: receipt of a segment. tokenizer: folder of the tokenizer. model: folder to write, whole or not at all.
+    checkpoint: receipt of a segment. tokenizer: folder of the tokenizer. key: `longest_sequence`, in tokens. model:
+    folder to write, whole or not at all.
     Raises ExportError if its logits differ from Megatron-Core's by more than TOLERANCE.
     """
     run = Run(PACKAGES)
@@ -53,9 +55,10 @@ def export_hf(checkpoint: Path, tokenizer: Path, key: dict[str, Any], model: Pat
 
     aside = model.with_name(f".{model.name}.part")
     shutil.rmtree(aside, ignore_errors=True)
-    longest = spec["batch"]["sequence_length"]
+    longest = key["longest_sequence"]
     to_transformers(megatron, spec["model"], longest).save_pretrained(aside)
-    for file in sorted(tokenizer.iterdir()):
+    tokenizer_files = sorted(tokenizer.iterdir())
+    for file in tokenizer_files:
         shutil.copyfile(file, aside / file.name)
     difference = largest_difference(megatron, NemotronHForCausalLM.from_pretrained(aside), longest)
     if not difference <= TOLERANCE:
@@ -67,7 +70,7 @@ def export_hf(checkpoint: Path, tokenizer: Path, key: dict[str, Any], model: Pat
         "export_hf",
         run,
         key=key,
-        inputs=[Input.receipt(checkpoint)],
+        inputs=[Input.receipt(checkpoint), *(Input("file", str(path), digest_file(path)) for path in tokenizer_files)],
         outputs=[Output.of(path) for path in sorted(model.iterdir())],
         facts={"logits": {"largest_difference": difference, "tolerance": TOLERANCE, "tokens": longest}},
     )

@@ -35,6 +35,8 @@ def list_shards(dataset: Dataset, source: str) -> list[Shard]:
     shards: dict[str, Shard] = {}
     for path in files:
         name = shard_name(path.relative_to(folder).as_posix())
+        if "{" in name or "}" in name:
+            raise ConfigError(f"{source}: {path}: a shard's name can't have braces: rename it")
         if name in shards:
             raise ConfigError(
                 f"{source}: {path} and {shards[name].path} would both be shard {name}: rename one of them"

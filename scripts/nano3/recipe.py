@@ -6,6 +6,8 @@ the recipe another name (tiny+1a2b3c4d5e6f): it never overwrites what it was der
 nothing, or only where and how the work is done, is none.
 """
 
+import json
+import re
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,7 +25,7 @@ SAME_TOKENS = {"engine", "checked_documents"}  # keys of the tokenizer that chan
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Share = Annotated[float, Field(gt=0)]
-Fraction = Annotated[float, Field(ge=0, lt=0.5)]
+Fraction = Annotated[float, Field(gt=0, lt=0.25)]
 Decay = Annotated[float, Field(gt=0, lt=1)]
 
 
@@ -61,7 +63,7 @@ class Holdout(Closed):
 class Model(Closed):
     """A hybrid of Mamba-2, attention and mixture-of-experts layers; the names are Megatron-Core's."""
 
-    hybrid_override_pattern: str = Field(pattern=r"^[ME*-]+$", description="Layers: M Mamba-2, * attention, E MoE.")
+    hybrid_override_pattern: str = Field(pattern=r"^[ME*]+$", description="Layers: M Mamba-2, * attention, E MoE.")
     vocab_size: PositiveInt = Field(description="Entries of the embedding; at least the tokenizer's.")
     hidden_size: PositiveInt = Field(description="Width of the residual stream.")
     num_attention_heads: PositiveInt = Field(description="Query heads.")
@@ -80,6 +82,15 @@ class Model(Closed):
     moe_aux_loss_coeff: NonNegativeFloat = Field(description="Weight of the sequence load-balancing loss.")
     layernorm_epsilon: PositiveFloat = Field(1e-5, description="Epsilon of RMSNorm.")
     init_method_std: PositiveFloat = Field(description="Standard deviation of the initial weights.")
+
+    @model_validator(mode="after")
+    def _divides(self) -> "Model":
+        if self.moe_router_topk > self.num_moe_experts:
+            raise ValueError(f"moe_router_topk {self.moe_router_topk} exceeds num_moe_experts {self.num_moe_experts}")
+        for many, few in (("num_attention_heads", "num_query_groups"), ("mamba_num_heads", "mamba_num_groups")):
+            if getattr(self, many) % getattr(self, few):
+                raise ValueError(f"{many} {getattr(self, many)} is no multiple of {few} {getattr(self, few)}")
+        return self
 
 
 class Optimizer(Closed):
@@ -112,7 +123,7 @@ class Train(Closed):
         description="Steps of phase1 and phase2 together; all token counts of the recipe shrink or grow in proportion.",
     )
     seed: NonNegativeInt = Field(description="Seed of the initial weights and of the data order.")
-    precision: Literal["fp32", "bf16"] = Field(description="Arithmetic of forward and backward pass.")
+    precision: Literal["fp32"] = Field(description="Arithmetic of forward and backward pass.")
 
 
 class Segment(Closed):
@@ -140,7 +151,7 @@ class Checkpoint(Closed):
     """Where and how often weights are saved. Decides nothing about the result."""
 
     save: str | None = Field(
-        None, description="Folder for weights instead of results/checkpoints, e.g. a scratch disk."
+        None, description="Folder for new weights instead of results/weights, e.g. a scratch disk."
     )
     save_interval: PositiveInt = Field(description="Steps between two checkpoints inside a segment.")
 
@@ -176,6 +187,9 @@ class Recipe(Closed):
 
     @model_validator(mode="after")
     def _fits_together(self) -> "Recipe":
+        constant = [phase.learning_rate is not None for phase in self.phases.values()]
+        if constant != sorted(constant):
+            raise ValueError("phases: one with a learning_rate of its own must come after those on the curve")
         curve, total = self.learning_rate, self.curve_tokens
         if curve.floor > curve.peak:
             raise ValueError(f"learning_rate.floor {curve.floor} is above learning_rate.peak {curve.peak}: lower it")
@@ -240,10 +254,7 @@ def load_recipe(name: str, overrides: str = "", sample: int = 0, folder: Path = 
 def parse_overrides(text: str) -> dict[str, Any]:
     """Dotted keys to values. Raises ConfigError for a word that is not key=value."""
     changes = {}
-    try:
-        words = shlex.split(text)
-    except ValueError as error:
-        raise ConfigError(f"set={text!r}: {error}: mend the quotes") from None
+    words = _words(text)
     for word in words:
         key, equals, value = word.partition("=")
         if not equals or not key:
@@ -257,9 +268,20 @@ def parse_overrides(text: str) -> dict[str, Any]:
     return changes
 
 
+def _words(text: str) -> list[str]:
+    """As a shell would split it. Snakemake takes a quote off the end of a value, so one may be missing there."""
+    for ending in ("", "'", '"'):
+        try:
+            return shlex.split(text + ending)
+        except ValueError:
+            continue
+    raise ConfigError(f"set={text!r}: a quote is never closed: mend the quotes")
+
+
 def _assign(values: dict[str, Any], key: str, value: Any) -> None:
     """Set a dotted key. What is not in the schema is left for validation to refuse by name."""
-    *outer, last = key.split(".")
+    before, mixture, dataset = key.partition(".mixture.")  # a dataset's name may have dots
+    *outer, last = [*before.split("."), "mixture", dataset] if mixture else key.split(".")
     for part in outer:
         inner = values.setdefault(part, {})
         if not isinstance(inner, dict):
@@ -290,7 +312,7 @@ def _scaled(recipe: Recipe) -> Recipe:
     wanted = recipe.train.train_iters * recipe.train.global_batch_size * recipe.train.sequence_length
 
     def scale(tokens: int) -> int:
-        return max(1, round(tokens * wanted / recipe.curve_tokens))
+        return max(1, round(tokens * wanted / recipe.curve_tokens)) if tokens else 0
 
     phases = {
         name: phase.model_copy(
@@ -312,6 +334,10 @@ def _check(recipe: Recipe, source: str) -> None:
     """What can only be seen with the rest of the repository at hand."""
     for phase_name, phase in recipe.phases.items():
         for dataset in phase.mixture:
+            if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", dataset):
+                raise ConfigError(
+                    f"{source}: phases.{phase_name}.mixture.{dataset}: a dataset's name has letters, digits, . _ - only"
+                )
             if dataset not in known_datasets():
                 raise ConfigError(
                     f"{source}: phases.{phase_name}.mixture.{dataset}: no such dataset; "
@@ -322,6 +348,26 @@ def _check(recipe: Recipe, source: str) -> None:
         read_pins(dataset)
     if not recipe.tokenizer_file.is_file():
         raise ConfigError(f"{source}: tokenizer.path: {recipe.tokenizer_file} is missing; name a folder that has one")
+    vocabulary = read_vocabulary(recipe.tokenizer_file)
+    for key in ("bos_token", "eos_token"):
+        token = getattr(recipe.tokenizer, key)
+        if token not in vocabulary:
+            raise ConfigError(f"{source}: tokenizer.{key}: {recipe.tokenizer_file} has no token {token!r}")
+    if (entries := max(vocabulary.values()) + 1) > recipe.model.vocab_size:
+        raise ConfigError(
+            f"{source}: model.vocab_size: {recipe.model.vocab_size} is less than the {entries} entries of "
+            f"{recipe.tokenizer_file}: raise it"
+        )
+
+
+def read_vocabulary(file: Path) -> dict[str, int]:
+    """Ids of all tokens of a tokenizer.json, added ones included. Raises ConfigError if it is not one."""
+    try:
+        definition = json.loads(file.read_text(encoding="utf-8"))
+        added = {token["content"]: token["id"] for token in definition["added_tokens"]}
+        return {**definition["model"]["vocab"], **added}
+    except (ValueError, KeyError, TypeError) as error:
+        raise ConfigError(f"{file}: not a tokenizer.json of Hugging Face's tokenizers: {error!r}") from None
 
 
 class Settings(Closed):

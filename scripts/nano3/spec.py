@@ -16,6 +16,10 @@ from nano3.recipe import Phase, Recipe
 
 Spec = dict[str, Any]
 
+# Raise it when a change to the training code changes what is computed: everything is then trained again. The code
+# itself is in no key, for what costs weeks of a cluster must not depend on how a line is written.
+MATHEMATICS = 1
+
 
 @dataclass(frozen=True)
 class Stretch:
@@ -88,6 +92,7 @@ def segment_specs(recipe: Recipe, blends: Mapping[str, str]) -> dict[tuple[str, 
         if stretch.phase not in blends:
             break
         before = {
+            "mathematics": MATHEMATICS,
             "model": recipe.model.model_dump(),
             "optimizer": recipe.optimizer.model_dump(),
             "precision": recipe.train.precision,

@@ -281,6 +281,14 @@ def _merge(folder: Path, receipts: Mapping[str, Any], name: str, pair: Pair) -> 
         for shard, receipt in receipts.items():
             rows = receipt["facts"]
             wanted = np.isin(sorted(rows["valid"] + rows["test"]), rows[name])
-            piece = PairReader.open(Pair(folder / "holdout" / shard))
+            piece = _verified(Pair(folder / "holdout" / shard), receipt)
             writer.add(piece.tokens[np.repeat(wanted, piece.lengths)], piece.lengths[wanted])
     return writer
+
+
+def _verified(pair: Pair, receipt: Mapping[str, Any]) -> PairReader:
+    """A held-out pair, if it has the bytes that its receipt says."""
+    for path, output in ((pair.bin, receipt["outputs"][2]), (pair.idx, receipt["outputs"][3])):
+        if digest_file(path) != output["sha256"]:
+            raise TokenError(f"{path}: not the bytes that were written: delete it and build it with `snakemake {path}`")
+    return PairReader.open(pair)

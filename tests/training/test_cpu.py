@@ -1,3 +1,4 @@
+import fcntl
 import json
 import math
 import shutil
@@ -94,6 +95,25 @@ def test_weights_that_are_gone_are_said_to_be(corpus: Corpus) -> None:
     second = corpus.arguments("after_deleted", corpus.spec() | {"steps": steps}, before=[first["receipt"]])
     with pytest.raises(TrainingError, match=r"the weights are gone: delete .*phase1/only/receipt\.json"):
         train_segment(**second)
+
+
+def test_two_processes_never_train_one_segment(corpus: Corpus) -> None:
+    arguments = corpus.arguments("locked", corpus.spec(steps=2))
+    folder = arguments["weights"] / digest_json(arguments["spec"])[:12]
+    folder.mkdir(parents=True)
+    with (folder / "lock").open("wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with pytest.raises(TrainingError, match="another process trains here"):
+            train_segment(**arguments)
+    trained(arguments)
+
+
+def test_a_pair_that_is_gone_is_named(corpus: Corpus, tmp_path: Path) -> None:
+    blend = json.loads(corpus.blend.read_text())
+    blend["train"][1] = "nowhere/train/only"
+    (tmp_path / "blend.json").write_text(json.dumps(blend))
+    with pytest.raises(TrainingError, match=r"nowhere/train/only\.bin: is gone: build it again with `snakemake"):
+        train_segment(**corpus.arguments("gone", corpus.spec(steps=2), blend=tmp_path / "blend.json"))
 
 
 def test_weights_trained_again_are_the_same_artifact(corpus: Corpus) -> None:

@@ -5,11 +5,12 @@ Its optimizer is torch's AdamW, for Megatron-Core's own needs CUDA. A segment th
 last checkpoint and repeats the same losses, for every step depends on nothing but the checkpoint and its own number.
 """
 
+import fcntl
 import json
 import math
 import time
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import torch
 
@@ -71,8 +72,11 @@ def train_segment(
     torch.set_num_threads(threads)
     single_process(spec["seed"])
 
+    _check_pairs(blend)
     trained = _fresh(spec)
     folder = weights / short(digest_json(spec))
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = _locked(folder)
     write_json(folder / "spec.json", spec)
     progress = Progress(folder / "progress.jsonl", spec["steps"]["first"])
     samples = Samples.build(
@@ -103,6 +107,7 @@ def train_segment(
     checkpoint = newest(folder)
     if checkpoint is None or load(trained, checkpoint) != last:
         raise TrainingError(f"{folder}: no checkpoint of step {last}: delete the folder and run snakemake again")
+    progress.forget_after(last)
     steps = progress.lines()
     with replaced(metrics) as aside:
         aside.write_text("".join(json.dumps(step) + "\n" for step in steps), encoding="utf-8")
@@ -136,6 +141,7 @@ def train_segment(
             "seconds_of_steps": round(sum(step["seconds"] for step in steps), 3),
         },
     )
+    lock.close()
 
 
 class Progress:
@@ -195,6 +201,25 @@ class Evaluations:
             loss for batch in batches(dataset, 0, count, self.micro_batch) for loss in _losses(model, batch).mean(1)
         ]
         return float(torch.stack(losses).mean())
+
+
+def _locked(folder: Path) -> IO[bytes]:
+    """Keep other processes out of a segment's folder for as long as the returned file is open."""
+    file = (folder / "lock").open("wb")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise TrainingError(f"{folder}: another process trains here: wait until it ends, or end it") from None
+    return file
+
+
+def _check_pairs(blend: Path) -> None:
+    """Raises TrainingError for the first pair of a blend that is not there."""
+    for words in json.loads(blend.read_text(encoding="utf-8")).values():
+        for prefix in words[1::2]:
+            for path in (f"{prefix}.bin", f"{prefix}.idx"):
+                if not Path(path).is_file():
+                    raise TrainingError(f"{path}: is gone: build it again with `snakemake {path}`")
 
 
 def _fresh(spec: dict[str, Any]) -> Trained:
