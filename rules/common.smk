@@ -17,7 +17,7 @@ from nano3 import Nano3Error
 from nano3.catalog import pins_path, read_dataset, read_pins, sampled
 from nano3.digest import canonical_json, digest_code, digest_file, digest_json
 from nano3.receipt import read_receipt
-from nano3.recipe import load_recipe, read_settings
+from nano3.resolve import load_recipe, read_settings
 from nano3.spec import segment_specs, stretches
 
 try:

@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from nano3.catalog import Dataset
-from nano3.recipe import Recipe, load_recipe, parse_overrides, read_settings
+from nano3.recipe import Recipe
+from nano3.resolve import load_recipe, parse_overrides, read_settings
 from nano3.schema import ConfigError
 
 

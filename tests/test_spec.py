@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from nano3.recipe import load_recipe
+from nano3.resolve import load_recipe
 from nano3.spec import Spec, segment_specs, stretches
 
 BLENDS = {"phase1": "a", "phase2": "b", "long_context": "c"}

@@ -11,7 +11,7 @@ from nano3.catalog import Shard, write_pins
 from nano3.digest import digest_file
 from nano3.encode import EncodeError, Encoder
 from nano3.megatron import Pair, PairReader
-from nano3.recipe import load_recipe
+from nano3.resolve import load_recipe
 from nano3.tokens import TEST, TRAIN, VALID, TokenError, index_dataset, splits_of, tokenize_shard
 
 TOKENIZER = Path("resources/tiny/tokenizer/tokenizer.json")

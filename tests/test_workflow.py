@@ -8,7 +8,7 @@ import pytest
 
 from nano3.catalog import read_pins
 from nano3.lineage import closure
-from nano3.recipe import load_recipe
+from nano3.resolve import load_recipe
 from tests.conftest import House, copy_repository
 
 pytestmark = pytest.mark.slow

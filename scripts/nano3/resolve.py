@@ -1,0 +1,177 @@
+"""
+From a recipe's name and overrides to the one value that decides, checked before any job runs.
+
+When do two runs share their artifacts' paths? When they have the same recipe and the same overrides. An override gives
+the recipe another name (tiny+1a2b3c4d5e6f): it never overwrites what it was derived from. An override that changes
+nothing, or only where and how the work is done, is none.
+"""
+
+import json
+import re
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import Field, NonNegativeInt
+
+from nano3.catalog import known_datasets, read_dataset, read_pins
+from nano3.digest import digest_json, short
+from nano3.recipe import SAME_TOKENS, Recipe
+from nano3.schema import Closed, ConfigError, read_yaml, validated
+
+RECIPES = Path("config/recipes")
+
+
+class Settings(Closed):
+    """What `snakemake --config` and config/config.yaml may say."""
+
+    recipe: str = Field(description="Name of a recipe in config/recipes.")
+    set: str = Field("", description="Overrides of recipe values, e.g. 'train.train_iters=50 holdout.valid=0.1'.")
+    sample: NonNegativeInt = Field(0, description="Rows to take of each dataset; 0: all.")
+
+
+def read_settings(config: Mapping[str, Any]) -> Settings:
+    """Snakemake's config, typed. Raises ConfigError for a key that does not exist."""
+    return validated(Settings, dict(config), "config/config.yaml or --config")
+
+
+def load_recipe(name: str, overrides: str = "", sample: int = 0, folder: Path = RECIPES) -> tuple[str, Recipe]:
+    """
+    The recipe with its overrides, and the name its artifacts go by.
+
+    overrides: space-separated key=value pairs, dotted keys, YAML values: "train.train_iters=50 holdout.valid=0.1".
+    Raises ConfigError if anything in it can't be meant: before any job runs.
+    """
+    path = folder / f"{name}.yaml"
+    written = read_yaml(path)
+    plain = validated(Recipe, written, str(path))
+    changes = parse_overrides(overrides) | ({"sample": sample} if sample else {})
+    values = plain.model_dump()
+    for key, value in changes.items():
+        _assign(values, key, value)
+    recipe = validated(Recipe, values, f"{path} with set={overrides!r}" if overrides else str(path))
+    changed = _changed(_identity(plain), _identity(recipe))
+    recipe = _scaled(recipe)
+    _check(recipe, str(path))
+    return (f"{name}+{short(digest_json(changed))}" if changed else name), recipe
+
+
+def parse_overrides(text: str) -> dict[str, Any]:
+    """Dotted keys to values. Raises ConfigError for a word that is not key=value."""
+    changes = {}
+    words = _words(text)
+    for word in words:
+        key, equals, value = word.partition("=")
+        if not equals or not key:
+            raise ConfigError(
+                f"set={text!r}: {word!r} is not key=value; write set='train.train_iters=50 holdout.valid=0.1'"
+            )
+        try:
+            changes[key] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise ConfigError(f"set={text!r}: {key}: {value!r} is not a YAML value") from None
+    return changes
+
+
+def _words(text: str) -> list[str]:
+    """As a shell would split it. Snakemake takes a quote off the end of a value, so one may be missing there."""
+    for ending in ("", "'", '"'):
+        try:
+            return shlex.split(text + ending)
+        except ValueError:
+            continue
+    raise ConfigError(f"set={text!r}: a quote is never closed: mend the quotes")
+
+
+def _assign(values: dict[str, Any], key: str, value: Any) -> None:
+    """Set a dotted key. What is not in the schema is left for validation to refuse by name."""
+    before, mixture, dataset = key.partition(".mixture.")  # a dataset's name may have dots
+    *outer, last = [*before.split("."), "mixture", dataset] if mixture else key.split(".")
+    for part in outer:
+        inner = values.setdefault(part, {})
+        if not isinstance(inner, dict):
+            raise ConfigError(f"set: {key}: {part} is a value, not a group of keys")
+        values = inner
+    values[last] = value
+
+
+def _identity(recipe: Recipe) -> dict[str, Any]:
+    """What decides the result: not where it is saved, nor how it is laid out, nor what it is called."""
+    return recipe.model_dump(exclude={"about": True, "checkpoint": True, "layout": True, "tokenizer": SAME_TOKENS})
+
+
+def _changed(before: Any, after: Any, key: str = "") -> dict[str, Any]:
+    """Values that differ, by dotted key; None where there is none any more."""
+    if not (isinstance(before, dict) and isinstance(after, dict)):
+        return {} if before == after else {key: after}
+    parts: dict[str, Any] = {}
+    for name in before.keys() | after.keys():
+        parts |= _changed(before.get(name), after.get(name), f"{key}.{name}")
+    return parts
+
+
+def _scaled(recipe: Recipe) -> Recipe:
+    """The recipe with all token counts in proportion to train.train_iters, if that is set."""
+    if recipe.train.train_iters is None:
+        return recipe
+    wanted = recipe.train.train_iters * recipe.train.global_batch_size * recipe.train.sequence_length
+
+    def scale(tokens: int) -> int:
+        return max(1, round(tokens * wanted / recipe.curve_tokens)) if tokens else 0
+
+    phases = {
+        name: phase.model_copy(
+            update={
+                "segments": {
+                    key: segment.model_copy(update={"tokens": scale(segment.tokens)})
+                    for key, segment in phase.segments.items()
+                }
+            }
+        )
+        for name, phase in recipe.phases.items()
+    }
+    curve = recipe.learning_rate
+    shrunk = {"warmup_tokens": scale(curve.warmup_tokens), "decay_tokens": scale(curve.decay_tokens)}
+    return recipe.model_copy(update={"phases": phases, "learning_rate": curve.model_copy(update=shrunk)})
+
+
+def _check(recipe: Recipe, source: str) -> None:
+    """What can only be seen with the rest of the repository at hand."""
+    for phase_name, phase in recipe.phases.items():
+        for dataset in phase.mixture:
+            if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", dataset):
+                raise ConfigError(
+                    f"{source}: phases.{phase_name}.mixture.{dataset}: a dataset's name has letters, digits, . _ - only"
+                )
+            if dataset not in known_datasets():
+                raise ConfigError(
+                    f"{source}: phases.{phase_name}.mixture.{dataset}: no such dataset; "
+                    f"describe it in config/datasets/{dataset}.yaml or use one of: {', '.join(known_datasets())}"
+                )
+    for dataset in recipe.datasets:
+        read_dataset(dataset)
+        read_pins(dataset)
+    if not recipe.tokenizer_file.is_file():
+        raise ConfigError(f"{source}: tokenizer.path: {recipe.tokenizer_file} is missing; name a folder that has one")
+    vocabulary = read_vocabulary(recipe.tokenizer_file)
+    for key in ("bos_token", "eos_token"):
+        token = getattr(recipe.tokenizer, key)
+        if token not in vocabulary:
+            raise ConfigError(f"{source}: tokenizer.{key}: {recipe.tokenizer_file} has no token {token!r}")
+    if (entries := max(vocabulary.values()) + 1) > recipe.model.vocab_size:
+        raise ConfigError(
+            f"{source}: model.vocab_size: {recipe.model.vocab_size} is less than the {entries} entries of "
+            f"{recipe.tokenizer_file}: raise it"
+        )
+
+
+def read_vocabulary(file: Path) -> dict[str, int]:
+    """Ids of all tokens of a tokenizer.json, added ones included. Raises ConfigError if it is not one."""
+    try:
+        definition = json.loads(file.read_text(encoding="utf-8"))
+        added = {token["content"]: token["id"] for token in definition["added_tokens"]}
+        return {**definition["model"]["vocab"], **added}
+    except (ValueError, KeyError, TypeError) as error:
+        raise ConfigError(f"{file}: not a tokenizer.json of Hugging Face's tokenizers: {error!r}") from None
