@@ -1,7 +1,7 @@
 """
 Nemotron 3 Nano, stage 0: from pinned raw shards to a long-context checkpoint and a report, rebuilding what is stale.
 
-    resources/raw, or in place                      a raw shard, pinned in config/datasets/{dataset}.tsv
+    where its dataset's source says                 a raw shard, pinned in config/datasets/{dataset}.tsv
     results/tokens/{tokenizer}/{dataset}/...        its Megatron pair; the dataset's index and held-out sets
     results/blends/{recipe}/{phase}/blend.json      what a phase reads, in which proportion
     results/checkpoints/{recipe}/{phase}/{segment}/ what a segment of a phase trained; weights in results/weights

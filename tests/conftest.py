@@ -40,7 +40,9 @@ class House:
     def planned(self, *arguments: str) -> dict[str, int]:
         """How many jobs of each rule a dry run would run, without the targets that only collect."""
         printed = self.snakemake(*arguments, "--dry-run", "--quiet", "rules")
-        return _job_counts(printed)
+        counts = _job_counts(printed)
+        assert counts or "Nothing to be done" in printed, printed
+        return counts
 
     def ran(self, *arguments: str) -> dict[str, int]:
         """Run, and count the jobs of each rule that really ran."""

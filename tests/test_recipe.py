@@ -25,6 +25,7 @@ from nano3.schema import ConfigError
         ("tokenizer.path=nowhere", "tokenizer.path: nowhere/tokenizer.json is missing"),
         ("train.seed.x=1", "seed is a value, not a group of keys"),
         ("5000", "is not key=value"),
+        ("train.seed=5\\", "No escaped character: mend the quotes and backslashes"),
         ("model.vocab_size=100", "model.vocab_size: 100 is less than the 4096 entries of"),
         ("model.moe_router_topk=99", "moe_router_topk 99 exceeds num_moe_experts 8"),
         ("model.num_query_groups=3", "num_attention_heads 4 is no multiple of num_query_groups 3"),
@@ -111,7 +112,8 @@ def test_the_committed_schemas_are_those_of_the_code() -> None:
 
 
 def test_snakemake_may_take_the_last_quote() -> None:
-    assert parse_overrides("checkpoint.save='/my weights") == {"checkpoint.save": "/my weights"}
+    for quote in "'\"":
+        assert parse_overrides(f"checkpoint.save={quote}/my weights") == {"checkpoint.save": "/my weights"}
 
 
 def test_no_warm_up_stays_none_when_all_shrinks() -> None:

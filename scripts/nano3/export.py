@@ -2,8 +2,8 @@
 A checkpoint for Hugging Face transformers: NemotronHForCausalLM with its tokenizer.
 
 Every export is read back and must give Megatron-Core's logits. Both compute in float32 but in another order (the scan
-in other chunks, the experts in other groups), so they differ in the last bits: up to 4e-6 was measured on logits of
-standard deviation 1. TOLERANCE leaves a factor of 25; a weight in the wrong place is off by more than 1e-2.
+in other chunks, the experts in other groups), so they differ in the last bits: up to 5e-6 was measured. TOLERANCE
+leaves a factor of 20; a weight in the wrong place is off by more than 1e-2.
 """
 
 import shutil
@@ -60,6 +60,8 @@ def export_hf(checkpoint: Path, tokenizer: Path, key: dict[str, Any], model: Pat
     tokenizer_files = sorted(tokenizer.iterdir())
     for file in tokenizer_files:
         shutil.copyfile(file, aside / file.name)
+    for file in aside.iterdir():
+        shutil.copymode(aside / "config.json", file)  # safetensors lets nobody but the owner read
     difference = largest_difference(megatron, NemotronHForCausalLM.from_pretrained(aside), longest)
     if not difference <= TOLERANCE:
         raise ExportError(f"{aside}: logits differ from Megatron-Core's by {difference:g}, more than {TOLERANCE:g}")

@@ -61,8 +61,7 @@ def load_recipe(name: str, overrides: str = "", sample: int = 0, folder: Path = 
 def parse_overrides(text: str) -> dict[str, Any]:
     """Dotted keys to values. Raises ConfigError for a word that is not key=value."""
     changes = {}
-    words = _words(text)
-    for word in words:
+    for word in _words(text):
         key, equals, value = word.partition("=")
         if not equals or not key:
             raise ConfigError(
@@ -77,12 +76,15 @@ def parse_overrides(text: str) -> dict[str, Any]:
 
 def _words(text: str) -> list[str]:
     """As a shell would split it. Snakemake takes a quote off the end of a value, so one may be missing there."""
-    for ending in ("", "'", '"'):
-        try:
-            return shlex.split(text + ending)
-        except ValueError:
-            continue
-    raise ConfigError(f"set={text!r}: a quote is never closed: mend the quotes")
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        if str(error) != "No closing quotation":
+            raise ConfigError(f"set={text!r}: {error}: mend the quotes and backslashes") from None
+    try:
+        return shlex.split(text + "'")
+    except ValueError:
+        return shlex.split(text + '"')
 
 
 def _assign(values: dict[str, Any], key: str, value: Any) -> None:

@@ -151,7 +151,7 @@ def _blend_text(phase: Phase) -> Text:
 def _segment_text(segment: Segment) -> Text:
     return f"{segment.phase}/{segment.name}", (
         f"{many(segment.steps, 'step')} · {compact(segment.tokens)} tokens",
-        f"held-out loss {loss(mean(segment.held_out['after']))}",
+        f"held-out loss {loss(mean(segment.held_out['after']))} at {segment.sequence_length:,}",
     )
 
 
