@@ -14,7 +14,7 @@ sys.path.insert(0, f"{workflow.basedir}/scripts")
 from snakemake.exceptions import WorkflowError
 
 from nano3 import Nano3Error
-from nano3.catalog import pins_path, read_dataset, read_pins, sampled
+from nano3.catalog import pins_path, raw_file, read_dataset, read_pins, sampled
 from nano3.digest import canonical_json, digest_code, digest_file, digest_json
 from nano3.receipt import read_receipt
 from nano3.resolve import load_recipe, read_settings
@@ -37,6 +37,7 @@ SHARDS = {
     dataset: {shard.name: (shard, rows) for shard, rows in sampled(read_pins(dataset), RECIPE.sample)}
     for dataset in RECIPE.datasets
 }
+DATASETS = {dataset: read_dataset(dataset) for dataset in RECIPE.datasets}
 
 
 wildcard_constraints:
@@ -46,13 +47,26 @@ wildcard_constraints:
     segment="|".join(sorted({segment for _, segment in SEGMENTS})),
 
 
-def raw_shard(wildcards):
+def pinned_shard(wildcards):
     shards = SHARDS[wildcards.dataset]
     if wildcards.shard not in shards:
         raise WorkflowError(
             f"{pins_path(wildcards.dataset)}: has no shard {wildcards.shard}; there are: {', '.join(shards)}"
         )
-    return shards[wildcards.shard][0].path
+    return shards[wildcards.shard][0]
+
+
+def raw_shard(wildcards):
+    return raw_file(wildcards.dataset, DATASETS[wildcards.dataset], pinned_shard(wildcards))
+
+
+def shard_origin(wildcards):
+    return DATASETS[wildcards.dataset].origin(pinned_shard(wildcards).path)
+
+
+def downloaded(path):
+    """A raw shard that is here only as long as somebody needs it, if the settings say so."""
+    return path if settings.keep_raw else temp(path)
 
 
 def token_key(wildcards):
@@ -60,8 +74,8 @@ def token_key(wildcards):
     shard, rows = SHARDS[wildcards.dataset][wildcards.shard]
     key = RECIPE.token_settings() | {
         "sha256": shard.sha256,
-        "rows": rows,
-        "text_column": read_dataset(wildcards.dataset).text_column,
+        "rows": rows if RECIPE.sample else None,  # all of them are the sha256's: counting them later changes nothing
+        "text_column": DATASETS[wildcards.dataset].text_column,
         "code": digest_code("tokenize_shard"),
     }
     return canonical_json(key)

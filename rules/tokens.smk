@@ -1,7 +1,7 @@
 """
 Raw shards become tokens, one to one; a dataset's shards become one index.
 
-    in    a raw shard of config/datasets/{dataset}.tsv
+    in    a raw shard of config/datasets/{dataset}.tsv: a local file, or what rules/raw.smk downloaded
     out   results/tokens/{tokenizer}/{dataset}/train/{shard}.bin .idx .json     its pair and its receipt
           results/tokens/{tokenizer}/{dataset}/holdout/{shard}.bin .idx         its held-out documents
           results/tokens/{tokenizer}/{dataset}/index.json                       all shards, with tokens and digests
@@ -26,6 +26,7 @@ rule tokenize_shard:
     resources:
         engine=RECIPE.tokenizer.engine,
         checked_documents=RECIPE.tokenizer.checked_documents,
+        origin=shard_origin,
     params:
         key=token_key,
         train=subpath(output.train_bin, strip_suffix=".bin"),
@@ -40,6 +41,7 @@ rule tokenize_shard:
         " --receipt {output.receipt:q}"
         " --engine {resources.engine:q}"
         " --checked-documents {resources.checked_documents}"
+        " --origin {resources.origin:q}"
         " > {log:q} 2>&1"
 
 

@@ -9,7 +9,11 @@ from nano3.pin import pin_datasets
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("datasets", nargs="+", metavar="DATASET", help="names of files in config/datasets")
+    parser.add_argument(
+        "--rows", action="store_true", help="count the rows of shards that are not on this machine, too"
+    )
+    asked = parser.parse_args()
     try:
-        print("\n".join(pin_datasets(parser.parse_args().datasets)))
+        print("\n".join(pin_datasets(asked.datasets, rows=asked.rows)))
     except Nano3Error as error:
         sys.exit(f"pin_dataset: {error}")

@@ -6,39 +6,99 @@ config/datasets/{dataset}.tsv    its shards with size, rows and SHA-256, written
 """
 
 import csv
+import re
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import ConfigDict, Field, model_validator
 
 from nano3.schema import Closed, ConfigError, read_yaml, validated
 
 DATASETS = Path("config/datasets")
+RAW = Path("resources/raw")
+HUB = "hf://"
 
 
 class Dataset(Closed):
     """Where a dataset's raw shards lie and how to read them."""
 
-    source: str = Field(description="Folder of the raw shards, relative to the repository; read in place.")
-    files: str = Field(
-        pattern=r"^[^/{}]",
-        description="Glob of the shards' files inside the source, e.g. *.parquet or part-*.jsonl.zst.",
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["files"]}, {"required": ["revision"]}]})
+
+    source: str = Field(
+        description="Folder of the raw shards, relative to the repository and read in place; "
+        "hf://org/repo, a dataset repository of the Hugging Face Hub; or any other URL that fsspec knows, "
+        "e.g. s3://bucket/prefix."
     )
+    files: str | None = Field(
+        None,
+        pattern=r"^[^/{}]",
+        description="Glob of the shards' files inside a folder or URL, e.g. *.parquet or part-*.jsonl.zst.",
+    )
+    revision: str | None = Field(None, description="hf:// only: the commit of the repository, 40 hexadecimal digits.")
+    subset: str | None = Field(None, description="hf:// only: the subset (config) of the dataset, if not its default.")
+    split: str | None = Field(None, description="hf:// only: the split of the subset, if not train.")
     text_column: str = Field(description="Column that holds a document's text.")
     category: str = Field(description="Category of the curriculum that the dataset belongs to, e.g. code or math.")
     licence: str = Field(description="Licence of the text, by name.")
     about: str = Field(description="One sentence: what the documents are.")
 
+    @model_validator(mode="after")
+    def _is_one_kind_of_source(self) -> "Dataset":
+        if not self.on_hub:
+            if given := [key for key in ("revision", "subset", "split") if getattr(self, key) is not None]:
+                raise ValueError(f"{given[0]}: only a source on the Hub, hf://org/repo, has one: remove it")
+            if self.files is None:
+                raise ValueError("files: this key is missing; add a glob of the shards' files, e.g. '*.parquet'")
+            if self.remote and ("@" in self.source.split("/")[2] or "::" in self.source):
+                raise ValueError("source: must be one URL without a password: give that to its driver's environment")
+            return self
+        if not re.fullmatch(HUB + r"[\w.-]+/[\w.-]+", self.source) or self.source.startswith(f"{HUB}datasets/"):
+            raise ValueError(f"source: {self.source} is not hf://org/repo: write the repository alone")
+        if self.files is not None:
+            raise ValueError("files: the Hub knows a subset's files itself: use subset and split instead")
+        if not re.fullmatch(r"[0-9a-f]{40}", self.revision or ""):
+            said = f"{self.revision} can move" if self.revision else "this key is missing"
+            raise ValueError(
+                f"revision: {said}; write a commit, 40 hexadecimal digits: scripts/pin_dataset.py prints today's"
+            )
+        return self
+
+    @property
+    def on_hub(self) -> bool:
+        """Whether the source is a repository of the Hugging Face Hub."""
+        return self.source.startswith(HUB)
+
+    @property
+    def remote(self) -> bool:
+        """Whether shards are downloaded first; a local folder's are read in place."""
+        return "://" in self.source
+
+    @property
+    def repository(self) -> str:
+        """The repository on the Hub: org/repo."""
+        return self.source.removeprefix(HUB)
+
+    def origin(self, path: str) -> str:
+        """Where a pinned path is: a local path, a URL, or the Hub's hf://datasets/org/repo@commit/path."""
+        if self.on_hub:
+            return f"{HUB}datasets/{self.repository}@{self.revision}/{path}"
+        return f"{self.source.rstrip('/')}/{path}" if self.remote else path
+
 
 @dataclass(frozen=True)
 class Shard:
-    """One raw file of a dataset. name: the file's own name without its format's ending; rows: rows in the file."""
+    """
+    One raw file of a dataset.
+
+    name: the file's own name without its format's ending. path: of a local file, relative to the repository; of
+    another, below the dataset's source. rows: rows in the file; None where nobody has counted them.
+    """
 
     name: str
     path: str
     bytes: int
-    rows: int
+    rows: int | None
     sha256: str
 
 
@@ -73,7 +133,7 @@ def read_pins(name: str, folder: Path = DATASETS) -> list[Shard]:
     for number, line in enumerate(lines[1:], start=2):
         try:
             shard, raw, size, rows, sha256 = line
-            shards.append(Shard(shard, raw, int(size), int(rows), sha256))
+            shards.append(Shard(shard, raw, int(size), int(rows) if rows else None, sha256))
         except ValueError:
             raise ConfigError(f"{path}: line {number}: not a pinned shard: {line}; {remedy}") from None
         if len(sha256) != 64:
@@ -86,6 +146,11 @@ def read_pins(name: str, folder: Path = DATASETS) -> list[Shard]:
     return shards
 
 
+def raw_file(name: str, dataset: Dataset, shard: Shard) -> str:
+    """The file that a shard is read from: its own, or its download."""
+    return str(RAW / name / shard.path.replace("/", ".")) if dataset.remote else shard.path
+
+
 def write_pins(path: Path, shards: Sequence[Shard]) -> None:
     """Write the pins, sorted by name, one shard a line."""
     with path.open("w", encoding="utf-8", newline="") as file:
@@ -94,17 +159,26 @@ def write_pins(path: Path, shards: Sequence[Shard]) -> None:
         writer.writerows(astuple(shard) for shard in sorted(shards, key=lambda shard: shard.name))
 
 
-def sampled(shards: Sequence[Shard], rows: int) -> list[tuple[Shard, int]]:
+def sampled(shards: Sequence[Shard], rows: int, dataset: str = "DATASET") -> list[tuple[Shard, int | None]]:
     """
     The first rows of a dataset in catalogue order, as (shard, rows to read of it); rows 0 means all of them.
 
-    Shards that the sample does not reach are left out.
+    Shards that the sample does not reach are left out. Raises ConfigError if it can't know which those are.
+    dataset: its name, for that error.
     """
     if rows == 0:
         return [(shard, shard.rows) for shard in shards]
-    chosen, left = [], rows
+    chosen: list[tuple[Shard, int | None]] = []
+    left = rows
     for shard in shards:
-        if left > 0 and shard.rows > 0:
+        if left <= 0:
+            break
+        if shard.rows is None:
+            raise ConfigError(
+                f"sample: a sample of {rows} rows needs the rows of shard {shard.name}, which nobody has counted: "
+                f"run `python scripts/pin_dataset.py --rows {dataset}`"
+            )
+        if shard.rows > 0:
             chosen.append((shard, min(left, shard.rows)))
             left -= shard.rows
     return chosen

@@ -1,45 +1,131 @@
 """Pinning: what lies in a dataset's source becomes lines of the catalogue, reviewed and committed like code."""
 
-from collections.abc import Sequence
-from pathlib import Path
+import hashlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path, PurePath
 
-from nano3.catalog import DATASETS, Dataset, Shard, pins_path, read_dataset, read_pins, write_pins
+from tqdm import tqdm
+
+from nano3 import hub, urls
+from nano3.catalog import DATASETS, HUB, Dataset, Shard, known_datasets, pins_path, read_dataset, read_pins, write_pins
 from nano3.digest import digest_file
-from nano3.schema import ConfigError
+from nano3.schema import ConfigError, read_yaml
 from nano3.text import count_rows, shard_name
 
 
-def pin_datasets(names: Sequence[str], folder: Path = DATASETS) -> list[str]:
-    """Pin datasets by name and return what changed, one line each. Raises ConfigError for a source without files."""
+def pin_datasets(names: Sequence[str], folder: Path = DATASETS, rows: bool = False) -> list[str]:
+    """
+    Pin datasets by name and return what changed and what is odd, one line each.
+
+    rows: count the rows of downloaded shards, too, where they are not known; those of local ones always are.
+    Raises ConfigError for a source without files or a revision that can move, HubError or UrlError for one that
+    can't be read.
+    """
     changes = []
     for name in names:
+        source = f"{folder / name}.yaml"
+        _refuse_branch(read_yaml(folder / f"{name}.yaml"), source)
+        dataset = read_dataset(name, folder)
         before = {shard.name: shard for shard in read_pins(name, folder)} if pins_path(name, folder).is_file() else {}
-        shards = list_shards(read_dataset(name, folder), f"{folder / name}.yaml")
-        after = {shard.name: shard for shard in shards}
+        after = {shard.name: _with_rows(shard, before, dataset, rows) for shard in list_shards(dataset, source)}
         if before != after:
-            write_pins(pins_path(name, folder), shards)
+            write_pins(pins_path(name, folder), list(after.values()))
         for shard in sorted(before.keys() | after.keys()):
             if before.get(shard) != after.get(shard):
-                verb = "added" if shard not in before else "removed" if shard not in after else "changed"
-                changes.append(f"{name}: {verb} {shard}")
-        changes.append(f"{name}: {len(shards)} shards, {sum(shard.bytes for shard in shards):,} bytes")
+                changes.append(f"{name}: {_change(before.get(shard), after.get(shard))} {shard}")
+        changes += _claimed_twice(name, folder)
+        changes.append(f"{name}: {len(after)} shards, {sum(shard.bytes for shard in after.values()):,} bytes")
     return changes
 
 
+def _refuse_branch(written: Mapping[str, object], source: str) -> None:
+    """Raises ConfigError with the commit that a branch, a tag or no revision at all means today."""
+    repository, revision = str(written.get("source", "")), str(written.get("revision", "main"))
+    if re.fullmatch(HUB + "[^/]+/[^/]+", repository) and not re.fullmatch("[0-9a-f]{40}", revision):
+        commit = hub.latest_commit(repository.removeprefix(HUB), revision)
+        raise ConfigError(f"{source}: revision: {revision} can move: write `revision: {commit}`, which it is now")
+
+
+def _change(before: Shard | None, after: Shard | None) -> str:
+    if before is None or after is None:
+        return "added" if before is None else "removed"
+    return "changed" if before.sha256 != after.sha256 else "counted" if before.path == after.path else "moved"
+
+
+def _with_rows(shard: Shard, before: Mapping[str, Shard], dataset: Dataset, wanted: bool) -> Shard:
+    """The shard with its rows: those of before, if its bytes are the same, or counted at its source if wanted."""
+    known = before.get(shard.name)
+    if shard.rows is None and known and known.sha256 == shard.sha256:
+        shard = replace(shard, rows=known.rows)
+    if shard.rows is None and wanted:
+        origin = dataset.origin(shard.path)
+        with hub.opened(origin) if dataset.on_hub else urls.opened(origin) as file:
+            shard = replace(shard, rows=count_rows(PurePath(shard.path), file))
+    return shard
+
+
+def _claimed_twice(name: str, folder: Path) -> Iterator[str]:
+    """One line for each other dataset that has raw files of this one."""
+    ours = _claims(name, folder)
+    for other in known_datasets(folder):
+        if other != name and pins_path(other, folder).is_file() and (shared := sorted(ours & _claims(other, folder))):
+            yield f"{name}: {len(shared)} of its raw files are claimed by {other}, too, e.g. {shared[0]}"
+
+
+def _claims(name: str, folder: Path) -> set[str]:
+    """A dataset's raw files, by place; on the Hub at whatever revision."""
+    source = str(read_yaml(folder / f"{name}.yaml").get("source"))
+    paths = (shard.path for shard in read_pins(name, folder))
+    return {f"{source.rstrip('/')}/{path}" if "://" in source else path for path in paths}
+
+
 def list_shards(dataset: Dataset, source: str) -> list[Shard]:
-    """The raw shards in a dataset's folder, sorted by name, read and digested. source: the file to name in errors."""
-    folder = Path(dataset.source)
-    files = sorted(path for path in folder.glob(dataset.files) if path.is_file())
-    if not files:
-        raise ConfigError(f"{source}: no file matches {dataset.files!r} in {folder}: mend source or files")
+    """The raw shards at a dataset's source, sorted by name. source: the file to name in errors."""
     shards: dict[str, Shard] = {}
-    for path in files:
-        name = shard_name(path.relative_to(folder).as_posix())
-        if "{" in name or "}" in name:
-            raise ConfigError(f"{source}: {path}: a shard's name can't have braces: rename it")
-        if name in shards:
+    list_files = _hub_files if dataset.on_hub else _url_files if dataset.remote else _local_files
+    for shard in list_files(dataset, source):
+        if "{" in shard.name or "}" in shard.name:
+            raise ConfigError(f"{source}: {shard.path}: a shard's name can't have braces: rename it")
+        if shard.name in shards:
             raise ConfigError(
-                f"{source}: {path} and {shards[name].path} would both be shard {name}: rename one of them"
+                f"{source}: {shard.path} and {shards[shard.name].path} would both be shard {shard.name}: "
+                "rename one of them"
             )
-        shards[name] = Shard(name, path.as_posix(), path.stat().st_size, count_rows(path), digest_file(path))
+        shards[shard.name] = shard
+    if not shards:
+        raise ConfigError(f"{source}: no file matches {dataset.files!r} in {dataset.source}: mend source or files")
     return [shards[name] for name in sorted(shards)]
+
+
+def _local_files(dataset: Dataset, _source: str) -> Iterator[Shard]:
+    folder = Path(dataset.source)
+    files = sorted(path for path in folder.glob(str(dataset.files)) if path.is_file())
+    for path in tqdm(files, desc=dataset.source, unit=" files", disable=None):
+        name = shard_name(path.relative_to(folder).as_posix())
+        yield Shard(name, path.as_posix(), path.stat().st_size, count_rows(path), digest_file(path))
+
+
+def _hub_files(dataset: Dataset, source: str) -> Iterator[Shard]:
+    commit = str(dataset.revision)
+    try:
+        paths = hub.split_files(dataset.repository, commit, dataset.subset, dataset.split or "train")
+    except hub.HubError as error:
+        raise hub.HubError(f"{source}: {error}") from None
+    names = {path: shard_name(path) for path in paths}
+    files = hub.describe_files(dataset.repository, commit, paths)
+    for path, size, sha256 in tqdm(files, desc=dataset.source, total=len(paths), unit=" files", disable=None):
+        yield Shard(names[path], path, size, None, sha256)
+
+
+def _url_files(dataset: Dataset, _source: str) -> Iterator[Shard]:
+    sizes = urls.list_files(dataset.source, str(dataset.files))
+    total = sum(sizes.values())
+    with tqdm(desc=dataset.source, total=total, unit="B", unit_scale=True, disable=None) as progress:
+        for path, size in sizes.items():
+            digest = hashlib.sha256()
+            for chunk in urls.chunks(dataset.origin(path)):
+                digest.update(chunk)
+                progress.update(len(chunk))
+            yield Shard(shard_name(path), path, size, None, digest.hexdigest())

@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 from pydantic import Field, NonNegativeInt
 
-from nano3.catalog import known_datasets, read_dataset, read_pins
+from nano3.catalog import known_datasets, read_dataset, read_pins, sampled
 from nano3.digest import digest_json, short
 from nano3.recipe import SAME_TOKENS, Recipe
 from nano3.schema import Closed, ConfigError, read_yaml, validated
@@ -30,6 +30,7 @@ class Settings(Closed):
     recipe: str = Field(description="Name of a recipe in config/recipes.")
     set: str = Field("", description="Overrides of recipe values, e.g. 'train.train_iters=50 holdout.valid=0.1'.")
     sample: NonNegativeInt = Field(0, description="Rows to take of each dataset; 0: all.")
+    keep_raw: bool = Field(True, description="Keep downloaded raw shards when their tokens exist.")
 
 
 def read_settings(config: Mapping[str, Any]) -> Settings:
@@ -154,7 +155,7 @@ def _check(recipe: Recipe, source: str) -> None:
                 )
     for dataset in recipe.datasets:
         read_dataset(dataset)
-        read_pins(dataset)
+        sampled(read_pins(dataset), recipe.sample, dataset)
     if not recipe.tokenizer_file.is_file():
         raise ConfigError(f"{source}: tokenizer.path: {recipe.tokenizer_file} is missing; name a folder that has one")
     vocabulary = read_vocabulary(recipe.tokenizer_file)

@@ -72,7 +72,9 @@ def _fault(model: type[BaseModel], fault: dict[str, Any]) -> str:
         return f"{key}: no such key; {remedy}"
     if fault["type"] == "missing":
         return f"{key}: this key is missing; add it"
-    message = fault["msg"].removeprefix("Value error, ")
+    message = str(fault["msg"]).removeprefix("Value error, ")
+    if not where and message != fault["msg"]:
+        return message  # a rule over several keys says itself which
     return f"{key}: {message}" if isinstance(fault["input"], dict) else f"{key}: {message}, not {fault['input']!r}"
 
 

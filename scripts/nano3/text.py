@@ -11,8 +11,9 @@ that names the file and the row: nobody should train on what happened to be read
 import gzip
 import zlib
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from contextlib import nullcontext
+from pathlib import Path, PurePath
+from typing import Any, BinaryIO
 
 import msgspec
 import pyarrow as pa
@@ -41,22 +42,30 @@ def shard_name(file: str) -> str:
     raise TextError(f"{file}: unknown format; raw shards end in {', '.join(FORMATS)}")
 
 
-def count_rows(path: Path) -> int:
-    """Rows in a raw shard: from a parquet file's footer, by reading the lines otherwise."""
+def count_rows(path: PurePath, file: BinaryIO | None = None) -> int:
+    """
+    Rows in a raw shard: from a parquet file's footer, by reading the lines otherwise.
+
+    file: its bytes, where path is not on this machine.
+    """
     if path.suffix == ".parquet":
-        return int(_open_parquet(path).metadata.num_rows)
-    return sum(1 for _ in _lines(path))
+        return int(_open_parquet(path, file).metadata.num_rows)
+    return sum(1 for _ in _lines(path, file))
 
 
-def read_text(path: Path, column: str, rows: int) -> Iterator[pa.LargeStringArray]:
+def read_text(path: Path, column: str, rows: int | None) -> Iterator[pa.LargeStringArray]:
     """
     The text of a shard's first rows in the file's order, in batches; null where a row has none.
 
-    column: name of the text column; a.b is field b of column a. rows: how many are wanted; 0 for none.
+    column: name of the text column; a.b is field b of column a. rows: how many are wanted; None for all.
     Raises TextError naming the file and the row if the column is not there or not text, or rows are missing.
     """
+    batches = _read_parquet(path, column) if path.suffix == ".parquet" else _read_lines(path, column)
+    if rows is None:
+        yield from batches
+        return
     left = rows
-    for batch in _read_parquet(path, column) if path.suffix == ".parquet" else _read_lines(path, column):
+    for batch in batches:
         if left <= 0:
             return
         yield batch.slice(0, left)
@@ -65,9 +74,9 @@ def read_text(path: Path, column: str, rows: int) -> Iterator[pa.LargeStringArra
         raise TextError(f"{path}: has {rows - left} rows where {rows} were pinned: pin the dataset again")
 
 
-def _open_parquet(path: Path) -> pq.ParquetFile:
+def _open_parquet(path: PurePath, file: BinaryIO | None = None) -> pq.ParquetFile:
     try:
-        return pq.ParquetFile(path, pre_buffer=False, buffer_size=CHUNK_BYTES)
+        return pq.ParquetFile(file or path, pre_buffer=False, buffer_size=CHUNK_BYTES)
     except (pa.ArrowInvalid, OSError) as error:
         raise TextError(f"{path}: not a whole parquet file: {error}; {REMEDY}") from None
 
@@ -152,11 +161,11 @@ def _row_decoder(column: str) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(kind)
 
 
-def _lines(path: Path) -> Iterator[bytes]:
+def _lines(path: PurePath, file: BinaryIO | None = None) -> Iterator[bytes]:
     """Lines that are not blank. Raises TextError where a compressed file ends too early or is damaged."""
     rest: list[bytes] = []
     try:
-        for chunk in _chunks(path):
+        for chunk in _chunks(path, file):
             *whole, last = chunk.split(b"\n")
             if whole:
                 whole[0] = b"".join((*rest, whole[0]))
@@ -169,24 +178,24 @@ def _lines(path: Path) -> Iterator[bytes]:
         yield line
 
 
-def _chunks(path: Path) -> Iterator[bytes]:
-    if path.suffix == ".zst":
-        yield from _zstd_chunks(path)
-        return
-    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-        while chunk := file.read(CHUNK_BYTES):
+def _chunks(path: PurePath, file: BinaryIO | None) -> Iterator[bytes]:
+    with nullcontext(file) if file else open(path, "rb") as raw:
+        if path.suffix == ".zst":
+            yield from _zstd_chunks(raw)
+            return
+        plain: BinaryIO | gzip.GzipFile = gzip.GzipFile(fileobj=raw) if path.suffix == ".gz" else raw
+        while chunk := plain.read(CHUNK_BYTES):
             yield chunk
 
 
-def _zstd_chunks(path: Path) -> Iterator[bytes]:
+def _zstd_chunks(file: BinaryIO) -> Iterator[bytes]:
     """All frames of a .zst. The library's own stream does not say when the last one is cut."""
     frame = None
-    with path.open("rb") as file:
-        while data := file.read(CHUNK_BYTES):
-            while data:
-                frame = frame or zstandard.ZstdDecompressor(max_window_size=2**31).decompressobj()
-                yield frame.decompress(data)
-                data = frame.unused_data if frame.eof else b""
-                frame = None if frame.eof else frame
+    while data := file.read(CHUNK_BYTES):
+        while data:
+            frame = frame or zstandard.ZstdDecompressor(max_window_size=2**31).decompressobj()
+            yield frame.decompress(data)
+            data = frame.unused_data if frame.eof else b""
+            frame = None if frame.eof else frame
     if frame is not None:
         raise EOFError("it ends inside a frame")

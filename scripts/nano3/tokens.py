@@ -10,7 +10,6 @@ lands in the same split, and no split moves as shards come and go.
 Reading, encoding and writing overlap: while one batch is encoded, the next is read and the last is written.
 """
 
-import random
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -94,14 +93,16 @@ def tokenize_shard(
     receipt: Path,
     engine: str = "gigatoken",
     checked_documents: int = 16,
+    origin: str = "",
 ) -> None:
     """
     One raw shard becomes a Megatron pair for training, a pair of held-out documents, and a receipt.
 
-    raw: the shard's file. tokenizer: its tokenizer.json. key: sha256 and rows of the shard, text column, token
-    settings. train, holdout: prefixes of the two pairs; the second holds validation and test documents in row order,
-    and the receipt says which row is which. engine: gigatoken or tokenizers; the ids are the same, and of
-    checked_documents first and as many random documents it is made sure.
+    raw: the shard's file. tokenizer: its tokenizer.json. key: sha256 of the shard, rows to take (None: all), text
+    column, token settings. train, holdout: prefixes of the two pairs; the second holds validation and test documents
+    in row order, and the receipt says which row is which. engine: gigatoken or tokenizers; the ids are the same, and
+    of the first checked_documents and of later ones it is made sure, see _checked. origin: where raw came from, if
+    it was downloaded; for the receipt.
     Raises TokenError if raw is not the file that was pinned, EncodeError or TextError for what can't be encoded.
     """
     run, tally = Run(PACKAGES), Tally()
@@ -113,7 +114,6 @@ def tokenize_shard(
             "if the file was meant to change, pin its dataset again with scripts/pin_dataset.py; if not, restore it"
         )
     encoder = Encoder.load(tokenizer, key["tokenizer"], engine)
-    checked = _checked_rows(key["rows"], checked_documents, seed=found)
     dtype = token_dtype(encoder.vocabulary)
     batches = _ahead(_numbered(read_text(raw, key["text_column"], key["rows"]), tally))
     with (
@@ -124,6 +124,7 @@ def tokenize_shard(
         written: Future[None] | None = None
         for first, batch in batches:
             with tally.timed("encode"):
+                checked = _checked(first, len(batch), checked_documents, found)
                 tokens, lengths, training = _encoded(first, batch, encoder, key, checked, tally)
             if written is not None:
                 written.result()
@@ -138,7 +139,13 @@ def tokenize_shard(
         inputs=[Input("file", str(raw), found), Input("file", str(tokenizer), key["tokenizer"]["sha256"])],
         outputs=kept.outputs + held.outputs,
         content=digest_json([[output.sha256 for output in kept.outputs + held.outputs], tally.rows]),
-        facts={"rows": key["rows"], "documents": kept.documents, "tokens": kept.tokens, **tally.facts()},
+        facts={
+            "rows": kept.documents + sum(map(len, tally.rows.values())),
+            "documents": kept.documents,
+            "tokens": kept.tokens,
+            **tally.facts(),
+            "origin": origin or str(raw),
+        },
     )
 
 
@@ -147,10 +154,14 @@ def _encoded(
     batch: pa.LargeStringArray,
     encoder: Encoder,
     key: Mapping[str, Any],
-    checked: set[int],
+    checked: npt.NDArray[np.bool_],
     tally: Tally,
 ) -> tuple[Ids, Lengths, npt.NDArray[np.bool_]]:
-    """A batch's documents as written, their lengths, and which are for training. first: the batch's first row."""
+    """
+    A batch's documents as written, their lengths, and which are for training.
+
+    first: the batch's first row. checked: which rows are to be encoded again, shape [rows].
+    """
     characters = pc.fill_null(pc.utf8_length(batch), -1).to_numpy(zero_copy_only=False)
     reasons = (("no text", -1, -1), ("empty", 0, 0), ("too short", 1, key["tokenizer"]["min_doc_chars"] - 1))
     for reason, low, high in reasons:
@@ -162,9 +173,8 @@ def _encoded(
 
     ids, lengths = encoder.encode(texts)
     ends = np.cumsum(lengths)
-    for place, row in enumerate(rows.tolist()):
-        if row in checked and characters[row - first] <= LARGEST_CHECKED_CHARACTERS:
-            encoder.check(texts[place].as_py(), ids[ends[place] - lengths[place] : ends[place]])
+    for place in np.flatnonzero((checked & (characters <= LARGEST_CHECKED_CHARACTERS))[present]).tolist():
+        encoder.check(texts[place].as_py(), ids[ends[place] - lengths[place] : ends[place]])
     framed, lengths, cut = encoder.framed(ids, lengths)
     tally.truncated += cut
 
@@ -201,10 +211,15 @@ def _write(
         held.add(tokens[~of_training], lengths[~training])
 
 
-def _checked_rows(rows: int, documents: int, seed: str) -> set[int]:
-    """The first rows and as many random ones, the same for the same shard."""
-    wanted = min(documents, rows)
-    return set(range(wanted)) | set(random.Random(seed).sample(range(rows), wanted))
+def _checked(first: int, rows: int, documents: int, sha256: str) -> npt.NDArray[np.bool_]:
+    """
+    Which of a batch's rows are checked, shape [rows]; the same for the same shard.
+
+    Row r is with chance documents / (r + 1): the first ones always, and of any later stretch from r to 2r about 0.7
+    times as many, so that nobody needs to know where the shard ends.
+    """
+    draws = np.random.default_rng([int(sha256, 16), first]).random(rows)
+    return draws < documents / np.arange(first + 1, first + rows + 1)
 
 
 def _numbered(batches: Iterator[pa.LargeStringArray], tally: Tally) -> Iterator[tuple[int, pa.LargeStringArray]]:
