@@ -5,8 +5,10 @@ What is asked for: the recipe with its overrides, read once and checked before a
     out   the folders of its artifacts, its SHARDS and SEGMENTS, and for each rule what decides its output, as one value
 """
 
+import difflib
 import re
 import sys
+from functools import cache
 from pathlib import Path
 
 sys.path.insert(0, f"{workflow.basedir}/scripts")
@@ -16,6 +18,7 @@ from snakemake.exceptions import WorkflowError
 from nano3 import Nano3Error
 from nano3.catalog import pins_path, raw_file, read_dataset, read_pins, sampled
 from nano3.digest import canonical_json, digest_code, digest_file, digest_json
+from nano3.freshness import INDEX_FILES, NEW, shard_reason, survey
 from nano3.receipt import read_receipt
 from nano3.resolve import load_recipe, read_settings
 from nano3.spec import segment_specs, stretches
@@ -23,6 +26,7 @@ from nano3.spec import segment_specs, stretches
 try:
     settings = read_settings(config)
     RECIPE_NAME, RECIPE = load_recipe(settings.recipe, settings.set, settings.sample)
+    DATASETS = {dataset: read_dataset(dataset) for dataset in RECIPE.datasets}
 except Nano3Error as error:
     raise WorkflowError(str(error)) from None
 
@@ -33,11 +37,20 @@ EXPORT = f"results/exports/{RECIPE_NAME}"
 REPORT = f"results/reports/{RECIPE_NAME}"
 
 SEGMENTS = [(stretch.phase, stretch.segment) for stretch in stretches(RECIPE)]
-SHARDS = {
-    dataset: {shard.name: (shard, rows) for shard, rows in sampled(read_pins(dataset), RECIPE.sample)}
-    for dataset in RECIPE.datasets
-}
-DATASETS = {dataset: read_dataset(dataset) for dataset in RECIPE.datasets}
+
+
+@cache
+def shards_of(dataset):
+    """The shards of a dataset by name, with the rows to take."""
+    try:
+        return {shard.name: (shard, rows) for shard, rows in sampled(read_pins(dataset), RECIPE.sample, dataset)}
+    except Nano3Error as error:
+        raise WorkflowError(str(error)) from None
+
+
+if workflow.is_main_process:  # a job's own process looks at its own dataset only
+    for dataset in RECIPE.datasets:
+        shards_of(dataset)
 
 
 wildcard_constraints:
@@ -48,10 +61,11 @@ wildcard_constraints:
 
 
 def pinned_shard(wildcards):
-    shards = SHARDS[wildcards.dataset]
+    shards = shards_of(wildcards.dataset)
     if wildcards.shard not in shards:
+        near = difflib.get_close_matches(wildcards.shard, shards, n=5, cutoff=0.0)
         raise WorkflowError(
-            f"{pins_path(wildcards.dataset)}: has no shard {wildcards.shard}; there are: {', '.join(shards)}"
+            f"{pins_path(wildcards.dataset)}: has no shard {wildcards.shard}; it has {len(shards)}, e.g. {', '.join(near)}"
         )
     return shards[wildcards.shard][0]
 
@@ -69,22 +83,68 @@ def downloaded(path):
     return path if settings.keep_raw else temp(path)
 
 
-def token_key(wildcards):
-    """All that decides a shard's bytes, as one value."""
-    shard, rows = SHARDS[wildcards.dataset][wildcards.shard]
-    key = RECIPE.token_settings() | {
-        "sha256": shard.sha256,
-        "rows": rows if RECIPE.sample else None,  # all of them are the sha256's: counting them later changes nothing
-        "text_column": DATASETS[wildcards.dataset].text_column,
+@cache
+def shared_key(dataset):
+    """What decides the tokens of all shards of a dataset alike."""
+    return RECIPE.token_settings() | {
+        "text_column": DATASETS[dataset].text_column,
         "code": digest_code("tokenize_shard"),
     }
-    return canonical_json(key)
+
+
+def whole_key(wildcards):
+    shard, rows = shards_of(wildcards.dataset)[wildcards.shard]
+    return shared_key(wildcards.dataset) | {"sha256": shard.sha256, "rows": rows}
+
+
+def token_key(wildcards, output):
+    """
+    All that decides a shard's tokens, as one value. Because it asks for `output`, Snakemake takes it for derived and
+    does not compare it with an earlier one: whether a shard is stale is what its receipt says, see to_tokenize.
+    """
+    return canonical_json(whole_key(wildcards))
+
+
+def to_tokenize(wildcards):
+    """The raw file of a shard. On the way Snakemake learns that a shard that is there is stale."""
+    file = raw_shard(wildcards)
+    if workflow.is_main_process and shard_reason(tokens_of(wildcards), wildcards.shard, whole_key(wildcards)) not in (
+        None,
+        NEW,
+    ):
+        workflow.dag.forcefiles.add(f"{tokens_of(wildcards)}/train/{wildcards.shard}.json")
+    return file
+
+
+def tokens_of(wildcards):
+    return Path(TOKENS) / wildcards.dataset
+
+
+@cache
+def surveyed(dataset):
+    return survey(Path(TOKENS) / dataset, shards_of(dataset), shared_key(dataset), settings.prune)
+
+
+def to_index(wildcards):
+    """
+    Receipts of the shards that have to be made before an index. Those that are proved fresh are left out, and with
+    them their jobs: a graph of 100,000 fresh shards is planned in seconds.
+    """
+    if not workflow.is_main_process:
+        return []
+    state = surveyed(wildcards.dataset)
+    if state.behind and (tokens_of(wildcards) / INDEX_FILES[0]).exists():
+        workflow.dag.forcefiles.add(f"{tokens_of(wildcards)}/{INDEX_FILES[0]}")
+    wanted = state.stale if settings.prune else shards_of(wildcards.dataset)
+    return [f"{tokens_of(wildcards)}/train/{shard}.json" for shard in wanted]
 
 
 def index_key(wildcards):
     """Which shards there are, and how they are put together."""
-    names = list(SHARDS[wildcards.dataset])
-    return canonical_json({"shards": digest_json(names), "sample": RECIPE.sample, "code": digest_code("index_dataset")})
+    shards = [(name, shard.sha256, rows) for name, (shard, rows) in shards_of(wildcards.dataset).items()]
+    return canonical_json(
+        {"shards": digest_json(shards), "sample": RECIPE.sample, "code": digest_code("index_dataset")}
+    )
 
 
 def blend_key(wildcards):

@@ -4,14 +4,14 @@ Raw shards become tokens, one to one; a dataset's shards become one index.
     in    a raw shard of config/datasets/{dataset}.tsv: a local file, or what rules/raw.smk downloaded
     out   results/tokens/{tokenizer}/{dataset}/train/{shard}.bin .idx .json     its pair and its receipt
           results/tokens/{tokenizer}/{dataset}/holdout/{shard}.bin .idx         its held-out documents
-          results/tokens/{tokenizer}/{dataset}/index.json                       all shards, with tokens and digests
+          results/tokens/{tokenizer}/{dataset}/index.json, shards.tsv           all shards, with tokens and digests
           results/tokens/{tokenizer}/{dataset}/valid.bin .idx, test.bin .idx    all held-out documents
 """
 
 
 rule tokenize_shard:
     input:
-        raw=lambda wildcards: ancient(raw_shard(wildcards)),
+        raw=lambda wildcards: ancient(to_tokenize(wildcards)),
         tokenizer=ancient(str(RECIPE.tokenizer_file)),
     output:
         train_bin=f"{TOKENS}/{{dataset}}/train/{{shard}}.bin",
@@ -47,12 +47,11 @@ rule tokenize_shard:
 
 rule index_dataset:
     input:
-        receipts=lambda wildcards: [
-            f"{TOKENS}/{wildcards.dataset}/train/{shard}.json" for shard in SHARDS[wildcards.dataset]
-        ],
+        stale=to_index,
         pins=lambda wildcards: ancient(str(pins_path(wildcards.dataset))),
     output:
         index=f"{TOKENS}/{{dataset}}/index.json",
+        shards=f"{TOKENS}/{{dataset}}/shards.tsv",
         valid_bin=f"{TOKENS}/{{dataset}}/valid.bin",
         valid_idx=f"{TOKENS}/{{dataset}}/valid.idx",
         test_bin=f"{TOKENS}/{{dataset}}/test.bin",

@@ -5,18 +5,26 @@ from typing import Any
 import pytest
 
 from nano3.blend import BlendError, dataset_of, train_entries, write_blend
+from nano3.freshness import Entry, FreshnessError, digest_entries, write_entries
 from nano3.receipt import Output, Run, write_receipt
 
 SHARDS = {"a": 100, "b": 300, "empty": 0}
 
 
+def entries(shards: dict[str, int], byte: str = "0") -> list[Entry]:
+    """Entries of shards with these tokens."""
+    return [
+        Entry(name, "3" * 64, "", "4" * 64, tokens, 1, 4 * tokens, 54, byte * 64, "1" * 64, byte * 64, 0)
+        for name, tokens in shards.items()
+    ]
+
+
 def index(folder: Path, dataset: str, shards: dict[str, int], held_out: int = 10, byte: str = "0") -> Path:
     path = folder / dataset / "index.json"
-    entries = {
-        shard: {"tokens": tokens, "documents": 1, "bin": byte * 64, "idx": "1" * 64, "content": "2" * 64}
-        for shard, tokens in shards.items()
-    }
-    facts: dict[str, Any] = {"shards": entries, "tokens": sum(shards.values()), "documents": len(shards)}
+    listed = entries(shards, byte)
+    write_entries(path.parent, listed)
+    facts: dict[str, Any] = {"tokens": sum(shards.values()), "documents": len(shards)}
+    facts["shards"] = {"count": len(listed), "digest": digest_entries(listed)}
     facts |= {split: {"tokens": held_out, "documents": 1} for split in ("valid", "test")}
     outputs = [Output(f"{dataset}/{name}", 1, "3" * 64) for name in ("valid.bin", "valid.idx", "test.bin", "test.idx")]
     write_receipt(path, "index_dataset", Run(), key={}, inputs=[], outputs=outputs, facts=facts)
@@ -62,10 +70,22 @@ def test_content_is_weights_and_bytes_not_places_or_times(tmp_path: Path) -> Non
 
 def test_a_share_without_tokens_is_an_error() -> None:
     with pytest.raises(BlendError, match=r"x has share 0\.5 but its index counts 0 tokens: drop it"):
-        train_entries("x", 0.5, {"tokens": 0, "shards": {}}, Path())
+        train_entries("x", 0.5, entries({"empty": 0}), Path())
 
 
 def test_no_held_out_documents_at_all_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(BlendError, match=r"no valid documents in any dataset: raise holdout\.valid"):
         blended(tmp_path, [index(tmp_path, "x", SHARDS, held_out=0)], {"x": 1})
     assert not (tmp_path / "blend.json").exists()
+
+
+def test_entries_of_another_index_are_refused(tmp_path: Path) -> None:
+    path = index(tmp_path, "x", SHARDS)
+    index(tmp_path / "other", "x", {"a": 1})
+    (tmp_path / "other/x/shards.tsv").replace(tmp_path / "x/shards.tsv")
+    for _ in ("of another index", "missing"):
+        with pytest.raises(
+            FreshnessError, match=r"x/shards\.tsv: missing, or not what its index was made with: delete"
+        ):
+            blended(tmp_path, [path], {"x": 1})
+        (tmp_path / "x/shards.tsv").unlink(missing_ok=True)

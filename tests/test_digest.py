@@ -40,7 +40,7 @@ def test_meaning_is_a_change_however_far_away(scripts: Path) -> None:
 
 def test_code_that_a_step_does_not_import_is_no_change(scripts: Path) -> None:
     before = digest("tokenize_shard", scripts)
-    edited(scripts, "nano3/blend.py", 'if entry["tokens"] > 0', 'if entry["tokens"] > 1')
+    edited(scripts, "nano3/blend.py", "if shard.tokens > 0", "if shard.tokens > 1")
     assert digest("tokenize_shard", scripts) == before
     assert digest("write_blend", scripts) != digest("write_blend", SCRIPTS)
 

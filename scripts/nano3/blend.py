@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nano3 import Nano3Error
+from nano3 import Nano3Error, freshness
 from nano3.digest import digest_json
 from nano3.receipt import Input, Output, Run, read_receipt, write_json, write_receipt
 
@@ -39,20 +39,21 @@ def normalized(shares: Mapping[str, float]) -> dict[str, float]:
     return {dataset: share / total for dataset, share in shares.items()}
 
 
-def train_entries(dataset: str, share: float, index: Mapping[str, Any], folder: Path) -> list[Entry]:
+def train_entries(dataset: str, share: float, shards: Sequence[freshness.Entry], folder: Path) -> list[Entry]:
     """
     A dataset's pairs with their weights, which sum to share; empty shards are left out.
 
-    index: the facts of the dataset's index. Raises BlendError if the dataset has no tokens.
+    Raises BlendError if the dataset has no tokens.
     """
-    if index["tokens"] == 0:
+    tokens = sum(shard.tokens for shard in shards)
+    if tokens == 0:
         raise BlendError(
             f"{dataset} has share {share:g} but its index counts 0 tokens: drop it from the mixture or pin more shards"
         )
     return [
-        Entry(share * entry["tokens"] / index["tokens"], str(folder / "train" / shard), (entry["bin"], entry["idx"]))
-        for shard, entry in index["shards"].items()
-        if entry["tokens"] > 0
+        Entry(share * shard.tokens / tokens, str(folder / "train" / shard.shard), (shard.bin, shard.idx))
+        for shard in shards
+        if shard.tokens > 0
     ]
 
 
@@ -60,7 +61,7 @@ def write_blend(indexes: list[Path], key: dict[str, Any], blend: Path, receipt: 
     """
     The blend.json of a phase from its datasets' indexes.
 
-    indexes: index.json of each dataset. key: `mixture`, share per dataset in the order of indexes. Held-out sets weigh
+    indexes: index.json of each dataset, with shards.tsv beside it. key: `mixture`, share per dataset in the order of indexes. Held-out sets weigh
     as their dataset does in training; a dataset without held-out documents is left out there.
     Raises BlendError if a dataset has no tokens, or no dataset a validation or test document.
     """
@@ -70,7 +71,8 @@ def write_blend(indexes: list[Path], key: dict[str, Any], blend: Path, receipt: 
     facts = {}
     for (dataset, share), path in zip(shares.items(), indexes, strict=True):
         index = read_receipt(path)
-        splits["train"] += train_entries(dataset, share, index["facts"], path.parent)
+        shards = freshness.read_entries(path.parent, index["facts"]["shards"]["digest"])
+        splits["train"] += train_entries(dataset, share, shards, path.parent)
         for split, outputs in (("valid", index["outputs"][:2]), ("test", index["outputs"][2:])):
             if index["facts"][split]["tokens"] > 0:
                 digests = (outputs[0]["sha256"], outputs[1]["sha256"])

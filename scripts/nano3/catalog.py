@@ -86,7 +86,7 @@ class Dataset(Closed):
         return f"{self.source.rstrip('/')}/{path}" if self.remote else path
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Shard:
     """
     One raw file of a dataset.
@@ -161,13 +161,13 @@ def write_pins(path: Path, shards: Sequence[Shard]) -> None:
 
 def sampled(shards: Sequence[Shard], rows: int, dataset: str = "DATASET") -> list[tuple[Shard, int | None]]:
     """
-    The first rows of a dataset in catalogue order, as (shard, rows to read of it); rows 0 means all of them.
+    The first rows of a dataset in catalogue order, as (shard, rows to read of it, None for all of them).
 
-    Shards that the sample does not reach are left out. Raises ConfigError if it can't know which those are.
-    dataset: its name, for that error.
+    rows: how many; 0 for all. Shards that the sample does not reach are left out. dataset: its name, for the error.
+    Raises ConfigError if nobody has counted the rows of a shard that the sample depends on.
     """
     if rows == 0:
-        return [(shard, shard.rows) for shard in shards]
+        return [(shard, None) for shard in shards]
     chosen: list[tuple[Shard, int | None]] = []
     left = rows
     for shard in shards:
@@ -179,6 +179,6 @@ def sampled(shards: Sequence[Shard], rows: int, dataset: str = "DATASET") -> lis
                 f"run `python scripts/pin_dataset.py --rows {dataset}`"
             )
         if shard.rows > 0:
-            chosen.append((shard, min(left, shard.rows)))
+            chosen.append((shard, left if left < shard.rows else None))
             left -= shard.rows
     return chosen

@@ -31,6 +31,16 @@ def digest_json(value: Any) -> str:
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()
 
 
+def differences(before: Any, after: Any, key: str = "") -> dict[str, tuple[Any, Any]]:
+    """What differs between two values: by dotted key, the one before and the one after; None where there is none."""
+    if not (isinstance(before, dict) and isinstance(after, dict)):
+        return {} if before == after else {key: (before, after)}
+    parts: dict[str, tuple[Any, Any]] = {}
+    for name in sorted(before.keys() | after.keys()):
+        parts |= differences(before.get(name), after.get(name), f"{key}.{name}" if key else name)
+    return parts
+
+
 def short(digest: str) -> str:
     """The first 12 digits: enough for a folder's name."""
     return digest[:12]

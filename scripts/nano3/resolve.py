@@ -16,8 +16,8 @@ from typing import Any
 import yaml
 from pydantic import Field, NonNegativeInt
 
-from nano3.catalog import known_datasets, read_dataset, read_pins, sampled
-from nano3.digest import digest_json, short
+from nano3.catalog import known_datasets, read_dataset
+from nano3.digest import differences, digest_json, short
 from nano3.recipe import SAME_TOKENS, Recipe
 from nano3.schema import Closed, ConfigError, read_yaml, validated
 
@@ -30,6 +30,7 @@ class Settings(Closed):
     recipe: str = Field(description="Name of a recipe in config/recipes.")
     set: str = Field("", description="Overrides of recipe values, e.g. 'train.train_iters=50 holdout.valid=0.1'.")
     sample: NonNegativeInt = Field(0, description="Rows to take of each dataset; 0: all.")
+    prune: bool = Field(True, description="Plan only shards that are not proved fresh; false shows the whole graph.")
     keep_raw: bool = Field(True, description="Keep downloaded raw shards when their tokens exist.")
 
 
@@ -53,7 +54,7 @@ def load_recipe(name: str, overrides: str = "", sample: int = 0, folder: Path = 
     for key, value in changes.items():
         _assign(values, key, value)
     recipe = validated(Recipe, values, f"{path} with set={overrides!r}" if overrides else str(path))
-    changed = _changed(_identity(plain), _identity(recipe))
+    changed = {key: value for key, (_, value) in differences(_identity(plain), _identity(recipe)).items()}
     recipe = _scaled(recipe)
     _check(recipe, str(path))
     return (f"{name}+{short(digest_json(changed))}" if changed else name), recipe
@@ -105,16 +106,6 @@ def _identity(recipe: Recipe) -> dict[str, Any]:
     return recipe.model_dump(exclude={"about": True, "checkpoint": True, "layout": True, "tokenizer": SAME_TOKENS})
 
 
-def _changed(before: Any, after: Any, key: str = "") -> dict[str, Any]:
-    """Values that differ, by dotted key; None where there is none any more."""
-    if not (isinstance(before, dict) and isinstance(after, dict)):
-        return {} if before == after else {key: after}
-    parts: dict[str, Any] = {}
-    for name in before.keys() | after.keys():
-        parts |= _changed(before.get(name), after.get(name), f"{key}.{name}")
-    return parts
-
-
 def _scaled(recipe: Recipe) -> Recipe:
     """The recipe with all token counts in proportion to train.train_iters, if that is set."""
     if recipe.train.train_iters is None:
@@ -155,7 +146,6 @@ def _check(recipe: Recipe, source: str) -> None:
                 )
     for dataset in recipe.datasets:
         read_dataset(dataset)
-        sampled(read_pins(dataset), recipe.sample, dataset)
     if not recipe.tokenizer_file.is_file():
         raise ConfigError(f"{source}: tokenizer.path: {recipe.tokenizer_file} is missing; name a folder that has one")
     vocabulary = read_vocabulary(recipe.tokenizer_file)

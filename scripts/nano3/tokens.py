@@ -1,5 +1,5 @@
 """
-Tokens of a raw shard, and of a whole dataset.
+Tokens of a raw shard.
 
 When is a shard's token pair stale? When its raw bytes, its tokenizer or the code that reads one with the other has
 changed; never because a clock says so.
@@ -27,11 +27,10 @@ import pyarrow.compute as pc
 import xxhash
 
 from nano3 import Nano3Error
-from nano3.catalog import read_pins, sampled
 from nano3.digest import digest_file, digest_json
 from nano3.encode import Encoder, Ids, Lengths, characters_of, offsets_of
-from nano3.megatron import Pair, PairReader, PairWriter, token_dtype
-from nano3.receipt import Input, Run, read_receipt, write_receipt
+from nano3.megatron import Pair, PairWriter, token_dtype
+from nano3.receipt import Input, Run, write_receipt
 from nano3.text import read_text
 
 TRAIN, VALID, TEST = 0, 1, 2
@@ -242,68 +241,3 @@ def _ahead(items: Iterator[Item]) -> Iterator[Item]:
         while (item := waiting.result()) is not end:
             waiting = pool.submit(next, items, end)
             yield item
-
-
-def index_dataset(folder: Path, pins: Path, key: dict[str, Any], index: Path, valid: Path, test: Path) -> None:
-    """
-    All shards of a dataset become one index, and their held-out documents one validation and one test pair.
-
-    folder: the dataset's tokens. pins: its pinned shards. key: `sample`, rows taken of the dataset. index: the file to
-    write, itself a receipt. valid, test: prefixes of the merged pairs.
-    Raises ReceiptError or PairError if a shard is not whole.
-    """
-    run = Run(("numpy",))
-    shards = [shard.name for shard, _ in sampled(read_pins(pins.stem, pins.parent), key["sample"])]
-    receipts = {shard: read_receipt(folder / "train" / f"{shard}.json") for shard in shards}
-    merged = {name: _merge(folder, receipts, name, Pair(prefix)) for name, prefix in (("valid", valid), ("test", test))}
-    entries = {
-        shard: {
-            "tokens": receipt["facts"]["tokens"],
-            "documents": receipt["facts"]["documents"],
-            "bin": receipt["outputs"][0]["sha256"],
-            "idx": receipt["outputs"][1]["sha256"],
-            "content": receipt["content"],
-        }
-        for shard, receipt in receipts.items()
-    }
-    facts = {
-        "tokens": sum(entry["tokens"] for entry in entries.values()),
-        "documents": sum(entry["documents"] for entry in entries.values()),
-        "rows": sum(receipt["facts"]["rows"] for receipt in receipts.values()),
-        "skipped": sum(len(receipt["facts"]["skipped"]) for receipt in receipts.values()),
-        "shards": entries,
-        **{name: {"tokens": writer.tokens, "documents": writer.documents} for name, writer in merged.items()},
-    }
-    outputs = [output for writer in merged.values() for output in writer.outputs]
-    write_receipt(
-        index,
-        "index_dataset",
-        run,
-        key=key,
-        inputs=[
-            Input("receipt", str(folder / "train" / f"{shard}.json"), entries[shard]["content"]) for shard in shards
-        ],
-        outputs=outputs,
-        content=digest_json([entries, [output.sha256 for output in outputs]]),
-        facts=facts,
-    )
-
-
-def _merge(folder: Path, receipts: Mapping[str, Any], name: str, pair: Pair) -> PairWriter:
-    """The held-out documents of one kind, of all shards in order, as one pair."""
-    first = PairReader.open(Pair(folder / "holdout" / next(iter(receipts))))
-    with PairWriter(pair, first.tokens.dtype.type) as writer:
-        for shard, receipt in receipts.items():
-            rows = receipt["facts"]
-            wanted = np.isin(sorted(rows["valid"] + rows["test"]), rows[name])
-            piece = _verified(Pair(folder / "holdout" / shard), receipt)
-            writer.add(piece.tokens[np.repeat(wanted, piece.lengths)], piece.lengths[wanted])
-    return writer
-
-
-def _verified(pair: Pair, receipt: Mapping[str, Any]) -> PairReader:
-    """A held-out pair, if it has the bytes that its receipt says."""
-    for path, output in ((pair.bin, receipt["outputs"][2]), (pair.idx, receipt["outputs"][3])):
-        if digest_file(path) != output["sha256"]:
-            raise TokenError(f"{path}: not the bytes that were written: delete it and build it with `snakemake {path}`")
-    return PairReader.open(pair)

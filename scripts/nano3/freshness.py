@@ -1,0 +1,218 @@
+"""
+Which shards of a dataset have to be tokenized, and why?
+
+A shard is fresh when its files are there with the sizes that were written, and it was made from the bytes that are
+pinned now, with today's settings and code. Its receipt says so. For all shards at once the dataset's shards.tsv does,
+as git's index does for a work tree: a line whose files have the sizes, and whose receipt the time, that were noted is
+believed; any other shard's receipt is read. So a touched or copied tree costs some reading and rebuilds nothing, and
+nothing is passed over that a receipt would not prove.
+"""
+
+import csv
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from nano3 import Nano3Error
+from nano3.catalog import Shard
+from nano3.digest import differences, digest_json
+from nano3.receipt import ReceiptError, read_receipt, replaced
+
+SHARDS = "shards.tsv"
+INDEX_FILES = ("index.json", SHARDS, "valid.bin", "valid.idx", "test.bin", "test.idx")
+NEW = "not made yet"
+WORDS = {"sha256": "raw bytes changed", "rows": "another number of rows", "code": "tokenizing code changed"}
+
+
+class FreshnessError(Nano3Error):
+    """A dataset's shards.tsv is not what its index was made with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """
+    A tokenized shard as its dataset's index knows it.
+
+    sha256, rows, made_with: what it was made from, see made_with(). tokens, documents: of the training pair. bin_bytes,
+    idx_bytes, bin, idx: sizes and SHA-256 of the training pair's files. content: of its receipt. written: when the
+    receipt was, in nanoseconds.
+    """
+
+    shard: str
+    sha256: str
+    rows: str
+    made_with: str
+    tokens: int
+    documents: int
+    bin_bytes: int
+    idx_bytes: int
+    bin: str
+    idx: str
+    content: str
+    written: int
+
+    @classmethod
+    def of(cls, shard: str, receipt: Mapping[str, Any], written: int) -> "Entry":
+        """The entry of a shard with this receipt."""
+        key, facts, (pair, index, *_) = receipt["key"], receipt["facts"], receipt["outputs"]
+        return cls(
+            shard,
+            key["sha256"],
+            _rows(key["rows"]),
+            made_with(key),
+            facts["tokens"],
+            facts["documents"],
+            pair["bytes"],
+            index["bytes"],
+            pair["sha256"],
+            index["sha256"],
+            receipt["content"],
+            written,
+        )
+
+
+@dataclass(frozen=True)
+class Survey:
+    """
+    The state of a dataset's tokens. stale: why each shard that must be made is, in catalogue order. behind: why the
+    index must be made again though no shard has to be; None if it need not.
+    """
+
+    stale: dict[str, str]
+    behind: str | None
+
+
+def made_with(key: Mapping[str, Any]) -> str:
+    """Digest of all that decides a shard's tokens but its raw bytes and rows: the same for all shards of a dataset."""
+    return digest_json({name: value for name, value in key.items() if name not in {"sha256", "rows"}})
+
+
+def survey(
+    folder: Path, wanted: Mapping[str, tuple[Shard, int | None]], settings: Mapping[str, Any], trust: bool = True
+) -> Survey:
+    """
+    The state of a dataset's tokens.
+
+    folder: of the dataset's tokens. wanted: the shards by name, with the rows to take. settings: the key of its shards
+    but for sha256 and rows. trust: believe shards.tsv; otherwise every receipt is read.
+    """
+    today, there = made_with(settings), _files(folder)
+    believed, indexed = set(), {}
+    for line in _lines(folder / SHARDS):
+        name, content = line[0], line[-2]
+        indexed[name] = content
+        if trust and name in wanted and _as_noted(folder, line, *wanted[name], today, there):
+            believed.add(name)
+    stale: dict[str, str] = {}
+    others = 0
+    for name, (shard, rows) in wanted.items():
+        if name not in believed:
+            reason, content = _judged(folder, name, {**settings, "sha256": shard.sha256, "rows": rows})
+            if reason:
+                stale[name] = reason
+            else:
+                others += indexed.get(name) != content
+    behind = [
+        *(f"{name} is missing" for name in INDEX_FILES if name not in there),
+        *(["the list of shards changed"] if list(indexed) != list(wanted) else []),
+        *([f"{others} of its shards were made again"] if others else []),
+    ]
+    return Survey(stale, behind[0] if behind else None)
+
+
+def shard_reason(folder: Path, name: str, key: Mapping[str, Any]) -> str | None:
+    """Why a shard has to be tokenized, by its receipt alone; None if it is fresh. key: all that decides its tokens."""
+    return _judged(folder, name, key)[0]
+
+
+def read_entries(folder: Path, digest: str) -> list[Entry]:
+    """All shards of a dataset. digest: of the entries, as its index has it. Raises FreshnessError if it is another."""
+    path, index = folder / SHARDS, folder / INDEX_FILES[0]
+    kinds = get_type_hints(Entry).values()
+    lines = ([kind(word) for kind, word in zip(kinds, line, strict=True)] for line in _lines(path))
+    try:
+        entries = [Entry(*line) for line in lines]
+    except ValueError:
+        entries = []
+    if digest_entries(entries) != digest:
+        raise FreshnessError(
+            f"{path}: missing, or not what its index was made with: "
+            f"delete {index} and build it with `snakemake {index}`"
+        )
+    return entries
+
+
+def write_entries(folder: Path, entries: Iterable[Entry]) -> Path:
+    """Write a dataset's shards.tsv, in catalogue order."""
+    with replaced(folder / SHARDS) as aside, aside.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, delimiter="\t", lineterminator="\n")
+        writer.writerow(field.name for field in fields(Entry))
+        writer.writerows(map(astuple, entries))
+    return folder / SHARDS
+
+
+def digest_entries(entries: Iterable[Entry]) -> str:
+    """What identifies a dataset's tokens: the shards and their contents, not when they were made."""
+    return digest_json([[entry.shard, entry.tokens, entry.content] for entry in entries])
+
+
+def _lines(path: Path) -> Iterator[list[str]]:
+    """The lines of a shards.tsv, split; none if there is no such file or it has other columns."""
+    if not path.is_file():
+        return
+    with path.open(encoding="utf-8", newline="") as file:
+        lines = csv.reader(file, delimiter="\t")
+        if next(lines, None) == [field.name for field in fields(Entry)]:
+            yield from lines
+
+
+def _files(folder: Path) -> set[str]:
+    """Files of a dataset's tokens, those held out with their folder's name before theirs."""
+    names = set(os.listdir(folder)) if folder.is_dir() else set()
+    holdout = folder / "holdout"
+    return names | {f"holdout/{name}" for name in (os.listdir(holdout) if holdout.is_dir() else ())}
+
+
+def _as_noted(folder: Path, line: list[str], shard: Shard, rows: int | None, today: str, there: set[str]) -> bool:
+    """A shard's files are as its line in shards.tsv notes them, and it was made from what is wanted."""
+    name, sha256, taken, made, _, _, bin_bytes, idx_bytes, *_, written = line
+    if sha256 != shard.sha256 or taken != _rows(rows) or made != today:
+        return False
+    train = f"{folder}/train/{name}"
+    try:
+        return (
+            os.stat(f"{train}.bin").st_size == int(bin_bytes)
+            and os.stat(f"{train}.idx").st_size == int(idx_bytes)
+            and os.stat(f"{train}.json").st_mtime_ns == int(written)
+            and f"holdout/{name}.bin" in there
+            and f"holdout/{name}.idx" in there
+        )
+    except FileNotFoundError:
+        return False
+
+
+def _judged(folder: Path, name: str, key: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    """Why a shard has to be tokenized, or else the content of its receipt."""
+    prefixes = [folder / split / name for split in ("train", "holdout")]
+    files = [Path(f"{prefix}.{ending}") for prefix in prefixes for ending in ("bin", "idx")]
+    path = folder / "train" / f"{name}.json"
+    try:
+        receipt = read_receipt(path)
+    except ReceiptError:
+        return (f"{path.name} is missing or damaged" if any(file.exists() for file in (path, *files)) else NEW), None
+    changed = differences(receipt["key"], dict(key))
+    if changed:
+        return "; ".join(WORDS.get(what, f"{what}: {was} is now {now}") for what, (was, now) in changed.items()), None
+    for file, output in zip(files, receipt["outputs"], strict=True):
+        size = file.stat().st_size if file.exists() else None
+        if size != output["bytes"]:
+            place = f"{file.parent.name}/{file.name}"
+            says = f"has {size} bytes where {output['bytes']} were written"
+            return f"{place} is missing" if size is None else f"{place} {says}", None
+    return None, receipt["content"]
+
+
+def _rows(rows: int | None) -> str:
+    return "" if rows is None else str(rows)
