@@ -2,7 +2,7 @@
 Documents of a raw shard, whatever its format: .parquet of any codec, JSON lines plain, .gz or .zst.
 
 Memory does not grow with the shard: rows come in batches of about BATCH_BYTES of text; a larger row is a batch, and
-takes its own size in JSON lines.
+takes its line's size in JSON lines. Of parquet a page is held whole, compressed and not.
 
 What is not a document? A row whose text is null or missing: it comes as null, and its row number stays its own. All
 else that is not text (a number, bytes that are no UTF-8, a line that is cut, a file that ends too early) is an error
