@@ -1,5 +1,6 @@
 # make demo: recipe tiny, from raw shards to results/reports/tiny/index.html
 # make test: all tests.  make lint: house rules.  make constraints: newer dependencies.
+# make bench-memory: what tokenize_shard holds at most, on shards of some GB (10 GB of disk, about 15 minutes).
 # Another interpreter or folder: make demo PYTHON=python3.11 VENV=/somewhere
 
 PYTHON ?= python3
@@ -7,7 +8,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 PIP_INSTALL = $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: demo test lint constraints
+.PHONY: demo test lint bench-memory constraints
 
 demo: $(VENV)/.run
 	PATH="$(abspath $(BIN)):$$PATH" snakemake --quiet host
@@ -17,6 +18,9 @@ test: $(VENV)/.test
 
 lint: $(VENV)/.test
 	PATH="$(abspath $(BIN)):$$PATH" sh -e .ci/lint
+
+bench-memory: $(VENV)/.run
+	PYTHONPATH=scripts $(BIN)/python benchmarks/memory.py
 
 $(VENV)/.run: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

@@ -142,6 +142,25 @@ def test_documents_are_dropped_and_cut_as_asked_and_counted(tmp_path: Path) -> N
     assert facts["characters"] == len("a document of some length") + 5 * 500
 
 
+@pytest.mark.parametrize("limits", ["", "tokenizer.max_doc_tokens=100 tokenizer.add_bos=true"])
+@pytest.mark.parametrize("in_pieces", [True, False])
+def test_a_long_document_is_what_a_short_one_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limits: str, in_pieces: bool
+) -> None:
+    rows = [{"text": text} for text in pq.read_table(ENGLISH).column("text").to_pylist()]
+    raw = tmp_path / "raw.jsonl"
+    raw.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    before = tokenize(raw, tmp_path / "before", rows=192, tokenizer=settings(limits))
+    for limit in ("nano3.text.BATCH_BYTES", "nano3.tokens.LONG_BYTES"):
+        monkeypatch.setattr(limit, 500)
+    monkeypatch.setattr("nano3.pieces.PIECE_BYTES", 20)
+    monkeypatch.setattr("nano3.encode.may_be_cut", lambda definition: in_pieces)
+    after = tokenize(raw, tmp_path / "after", rows=192, tokenizer=settings(limits))
+    assert [output["sha256"] for output in after["outputs"]] == [output["sha256"] for output in before["outputs"]]
+    assert after["facts"] | {"seconds": 0} == before["facts"] | {"seconds": 0}
+    assert after["facts"]["bytes_in"] == raw.stat().st_size
+
+
 @pytest.mark.parametrize("way", ["engine", "small batches", "one thread"])
 def test_the_way_it_is_done_changes_no_byte(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
     before = tokenize(ENGLISH, tmp_path / "before", rows=192)

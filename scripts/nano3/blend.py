@@ -61,8 +61,8 @@ def write_blend(indexes: list[Path], key: dict[str, Any], blend: Path, receipt: 
     """
     The blend.json of a phase from its datasets' indexes.
 
-    indexes: index.json of each dataset, with shards.tsv beside it. key: `mixture`, share per dataset in the order of indexes. Held-out sets weigh
-    as their dataset does in training; a dataset without held-out documents is left out there.
+    indexes: index.json of each dataset, with shards.tsv beside it. key: `mixture`, share per dataset in the order of
+    indexes. Held-out sets weigh as their dataset does in training; a dataset without held-out documents is left out.
     Raises BlendError if a dataset has no tokens, or no dataset a validation or test document.
     """
     run = Run()

@@ -8,7 +8,8 @@ Hugging Face's way (special_tokens_in_text: parse): who writes a web page must n
 
 import json
 import re
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,10 +24,13 @@ import tokenizers
 
 from nano3 import Nano3Error
 from nano3.digest import digest_file
+from nano3.pieces import cuts, may_be_cut
 
 Ids = npt.NDArray[np.uint32]
 Lengths = npt.NDArray[np.int64]
+Part = tuple[Ids, Lengths, int]  # tokens as written, the lengths of the documents that end in them, how many were cut
 SHOWN_CHARACTERS = 40
+PIECES = 8  # of a long document, encoded at once
 
 
 class EncodeError(Nano3Error):
@@ -35,7 +39,11 @@ class EncodeError(Nano3Error):
 
 @dataclass(frozen=True)
 class Encoder:
-    """A tokenizer, and the tokens around a document. fast: None where `tokenizers` does the work itself."""
+    """
+    A tokenizer, and the tokens around a document.
+
+    fast: None where `tokenizers` does the work itself. in_pieces: whether a document may be encoded piece by piece.
+    """
 
     fast: gigatoken.Tokenizer | None
     oracle: tokenizers.Tokenizer
@@ -43,6 +51,7 @@ class Encoder:
     after: list[int]
     longest: int | None
     special: str
+    in_pieces: bool
 
     @classmethod
     def load(cls, file: Path, settings: Mapping[str, Any], engine: str) -> "Encoder":
@@ -66,6 +75,7 @@ class Encoder:
             [_id_of(oracle, settings, "eos_token", file)] if settings["add_eos"] else [],
             settings["max_doc_tokens"],
             "|".join(map(re.escape, sorted(special, key=len, reverse=True))),
+            may_be_cut(definition),
         )
 
     @property
@@ -82,7 +92,7 @@ class Encoder:
         lengths = np.array([len(document) for document in ids], dtype=np.int64)
         return np.array([token for document in ids for token in document], dtype=np.uint32), lengths
 
-    def framed(self, ids: Ids, lengths: Lengths) -> tuple[Ids, Lengths, int]:
+    def framed(self, ids: Ids, lengths: Lengths) -> Part:
         """
         Documents cut to the recipe's max_doc_tokens, with the tokens before and after, and how many were cut.
 
@@ -107,6 +117,32 @@ class Encoder:
             text[place] = False
         out[text] = ids
         return out, whole, len(cut)
+
+    def parts(self, text: pa.LargeStringArray) -> Iterator[Part]:
+        """As encoded and framed, for an array of one text: its ids are never all in memory if it may be cut."""
+        limit = (self.longest or sys.maxsize) - len(self.after)
+        whole, cut, unfinished = len(self.before), 0, np.zeros(0, dtype=np.int64)
+        yield np.array(self.before, dtype=np.uint32), unfinished, 0
+        for pieces in self._pieces(text):
+            ids, _ = self.encode(pieces)
+            cut = int(whole + len(ids) > limit)
+            ids = ids[: limit - whole]
+            whole += len(ids)
+            yield ids, unfinished, 0
+            if cut:
+                break
+        yield np.array(self.after, dtype=np.uint32), np.array([whole + len(self.after)]), cut
+
+    def _pieces(self, text: pa.LargeStringArray) -> Iterator[pa.LargeStringArray]:
+        """Views of one text, some pieces at a time; the whole where it may not be cut."""
+        if not self.in_pieces:
+            yield text
+            return
+        begin, end = offsets_of(text).tolist()
+        places = [begin, *(begin + place for place in cuts(characters_of(text)[begin:end]))]
+        for first in range(0, len(places) - 1, PIECES):
+            offsets = np.array(places[first : first + PIECES + 1])
+            yield pa.LargeStringArray.from_buffers(len(offsets) - 1, pa.py_buffer(offsets), text.buffers()[2])
 
     def count_special(self, texts: pa.LargeStringArray) -> int:
         """How often the texts spell out a control token."""

@@ -101,8 +101,8 @@ def survey(
     today, there = made_with(settings), _files(folder)
     believed, indexed = set(), {}
     for line in _lines(folder / SHARDS):
-        name, content = line[0], line[-2]
-        indexed[name] = content
+        name = line[0]
+        indexed[name] = line[-2]
         if trust and name in wanted and _as_noted(folder, line, *wanted[name], today, there):
             believed.add(name)
     stale: dict[str, str] = {}
@@ -202,8 +202,7 @@ def _judged(folder: Path, name: str, key: Mapping[str, Any]) -> tuple[str | None
         receipt = read_receipt(path)
     except ReceiptError:
         return (f"{path.name} is missing or damaged" if any(file.exists() for file in (path, *files)) else NEW), None
-    changed = differences(receipt["key"], dict(key))
-    if changed:
+    if changed := differences(receipt["key"], dict(key)):
         return "; ".join(WORDS.get(what, f"{what}: {was} is now {now}") for what, (was, now) in changed.items()), None
     for file, output in zip(files, receipt["outputs"], strict=True):
         size = file.stat().st_size if file.exists() else None

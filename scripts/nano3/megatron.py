@@ -82,7 +82,10 @@ class PairWriter:
         return self
 
     def add(self, tokens: npt.NDArray[Any], lengths: npt.NDArray[Any]) -> None:
-        """Append documents. tokens: shape [sum of lengths], all documents end to end. lengths: shape [documents]."""
+        """
+        Append documents, or a part of one. tokens: all documents end to end, any shape [tokens]. lengths: of the
+        documents that end in them, shape [documents].
+        """
         data = np.ascontiguousarray(tokens, dtype=self.dtype).data
         self._bin.write(data)
         self._digest.update(data)

@@ -1,7 +1,8 @@
 """
 Documents of a raw shard, whatever its format: .parquet of any codec, JSON lines plain, .gz or .zst.
 
-Memory does not grow with the shard: rows come in batches of about BATCH_BYTES of text; a larger row is a batch.
+Memory does not grow with the shard: rows come in batches of about BATCH_BYTES of text; a larger row is a batch, and
+takes its line's size in JSON lines. Of parquet a page is held whole, compressed and not.
 
 What is not a document? A row whose text is null or missing: it comes as null, and its row number stays its own. All
 else that is not text (a number, bytes that are no UTF-8, a line that is cut, a file that ends too early) is an error
@@ -22,10 +23,12 @@ import pyarrow.parquet as pq
 import zstandard
 
 from nano3 import Nano3Error
+from nano3.longline import unescape
 
 FORMATS = (".parquet", ".jsonl", ".jsonl.gz", ".jsonl.zst", ".json")
 BATCH_BYTES = 8 * 2**20
 CHUNK_BYTES = 2**20
+ZSTD_BYTES = 2**14  # of compressed data at once; a hundred times that may come out
 LARGEST_BATCH_ROWS = 4096  # a dictionary-coded column says less than it holds
 REMEDY = "mend or replace the file, then pin its dataset again"
 
@@ -68,8 +71,10 @@ def read_text(path: Path, column: str, rows: int | None) -> Iterator[pa.LargeStr
     for batch in batches:
         if left <= 0:
             return
-        yield batch.slice(0, left)
-        left -= len(batch)
+        wanted, left = batch.slice(0, left), left - len(batch)
+        del batch  # a huge one must not live on while the next is read
+        yield wanted
+        del wanted
     if left > 0:
         raise TextError(f"{path}: has {rows - left} rows where {rows} were pinned: pin the dataset again")
 
@@ -97,8 +102,9 @@ def _read_parquet(path: Path, column: str) -> Iterator[pa.LargeStringArray]:
             values = pc.struct_field(batch.column(outer), inner) if inner else batch.column(outer)
             values = values.cast(pa.large_string())
             values.validate(full=True)  # bytes that are no UTF-8
-            yield values
             row += len(values)
+            yield values
+            del batch, values  # a huge one must not live on while the next is read
     except (pa.ArrowInvalid, OSError) as error:
         raise TextError(f"{path}: rows {row} and following: {error}; {REMEDY}") from None
 
@@ -126,56 +132,80 @@ def _columns(schema: pa.Schema) -> list[str]:
 
 
 def _read_lines(path: Path, column: str) -> Iterator[pa.LargeStringArray]:
-    decoder, names = _row_decoder(column), column.split(".")
+    decoder, raw_decoder = _row_decoder(column, str | None), _row_decoder(column, msgspec.Raw)
     texts: list[str | None] = []
-    size, found, first = 0, False, b""
-    for row, line in enumerate(_lines(path)):
+    row, size, found = -1, 0, False
+    for line in _lines(path):
+        row += 1
         try:
-            value = decoder.decode(line)
-            for _ in names:
-                value = getattr(value, "value", value)
+            value: Any = _long_text(line, column, raw_decoder) if len(line) > BATCH_BYTES else None
+            if value is None:
+                value = _value_of(decoder.decode(line), column)
         except msgspec.ValidationError as error:
             raise TextError(f"{path}: row {row}: column {column!r} is not text: {error}; {REMEDY}") from None
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise TextError(f"{path}: row {row}: not a JSON object: {error}; {REMEDY}") from None
-        found, first = found or value is not msgspec.UNSET, first or line
+        del line  # a huge one must not live on while the next is read
+        found = found or value is not msgspec.UNSET
+        if isinstance(value, pa.LargeStringArray):
+            if texts:
+                yield pa.array(texts, type=pa.large_string())
+            texts, size = [], 0
+            yield value
+            del value
+            continue
         text = None if value is msgspec.UNSET else value
         texts.append(text)
         size += len(text) if text else 0
         if size >= BATCH_BYTES or len(texts) == LARGEST_BATCH_ROWS:
             yield pa.array(texts, type=pa.large_string())
             texts, size = [], 0
-    if first and not found:
-        keys = ", ".join(msgspec.json.decode(first))
+    if row >= 0 and not found:
+        keys = ", ".join(msgspec.json.decode(next(_lines(path))))
         raise TextError(f"{path}: no row has a column {column!r}; text_column must be one of: {keys}")
     if texts:
         yield pa.array(texts, type=pa.large_string())
 
 
-def _row_decoder(column: str) -> msgspec.json.Decoder[Any]:
-    """Reads one column of a row and passes over the rest without building it."""
-    kind: Any = str
+def _row_decoder(column: str, kind: Any) -> msgspec.json.Decoder[Any]:
+    """Reads one column of a row as a kind and passes over the rest without building it."""
     for name in reversed(column.split(".")):
-        field = ("value", kind | None | msgspec.UnsetType, msgspec.UNSET)
-        kind = msgspec.defstruct("Row", [field], rename={"value": name})
-    return msgspec.json.Decoder(kind)
+        field = ("value", kind | msgspec.UnsetType, msgspec.UNSET)
+        row: Any = msgspec.defstruct("Row", [field], rename={"value": name})
+        kind = row | None
+    return msgspec.json.Decoder(row)
 
 
-def _lines(path: PurePath, file: BinaryIO | None = None) -> Iterator[bytes]:
+def _value_of(row: Any, column: str) -> Any:
+    """The column of a row that was decoded; None or UNSET where it has none."""
+    for _ in column.split("."):
+        row = getattr(row, "value", row)
+    return row
+
+
+def _long_text(line: bytes | bytearray, column: str, decoder: msgspec.json.Decoder[Any]) -> pa.LargeStringArray | None:
+    """The text of a row without ever making a str of it; None if it has no text. decoder: finds the raw JSON."""
+    line = line if isinstance(line, bytearray) else bytearray(line)
+    value = _value_of(decoder.decode(line), column)
+    return unescape(line, value) if isinstance(value, msgspec.Raw) and memoryview(value)[0] == ord('"') else None
+
+
+def _lines(path: PurePath, file: BinaryIO | None = None) -> Iterator[bytes | bytearray]:
     """Lines that are not blank. Raises TextError where a compressed file ends too early or is damaged."""
-    rest: list[bytes] = []
+    rest = bytearray()
     try:
         for chunk in _chunks(path, file):
-            *whole, last = chunk.split(b"\n")
-            if whole:
-                whole[0] = b"".join((*rest, whole[0]))
-                rest = []
-                yield from (line for line in whole if line.strip())
-            rest.append(last)
+            first, *others = chunk.split(b"\n")
+            rest += first
+            if others:
+                if rest and not rest.isspace():
+                    yield rest
+                rest = bytearray(others.pop())
+                yield from (line for line in others if line.strip())
     except (EOFError, zlib.error, gzip.BadGzipFile, zstandard.ZstdError) as error:
         raise TextError(f"{path}: the compressed data is damaged or cut: {error}; {REMEDY}") from None
-    if (line := b"".join(rest)).strip():
-        yield line
+    if rest and not rest.isspace():
+        yield rest
 
 
 def _chunks(path: PurePath, file: BinaryIO | None) -> Iterator[bytes]:
@@ -191,7 +221,7 @@ def _chunks(path: PurePath, file: BinaryIO | None) -> Iterator[bytes]:
 def _zstd_chunks(file: BinaryIO) -> Iterator[bytes]:
     """All frames of a .zst. The library's own stream does not say when the last one is cut."""
     frame = None
-    while data := file.read(CHUNK_BYTES):
+    while data := file.read(ZSTD_BYTES):
         while data:
             frame = frame or zstandard.ZstdDecompressor(max_window_size=2**31).decompressobj()
             yield frame.decompress(data)

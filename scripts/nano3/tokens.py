@@ -7,7 +7,8 @@ changed; never because a clock says so.
 A document goes to training, validation or test by a hash of its own text: an exact duplicate, wherever it turns up,
 lands in the same split, and no split moves as shards come and go.
 
-Reading, encoding and writing overlap: while one batch is encoded, the next is read and the last is written.
+Reading, encoding and writing overlap: while one batch is encoded, the next is read and the last is written. A batch
+that is one long document is never waited for by another: memory holds one of them at a time.
 """
 
 import time
@@ -35,6 +36,7 @@ from nano3.text import read_text
 
 TRAIN, VALID, TEST = 0, 1, 2
 LARGEST_CHECKED_CHARACTERS = 1_000_000
+LONG_BYTES = 2**24  # a batch of one larger document is encoded and written in parts
 PACKAGES = ("gigatoken", "tokenizers", "pyarrow", "numpy", "awkward", "msgspec", "xxhash", "zstandard")
 
 Item = TypeVar("Item")
@@ -114,20 +116,23 @@ def tokenize_shard(
         )
     encoder = Encoder.load(tokenizer, key["tokenizer"], engine)
     dtype = token_dtype(encoder.vocabulary)
-    batches = _ahead(_numbered(read_text(raw, key["text_column"], key["rows"]), tally))
+    batches = _ahead(_timed(read_text(raw, key["text_column"], key["rows"]), "read", tally))
     with (
         PairWriter(Pair(train), dtype) as kept,
         PairWriter(Pair(holdout), dtype) as held,
         ThreadPoolExecutor(1) as pool,
     ):
         written: Future[None] | None = None
-        for first, batch in batches:
-            with tally.timed("encode"):
-                checked = _checked(first, len(batch), checked_documents, found)
-                tokens, lengths, training = _encoded(first, batch, encoder, key, checked, tally)
-            if written is not None:
-                written.result()
-            written = pool.submit(_write, kept, held, tokens, lengths, training, tally)
+        first = 0
+        for batch in batches:
+            checked = _checked(first, len(batch), checked_documents, found)
+            parts = _encoded(first, batch, encoder, key, checked, tally)
+            first += len(batch)
+            del batch  # a huge one must not live on while the next is read
+            for tokens, lengths, training in _timed(parts, "encode", tally):
+                if written is not None:
+                    written.result()
+                written = pool.submit(_write, kept, held, tokens, lengths, training, tally)
         if written is not None:
             written.result()
     write_receipt(
@@ -139,6 +144,7 @@ def tokenize_shard(
         outputs=kept.outputs + held.outputs,
         content=digest_json([[output.sha256 for output in kept.outputs + held.outputs], tally.rows]),
         facts={
+            "bytes_in": raw.stat().st_size,
             "rows": kept.documents + sum(map(len, tally.rows.values())),
             "documents": kept.documents,
             "tokens": kept.tokens,
@@ -155,9 +161,9 @@ def _encoded(
     key: Mapping[str, Any],
     checked: npt.NDArray[np.bool_],
     tally: Tally,
-) -> tuple[Ids, Lengths, npt.NDArray[np.bool_]]:
+) -> Iterator[tuple[Ids, Lengths, npt.NDArray[np.bool_]]]:
     """
-    A batch's documents as written, their lengths, and which are for training.
+    A batch's documents as written, their lengths, and which are for training, in parts where it is a long document.
 
     first: the batch's first row. checked: which rows are to be encoded again, shape [rows].
     """
@@ -166,23 +172,27 @@ def _encoded(
     for reason, low, high in reasons:
         tally.dropped[reason] += (first + np.flatnonzero((characters >= low) & (characters <= high))).tolist()
     present = characters >= max(1, key["tokenizer"]["min_doc_chars"])
-    texts, rows = batch.filter(pa.array(present)), first + np.flatnonzero(present)
+    texts, rows = batch if present.all() else batch.filter(pa.array(present)), first + np.flatnonzero(present)
     tally.characters += int(characters[present].sum())
     tally.special_tokens_in_text += encoder.count_special(texts)
-
-    ids, lengths = encoder.encode(texts)
-    ends = np.cumsum(lengths)
-    for place in np.flatnonzero((checked & (characters <= LARGEST_CHECKED_CHARACTERS))[present]).tolist():
-        encoder.check(texts[place].as_py(), ids[ends[place] - lengths[place] : ends[place]])
-    framed, lengths, cut = encoder.framed(ids, lengths)
-    tally.truncated += cut
 
     splits = splits_of(texts, key["holdout"])
     tally.valid += rows[splits == VALID].tolist()
     tally.test += rows[splits == TEST].tolist()
-    powers, counts = np.unique(np.ceil(np.log2(np.maximum(lengths, 1))).astype(np.int64), return_counts=True)
-    tally.lengths.update(dict(zip((1 << powers).tolist(), counts.tolist(), strict=True)))
-    return framed, lengths, splits == TRAIN
+
+    if len(texts) == 1 and texts.nbytes > LONG_BYTES:
+        parts = encoder.parts(texts)
+    else:
+        ids, lengths = encoder.encode(texts)
+        ends = np.cumsum(lengths)
+        for place in np.flatnonzero((checked & (characters <= LARGEST_CHECKED_CHARACTERS))[present]).tolist():
+            encoder.check(texts[place].as_py(), ids[ends[place] - lengths[place] : ends[place]])
+        parts = iter([encoder.framed(ids, lengths)])
+    for tokens, lengths, cut in parts:
+        tally.truncated += cut
+        powers, counts = np.unique(np.ceil(np.log2(np.maximum(lengths, 1))).astype(np.int64), return_counts=True)
+        tally.lengths.update(dict(zip((1 << powers).tolist(), counts.tolist(), strict=True)))
+        yield tokens, lengths, splits == TRAIN
 
 
 def splits_of(texts: pa.LargeStringArray, holdout: Mapping[str, float]) -> npt.NDArray[np.int8]:
@@ -202,8 +212,8 @@ def _write(
     kept: PairWriter, held: PairWriter, tokens: Ids, lengths: Lengths, training: npt.NDArray[np.bool_], tally: Tally
 ) -> None:
     with tally.timed("write"):
-        if training.all():
-            kept.add(tokens, lengths)
+        if training.all() or not training.any():
+            (kept if training.all() else held).add(tokens, lengths)
             return
         of_training = np.repeat(training, lengths)
         kept.add(tokens[of_training], lengths[training])
@@ -221,23 +231,24 @@ def _checked(first: int, rows: int, documents: int, sha256: str) -> npt.NDArray[
     return draws < documents / np.arange(first + 1, first + rows + 1)
 
 
-def _numbered(batches: Iterator[pa.LargeStringArray], tally: Tally) -> Iterator[tuple[int, pa.LargeStringArray]]:
-    """Batches with the number of their first row."""
-    first = 0
-    while True:
-        with tally.timed("read"):
-            batch = next(batches, None)
-        if batch is None:
-            return
-        yield first, batch
-        first += len(batch)
-
-
-def _ahead(items: Iterator[Item]) -> Iterator[Item]:
-    """The same items; the next one is made in another thread while one is used."""
+def _timed(items: Iterator[Item], stage: str, tally: Tally) -> Iterator[Item]:
+    """The same items; the time in which they are made is counted to a stage."""
     end = object()
+    while True:
+        with tally.timed(stage):
+            item: Any = next(items, end)
+        if item is end:
+            return
+        yield item
+        del item
+
+
+def _ahead(batches: Iterator[pa.LargeStringArray]) -> Iterator[pa.LargeStringArray]:
+    """The same batches; the next one is made in another thread while one is used, unless that is long."""
     with ThreadPoolExecutor(1) as pool:
-        waiting: Future[Any] = pool.submit(next, items, end)
-        while (item := waiting.result()) is not end:
-            waiting = pool.submit(next, items, end)
-            yield item
+        waiting: Future[Any] | None = pool.submit(next, batches, None)
+        while waiting and (batch := waiting.result()) is not None:
+            waiting = None if batch.nbytes > LONG_BYTES else pool.submit(next, batches, None)
+            yield batch
+            del batch
+            waiting = waiting or pool.submit(next, batches, None)

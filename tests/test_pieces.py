@@ -1,0 +1,58 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tokenizers import Tokenizer
+
+from nano3 import pieces
+from nano3.pieces import cuts, may_be_cut
+
+FILE = Path("resources/tiny/tokenizer/tokenizer.json")
+# What the pattern tells apart: letters of each case, marks, digits, punctuation, every kind of whitespace.
+ALPHABET = ["a", "Z", "é", "\u0301", "你", "ǅ", "7", "²", "'", ".", "/", "-", "\N{GRINNING FACE}", "</s>"]
+WHITESPACE = [" ", " ", "\n", "\n", "\r", "\t", "\x0b", "\x85", "\xa0", "\u2003", "\u3000"]
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> Tokenizer:
+    return Tokenizer.from_file(str(FILE))
+
+
+@settings(max_examples=500, deadline=None)
+@given(text=st.lists(st.sampled_from(ALPHABET + WHITESPACE), max_size=60).map("".join))
+def test_pieces_have_the_tokens_of_the_whole(tokenizer: Tokenizer, text: str) -> None:
+    data = text.encode()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pieces, "PIECE_BYTES", 0)
+        ends = list(cuts(np.frombuffer(data, dtype=np.uint8)))
+    parts = [data[begin:end].decode() for begin, end in zip([0, *ends], ends, strict=False)]
+    assert "".join(parts) == text
+    for plain in (True, False):
+        tokenizer.encode_special_tokens = plain
+        ids = [id for part in parts for id in tokenizer.encode(part, add_special_tokens=False).ids]
+        assert ids == tokenizer.encode(text, add_special_tokens=False).ids
+
+
+def test_there_are_places_in_ordinary_text() -> None:
+    text = np.frombuffer(b"some words\nand lines " * 500_000, dtype=np.uint8)
+    assert np.diff([0, *cuts(text)]).max() < pieces.PIECE_BYTES + 20
+
+
+def test_only_a_tokenizer_for_which_it_was_worked_out_may_be_cut() -> None:
+    definition = json.loads(FILE.read_text())
+    assert may_be_cut(definition)
+    first, byte_level = definition["pre_tokenizer"]["pretokenizers"]
+    token = definition["added_tokens"][0]
+    others = [
+        {"normalizer": {"type": "NFC"}},
+        {"pre_tokenizer": byte_level},
+        {"pre_tokenizer": {"type": "Sequence", "pretokenizers": [first | {"pattern": {"Regex": r"\s+"}}, byte_level]}},
+        {"pre_tokenizer": {"type": "Sequence", "pretokenizers": [first, byte_level | {"add_prefix_space": True}]}},
+        {"model": definition["model"] | {"type": "Unigram"}},
+        {"added_tokens": [token | {"content": "two words"}]},
+        {"added_tokens": [token | {"rstrip": True}]},
+    ]
+    assert not any(may_be_cut(definition | other) for other in others)
