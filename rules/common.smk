@@ -60,6 +60,10 @@ def raw_shard(wildcards):
     return raw_file(wildcards.dataset, DATASETS[wildcards.dataset], pinned_shard(wildcards))
 
 
+def raw_checksum(wildcards):
+    return f"{raw_shard(wildcards)}.sha256" if DATASETS[wildcards.dataset].remote else []
+
+
 def shard_origin(wildcards):
     return DATASETS[wildcards.dataset].origin(pinned_shard(wildcards).path)
 

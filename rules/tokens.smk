@@ -12,6 +12,7 @@ Raw shards become tokens, one to one; a dataset's shards become one index.
 rule tokenize_shard:
     input:
         raw=lambda wildcards: ancient(raw_shard(wildcards)),
+        checksum=raw_checksum,
         tokenizer=ancient(str(RECIPE.tokenizer_file)),
     output:
         train_bin=f"{TOKENS}/{{dataset}}/train/{{shard}}.bin",

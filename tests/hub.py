@@ -3,11 +3,11 @@
 import hashlib
 import json
 import re
+import secrets
 import socket
 import struct
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -40,33 +40,31 @@ class Hub:
     def commit(self, repository: str, files: Files) -> str:
         """Make files the content of a repository; returns the new commit."""
         commits = self.repositories.setdefault(repository, {})
-        commit = hashlib.sha1(f"{repository} {len(commits)}".encode()).hexdigest()
+        commit = secrets.token_hex(20)  # libraries remember what a commit holds
         commits[commit] = dict(files)
         return commit
+
+    def forget(self) -> None:
+        """Be as new."""
+        for part in (self.repositories, self.tokens, self.gated, self.faults, self.requests):
+            part.clear()
 
     def asked(self, line: str) -> list[Mapping[str, str]]:
         """The headers of all requests whose line matches."""
         return [headers for request, headers in self.requests if re.search(line, request)]
 
 
-@contextmanager
-def serve(hub: Hub) -> Iterator[Hub]:
-    """Run a Hub on a free port of this machine."""
-    handler = type("Handler", (_Handler,), {"hub": hub})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+def start() -> Hub:
+    """A Hub on a free port of this machine, as long as this process lives."""
+    hub = Hub()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"hub": hub}))
     server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
     hub.url = f"http://127.0.0.1:{server.server_port}"
-    try:
-        yield hub
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    return hub
 
 
-class _Refused(Exception):
+class _RefusedError(Exception):
     def __init__(self, status: int, code: str = "") -> None:
         self.status, self.code = status, code
 
@@ -84,9 +82,9 @@ class _Handler(BaseHTTPRequestHandler):
             fault.times -= 1
         try:
             if fault and isinstance(fault.what, int):
-                raise _Refused(fault.what)
+                raise _RefusedError(fault.what)
             self._answer(unquote(urlsplit(self.path).path), parse_qs(urlsplit(self.path).query), form, fault)
-        except _Refused as refused:
+        except _RefusedError as refused:
             headers = {"X-Error-Code": refused.code} if refused.code else {}
             self._send(refused.status, b'{"error": "no"}', headers)
 
@@ -101,7 +99,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._see(repository)
             commit, files = self._files(repository, revision)
             if name not in files:
-                raise _Refused(404, "EntryNotFound")
+                raise _RefusedError(404, "EntryNotFound")
             self._file(commit, files[name], fault)
         elif found := re.fullmatch(r"/api/datasets/([^/]+/[^/]+)(?:/(auth-check|[a-z-]+/.+))?", path):
             repository, rest = found.group(1), found.group(2) or "revision/main"
@@ -121,23 +119,23 @@ class _Handler(BaseHTTPRequestHandler):
                 recursive = query.get("recursive", [""])[0].lower() in ("true", "1")
                 self._json(_tree(files, inside[0] if inside else "", recursive))
         else:
-            raise _Refused(404)
+            raise _RefusedError(404)
 
     def _exists(self, repository: str) -> None:
         if repository not in self.hub.repositories:
-            raise _Refused(404 if "Authorization" in self.headers else 401, "RepoNotFound")
+            raise _RefusedError(404 if "Authorization" in self.headers else 401, "RepoNotFound")
 
     def _see(self, repository: str) -> None:
         self._exists(repository)
         token = self.headers.get("Authorization", "").removeprefix("Bearer ")
         if repository in self.hub.gated and token not in self.hub.tokens:
-            raise _Refused(403 if token else 401, "GatedRepo")
+            raise _RefusedError(403 if token else 401, "GatedRepo")
 
     def _files(self, repository: str, revision: str) -> tuple[str, Files]:
         commits = self.hub.repositories[repository]
         commit = list(commits)[-1] if revision == "main" else revision
         if commit not in commits:
-            raise _Refused(404, "RevisionNotFound")
+            raise _RefusedError(404, "RevisionNotFound")
         return commit, commits[commit]
 
     def _file(self, commit: str, content: bytes, fault: Fault | None) -> None:
@@ -184,9 +182,11 @@ def _tree(files: Files, folder: str, recursive: bool) -> list[dict[str, Any]]:
     begin = f"{folder}/" if folder else ""
     inside = sorted(name for name in files if name.startswith(begin))
     if folder and not inside:
-        raise _Refused(404, "EntryNotFound")
+        raise _RefusedError(404, "EntryNotFound")
     folders = {
-        "/".join(name.split("/")[:depth]) for name in inside for depth in range(begin.count("/") + 1, name.count("/") + 1)
+        "/".join(name.split("/")[:depth])
+        for name in inside
+        for depth in range(begin.count("/") + 1, name.count("/") + 1)
     }
     if not recursive:
         inside = [name for name in inside if "/" not in name.removeprefix(begin)]
