@@ -4,8 +4,6 @@ import hashlib
 import json
 import re
 import secrets
-import socket
-import struct
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,7 +20,7 @@ class Fault:
     """Something that goes wrong with the next requests whose line, e.g. `GET /datasets/a/b/`, matches."""
 
     line: str
-    what: int | str  # a status, or: cut, short, wrong
+    what: int | str  # a status, or: unknown token, cut, short, wrong
     times: int = 1
 
 
@@ -65,8 +63,8 @@ def start() -> Hub:
 
 
 class _RefusedError(Exception):
-    def __init__(self, status: int, code: str = "") -> None:
-        self.status, self.code = status, code
+    def __init__(self, status: int, code: str = "", message: str = "no") -> None:
+        self.status, self.headers = status, {"X-Error-Message": message} | ({"X-Error-Code": code} if code else {})
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -83,10 +81,11 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             if fault and isinstance(fault.what, int):
                 raise _RefusedError(fault.what)
+            if fault and fault.what == "unknown token":
+                raise _RefusedError(401, message="Invalid credentials in Authorization header")
             self._answer(unquote(urlsplit(self.path).path), parse_qs(urlsplit(self.path).query), form, fault)
         except _RefusedError as refused:
-            headers = {"X-Error-Code": refused.code} if refused.code else {}
-            self._send(refused.status, b'{"error": "no"}', headers)
+            self._send(refused.status, b"{}", refused.headers)
 
     do_HEAD = do_POST = do_GET  # noqa: N815
 
@@ -164,10 +163,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body[: len(body) // 2] if cut else body)
-        if cut:
-            self.wfile.flush()
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 0, 0))
-            self.close_connection = True
+        self.close_connection = self.close_connection or cut
 
 
 def _entry(name: str, content: bytes) -> dict[str, Any]:

@@ -253,11 +253,17 @@ def test_what_fails_in_passing_is_tried_again(hub: Hub, raw: Path, fault: Fault)
     assert fault.times == 0
 
 
-def test_a_cut_connection_goes_on_where_it_was_cut(hub: Hub, raw: Path) -> None:
+def test_a_cut_connection_goes_on_where_it_was_cut(hub: Hub, tmp_path: Path) -> None:
+    raw, content = tmp_path / "raw.parquet", bytes(range(256)) * 100_000
+    commit = hub.commit(REPOSITORY, {"large.parquet": content})
     hub.faults.append(Fault("GET .*resolve", "cut"))
-    download(hub, raw)
-    assert raw.read_bytes() == PART
-    assert sorted(raw.parent.iterdir()) == [raw, checksum(raw)]
+    origin = f"hf://datasets/{REPOSITORY}@{commit}/large.parquet"
+    download_shard(origin, sha256(content), len(content), raw, checksum(raw))
+    assert raw.read_bytes() == content
+    first, second = (headers.get("Range") or headers.get("range") for headers in hub.asked("GET .*resolve"))
+    assert first is None
+    assert second is not None
+    assert not second.startswith("bytes=0-")
 
 
 @pytest.mark.parametrize(
@@ -270,6 +276,7 @@ def test_a_cut_connection_goes_on_where_it_was_cut(hub: Hub, raw: Path) -> None:
         ("short", r"should be of size \d+ but has size \d+"),
         (500, r"the Hub at \S+ answered 500 for org/corpus every time"),
         (403, r"HF_TOKEN does not allow to read org/corpus"),
+        ("unknown token", r"the Hub at \S+ does not know HF_TOKEN: make a new token on \S+"),
     ],
 )
 def test_bytes_that_do_not_come_right_leave_nothing(hub: Hub, raw: Path, what: int | str, said: str) -> None:

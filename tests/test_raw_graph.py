@@ -1,6 +1,7 @@
 """Raw shards of the Hub in the workflow: what is downloaded when, and what a token never gets into."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -70,7 +71,8 @@ def test_a_shard_is_downloaded_and_tokenized_once(hub: Hub, remote: House, monke
     seen = [headers.get("Authorization") or headers.get("authorization") for headers in hub.asked("GET .*resolve")]
     assert seen
     assert set(seen) == {f"Bearer {TOKEN}"}
-    everything = [path for path in remote.root.rglob("*") if path.is_file()]
+    folders = (remote.root, Path(os.environ["HF_HOME"]))
+    everything = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
     assert any(".snakemake/log" in str(path) for path in everything)
     assert not [path for path in everything if TOKEN.encode() in path.read_bytes()]
 
