@@ -10,6 +10,7 @@ import re
 import sys
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 
 sys.path.insert(0, f"{workflow.basedir}/scripts")
 
@@ -223,11 +224,18 @@ def refuse_if_frozen(phase, segment, spec):
 
 
 def refuse_frozen():
-    """Before any job, by the blends that are there; a blend that will be made again is judged when it is."""
-    receipts = {phase: Path(f"{BLENDS}/{phase}/blend.receipt.json") for phase in RECIPE.phases}
-    contents = {phase: read_receipt(file)["content"] for phase, file in receipts.items() if file.is_file()}
-    for (phase, segment), spec in segment_specs(RECIPE, contents).items():
-        refuse_if_frozen(phase, segment, spec)
+    """Before any job, as far as can be known: a blend that will be made again is judged when it is there."""
+    contents = {}
+    for phase in RECIPE.phases:
+        blend = Path(f"{BLENDS}/{phase}/blend.receipt.json")
+        if not blend.is_file() or canonical_json(read_receipt(blend)["key"]) != blend_key(SimpleNamespace(phase=phase)):
+            break
+        contents[phase] = read_receipt(blend)["content"]
+    specs = segment_specs(RECIPE, contents)
+    for phase, segment in SEGMENTS:
+        file = Path(segment_receipt((phase, segment)))
+        if (phase, segment) in specs or file.is_file():
+            refuse_if_frozen(phase, segment, specs.get((phase, segment)) or read_receipt(file)["key"])
 
 
 def export_key():
