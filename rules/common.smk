@@ -113,13 +113,17 @@ def token_key(wildcards, output):
 
 
 def to_tokenize(wildcards):
-    """The raw file of a shard. On the way Snakemake learns that a shard that is there is stale."""
+    """
+    The raw file of a shard. Its time says nothing, so it is ancient; but where the shard is stale, it is not, to let
+    the news of a download pass, and Snakemake is told to make what is there again.
+    """
     file = raw_shard(wildcards)
-    if workflow.is_main_process:
-        reason = shard_reason(tokens_of(wildcards), wildcards.shard, whole_key(wildcards))
-        if reason not in (None, NEW):
-            workflow.dag.forcefiles.add(f"{tokens_of(wildcards)}/train/{wildcards.shard}.json")
-    return file
+    if not workflow.is_main_process:
+        return ancient(file)
+    reason = shard_reason(tokens_of(wildcards), wildcards.shard, whole_key(wildcards))
+    if reason not in (None, NEW):
+        workflow.dag.forcefiles.add(f"{tokens_of(wildcards)}/train/{wildcards.shard}.json")
+    return file if reason else ancient(file)
 
 
 def tokens_of(wildcards):
