@@ -1,5 +1,6 @@
 # make demo: recipe tiny, from raw shards to results/reports/tiny/index.html
 # make test: all tests.  make lint: house rules.  make constraints: newer dependencies.
+# make bench: how fast tokenizing is, next to others; writes docs/tokenize-benchmark.md. About 8 minutes, 5 GB in build/.
 # Another interpreter or folder: make demo PYTHON=python3.11 VENV=/somewhere
 
 PYTHON ?= python3
@@ -7,7 +8,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 PIP_INSTALL = $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: demo test lint constraints
+.PHONY: demo test lint bench constraints
 
 demo: $(VENV)/.run
 	PATH="$(abspath $(BIN)):$$PATH" snakemake --quiet host
@@ -17,6 +18,16 @@ test: $(VENV)/.test
 
 lint: $(VENV)/.test
 	PATH="$(abspath $(BIN)):$$PATH" sh -e .ci/lint
+
+bench: $(VENV)/.test $(VENV)-datatrove/.bench
+	PATH="$(abspath $(BIN)):$$PATH" PYTHONPATH=scripts python benchmarks/tokenizing.py \
+	  --folder build/bench --datatrove $(VENV)-datatrove/bin/python --document docs/tokenize-benchmark
+
+# A peer of the benchmark. Its own environment: it wants versions that are not those of constraints.txt.
+$(VENV)-datatrove/.bench:
+	$(PYTHON) -m venv $(VENV)-datatrove
+	$(VENV)-datatrove/bin/python -m pip install --quiet 'datatrove[io,processing]==0.10.1'
+	touch $@
 
 $(VENV)/.run: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

@@ -15,7 +15,6 @@ from typing import Any
 
 from transformers.convert_slow_tokenizer import TikTokenConverter
 
-NAME = "tekken_240911.json"
 FIRST_CONTROL_TOKENS = ("<unk>", "<s>", "</s>")
 END = "</s>"
 END_ID = 2
@@ -23,7 +22,7 @@ END_ID = 2
 
 def write_tokenizer(path: Path) -> None:
     """Convert the tokenizer that mistral-common ships to a tokenizer.json."""
-    tekken = json.loads((_package("mistral_common") / "data" / NAME).read_text(encoding="utf-8"))
+    tekken = json.loads(source().read_text(encoding="utf-8"))
     controls, entries = tekken["config"]["default_num_special_tokens"], tekken["config"]["default_vocab_size"]
     ranks = [base64.b64decode(token["token_bytes"]) for token in tekken["vocab"][: entries - controls]]
     definition = _converted(ranks, tekken["config"]["pattern"])
@@ -46,9 +45,9 @@ def _converted(ranks: list[bytes], pattern: str) -> dict[str, Any]:
     return definition
 
 
-def _package(name: str) -> Path:
-    """Its folder, without importing it."""
-    spec = find_spec(name)
+def source() -> Path:
+    """Tekken as mistral-common ships it. Found without importing the package, which takes seconds."""
+    spec = find_spec("mistral_common")
     if spec is None or spec.origin is None:
-        sys.exit(f"tekken: {name} is not installed: pip install -e '.[test]'")
-    return Path(spec.origin).parent
+        sys.exit("tekken: mistral-common is not installed: pip install -e '.[test]'")
+    return Path(spec.origin).parent / "data" / "tekken_240911.json"
