@@ -116,12 +116,13 @@ SOURCES = (
     languages("homeassistant==2024.3.3", r"translations/.*\.json$", values),
     languages("home-assistant-frontend==20250109.2", r"translations/.*\.json$", values),
     code("homeassistant==2024.3.3"),
-    code("transformers==5.23.0"),
+    # A model's module is generated from its modular_*.py: one of the two.
+    code("transformers==5.23.0", r"/(?!modular_)[^/]*\.py$"),
     code("django==5.2.19"),
     code("wagtail==8.0.1"),
     code("faker==40.54.0"),
     # Modules of Ansible's collections, but not those that a vendor generates by the hundred.
-    code("ansible==12.3.0", r"^ansible_collections/(?!fortinet|cisco|dellemc|f5networks).*\.py$"),
+    code("ansible==12.3.0", r"^ansible_collections/(?!fortinet|cisco|dellemc|f5networks|hitachivantara|netapp|check_point).*\.py$"),
     code("sympy==1.14.0", kind="mathematics"),
     code("pennylane==0.45.1", kind="mathematics"),
     code("torch-geometric==2.8.1", kind="mathematics"),
