@@ -21,7 +21,8 @@ lint: $(VENV)/.test
 
 bench: $(VENV)/.test $(VENV)-datatrove/.bench
 	PATH="$(abspath $(BIN)):$$PATH" PYTHONPATH=scripts python benchmarks/tokenizing.py \
-	  --folder build/bench --datatrove $(VENV)-datatrove/bin/python --document docs/tokenize-benchmark
+	  --folder build/bench --datatrove $(VENV)-datatrove/bin/python --document docs/tokenize-benchmark \
+	  --readme README.md
 
 # A peer of the benchmark. Its own environment: it wants versions that are not those of constraints.txt.
 $(VENV)-datatrove/.bench:

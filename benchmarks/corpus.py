@@ -122,7 +122,10 @@ SOURCES = (
     code("wagtail==8.0.1"),
     code("faker==40.54.0"),
     # Modules of Ansible's collections, but not those that a vendor generates by the hundred.
-    code("ansible==12.3.0", r"^ansible_collections/(?!fortinet|cisco|dellemc|f5networks|hitachivantara|netapp|check_point).*\.py$"),
+    code(
+        "ansible==12.3.0",
+        r"^ansible_collections/(?!fortinet|cisco|dellemc|f5networks|hitachivantara|netapp|check_point).*\.py$",
+    ),
     code("sympy==1.14.0", kind="mathematics"),
     code("pennylane==0.45.1", kind="mathematics"),
     code("torch-geometric==2.8.1", kind="mathematics"),

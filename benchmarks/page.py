@@ -9,6 +9,7 @@ import jinja2
 Results = Mapping[str, Mapping[str, Any]]
 
 TEMPLATE = Path(__file__).parent / "page.md.j2"
+BEGIN, END = "<!-- make bench writes this -->", "<!-- up to here -->"
 NAMES = {
     "ours": "tokenize_shard",
     "megatron": "Megatron-LM's way",
@@ -18,13 +19,28 @@ NAMES = {
 COLOURS = {"ours": "#2c7fb8", "megatron": "#d95f0e", "datatrove": "#d95f0e", "floor": "#bdbdbd"}
 
 
-def write(value: Mapping[str, Any], document: Path) -> None:
-    """Print the table; write {document}.md and {document}.png."""
+def write(value: Mapping[str, Any], document: Path, readme: Path) -> None:
+    """Print the table; write {document}.md and {document}.png, and the lines between two marks of the README."""
     print(table(value["results"]))
     picture = document.with_suffix(".png")
     document.parent.mkdir(parents=True, exist_ok=True)
     document.with_suffix(".md").write_text(text(value, picture.name), encoding="utf-8")
     draw(value["results"], picture)
+    before, rest = readme.read_text(encoding="utf-8").split(BEGIN)
+    after = rest.split(END)[1]
+    readme.write_text(f"{before}{BEGIN}\n{section(value, picture)}\n{END}{after}", encoding="utf-8")
+
+
+def section(value: Mapping[str, Any], picture: Path) -> str:
+    """What the README says: the picture, and the lines for the most cores."""
+    machine, bytes_ = value["machine"], value["corpus"]["bytes"]
+    cores = max(result["cores"] for result in value["results"].values())
+    shown = {name: result for name, result in value["results"].items() if result["cores"] == cores}
+    return (
+        f"![MB of text a second]({picture})\n\n{table(shown)}\n\n"
+        f"{cores} of {machine['cores']} cores of {machine['processor']}, {bytes_ / 1e6:.0f} MB of text, "
+        f"131,072 entries, {machine['day']}."
+    )
 
 
 def speed(result: Mapping[str, Any]) -> float:
@@ -35,9 +51,9 @@ def speed(result: Mapping[str, Any]) -> float:
 def table(results: Results) -> str:
     """A Markdown table, a line per measurement."""
     peer = max(speed(result) for result in results.values() if result["name"] in {"megatron", "datatrove"})
-    head = ["what", "from", "cores", "MB of text", "seconds: median (best)", "MB/s", "peak memory, MB"]
-    head += ["× the faster peer", "× no encoding"]
-    lines = [head, ["---"] * 2 + ["--:"] * 7, *(_row(result, results, peer) for result in results.values())]
+    head = ["what", "from", "cores", "MB of text", "seconds: median (best)", "processor seconds", "MB/s"]
+    head += ["peak memory, MB", "× the faster peer", "× no encoding"]
+    lines = [head, ["---"] * 2 + ["--:"] * 8, *(_row(result, results, peer) for result in results.values())]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
@@ -49,6 +65,7 @@ def _row(result: Mapping[str, Any], results: Results, peer: float) -> list[str]:
         f"{result['cores']}",
         f"{result['text_bytes'] / 1e6:.0f}",
         f"{result['seconds']:.2f} ({result['best_seconds']:.2f})",
+        f"{result['processor_seconds']:.1f}",
         f"{speed(result) / 1e6:.1f}",
         f"{result['peak_bytes'] / 1e6:.0f}",
         f"{speed(result) / peer:.1f}×",
@@ -98,7 +115,8 @@ def draw(results: Results, path: Path) -> None:
     bars = axes.barh(labels, speeds, color=[COLOURS[each["name"]] for each in shown])
     axes.bar_label(bars, [f"{value:,.0f}" if value >= 10 else f"{value:.1f}" for value in speeds], padding=4)
     axes.set_xscale("log")
-    axes.set_xlim(1, max(speeds) * 2)
+    axes.set_xlim(min(speeds) / 2, max(speeds) * 2)
+    axes.xaxis.set_major_formatter("{x:g}")
     axes.set_xlabel("MB of text a second, whole process (logarithmic)")
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(axis="y", length=0)

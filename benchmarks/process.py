@@ -4,7 +4,8 @@ import os
 import subprocess
 import sys
 import time
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,10 @@ READ_BYTES = 2**24
 @dataclass(frozen=True)
 class Cost:
     """
-    seconds: wall time. processor_seconds: user and system time, children included. peak_bytes: most resident memory of
-    the process tree, added up 20 times a second; pages that processes share count once for each.
+    What a process and all that it started took, looked at 20 times a second.
+
+    seconds: wall time. processor_seconds: user and system time, to 0.05 s a process. peak_bytes: most resident memory;
+    pages that processes share count once for each.
     """
 
     seconds: float
@@ -28,6 +31,26 @@ class Cost:
     def facts(self) -> dict[str, Any]:
         """As JSON."""
         return asdict(self)
+
+
+@dataclass
+class Watch:
+    """A running process and its descendants. processors: user and system seconds of each so far."""
+
+    root: psutil.Process
+    peak: int = 0
+    processors: dict[int, float] = field(default_factory=dict)
+
+    def look(self) -> None:
+        """Take note of memory and time; a process that has just ended keeps what it had."""
+        resident = 0
+        with suppress(psutil.NoSuchProcess):
+            for member in [self.root, *self.root.children(recursive=True)]:
+                with suppress(psutil.NoSuchProcess), member.oneshot():
+                    resident += member.memory_info().rss
+                    spent = member.cpu_times()
+                    self.processors[member.pid] = spent.user + spent.system
+        self.peak = max(self.peak, resident)
 
 
 def measure(command: list[str], cores: int, log: Path, reads: list[Path]) -> Cost:
@@ -50,34 +73,17 @@ def measure(command: list[str], cores: int, log: Path, reads: list[Path]) -> Cos
             env=environment,
             preexec_fn=lambda: os.sched_setaffinity(0, chosen),  # noqa: PLW1509 (no thread runs here)
         )
-        watched, peak = psutil.Process(process.pid), 0
-        while (ended := os.wait4(process.pid, os.WNOHANG))[0] == 0:
-            peak = max(peak, _resident(watched))
+        watch = Watch(psutil.Process(process.pid))
+        while process.poll() is None:
+            watch.look()
             time.sleep(SAMPLE_SECONDS)
         seconds = time.perf_counter() - began
-    _, status, usage = ended
-    process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         sys.exit(f"{' '.join(command)[:200]}: failed with status {process.returncode}: {log.read_text()[-2000:]}")
-    return Cost(seconds, usage.ru_utime + usage.ru_stime, max(peak, usage.ru_maxrss * 1024))
+    return Cost(seconds, sum(watch.processors.values()), watch.peak)
 
 
 def _warm(path: Path) -> None:
     with path.open("rb") as file:
         while file.read(READ_BYTES):
             pass
-
-
-def _resident(process: psutil.Process) -> int:
-    """Resident bytes of a process and its descendants; one that has just ended counts nothing."""
-    total = 0
-    try:
-        tree = [process, *process.children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return 0
-    for member in tree:
-        try:
-            total += member.memory_info().rss
-        except psutil.NoSuchProcess:
-            continue
-    return total

@@ -2,7 +2,7 @@
 How fast is rule tokenize_shard, next to what else makes tokens of text, and to no encoding at all? `make bench`.
 
     in    the corpus and the tokenizer, made in the folder unless they are there
-    out   {folder}/results.json, {page}.md with the table, {page}.png with the picture
+    out   {folder}/results.json, {document}.md with the table, {document}.png with the picture, README's section
 
 Every figure is a whole process, started fresh, its input in the page cache, on the same cores. Our pair must equal the
 pair that megatron-core's own builder writes from Hugging Face's ids, byte for byte, whatever the format, the number of
@@ -14,6 +14,7 @@ import os
 import platform
 import statistics
 import sys
+import warnings
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -115,6 +116,7 @@ class Bench:
             "cores": cores,
             "text_bytes": text_bytes or self.facts["bytes"],
             "seconds": statistics.median(seconds),
+            "processor_seconds": statistics.median(cost.processor_seconds for cost in costs),
             "best_seconds": min(seconds),
             "peak_bytes": max(cost.peak_bytes for cost in costs),
             "runs": [cost.facts() for cost in costs],
@@ -159,7 +161,8 @@ def cut(lines: Path, folder: Path, parts: int, text_bytes: int) -> int:
 
 def compare_as_megatron_reads(ours: Pair, documents: int, texts: list[str], tokenizer: Path) -> None:
     """End the program unless megatron-core opens our pair and finds Hugging Face's ids of the first texts in it."""
-    from megatron.core.datasets.indexed_dataset import IndexedDataset
+    with warnings.catch_warnings(action="ignore"):  # of what it lacks to train
+        from megatron.core.datasets.indexed_dataset import IndexedDataset
     from tokenizers import Tokenizer
 
     found = IndexedDataset(str(ours.prefix))
@@ -170,13 +173,14 @@ def compare_as_megatron_reads(ours: Pair, documents: int, texts: list[str], toke
         sys.exit(f"{ours.prefix}: megatron-core reads other documents than were written")
 
 
-def bench(folder: Path, datatrove: Path, document: Path) -> None:
+def bench(folder: Path, datatrove: Path, document: Path, readme: Path) -> None:
     """
     Measure, check, and write the page.
 
     folder: for the corpus and all outputs, several GB. datatrove: the Python of an environment that has it.
-    document: the page's path without .md and .png.
+    document: the page's path without .md and .png. readme: the README with the marks of page.py.
     """
+    busy = os.getloadavg()[0]
     print("corpus", flush=True)
     this = Bench(folder, corpus.build(folder))
     if not this.tokenizer.exists():
@@ -199,11 +203,11 @@ def bench(folder: Path, datatrove: Path, document: Path) -> None:
     this.record("datatrove", "jsonl", CORES, [cost], sliced)
     value = {
         "corpus": this.facts | {"tokens": int(PairReader.open(this.pair("ours")).lengths.sum())},
-        "machine": machine(),
+        "machine": machine() | {"busy": busy},
         "results": this.results,
     }
     (folder / "results.json").write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
-    page.write(value, document)
+    page.write(value, document, readme)
 
 
 def machine() -> dict[str, Any]:
