@@ -62,6 +62,16 @@ class House:
         counts.pop("all", None)
         return counts
 
+    def jobs(self, *arguments: str) -> set[str]:
+        """The jobs that a dry run would run, each as its rule and what it would make first."""
+        lines = iter(self.snakemake(*arguments, "--dry-run").splitlines())
+        found = set()
+        for line in lines:
+            if line.startswith(("rule ", "checkpoint ")):
+                made = next((after for after in lines if after.strip().startswith("output:") or not after), "")
+                found.add(f"{line.split()[1]} {made.strip().removeprefix('output: ').split(',')[0]}")
+        return found - {"all: "}
+
     def receipts(self) -> list[Path]:
         """Receipts of all trained segments, sorted by path."""
         return sorted((self.root / "results/checkpoints").glob("*/*/*/receipt.json"))

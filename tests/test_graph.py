@@ -118,23 +118,82 @@ def test_a_report_template_rebuilds_the_report(house: House) -> None:
     assert house.planned(*CONFIG) == {"write_report": 1}
 
 
-def test_a_new_dataset_leaves_the_tokens_of_the_others(house: House) -> None:
+@pytest.mark.parametrize("damage", ["deleted", "cut"])
+def test_a_pair_that_is_deleted_or_cut_is_made_again_and_nothing_trains(house: House, damage: str) -> None:
+    [pair] = (house.root / "results/tokens").glob("*/tiny-math/train/set-mm-01.bin")
+    content = pair.read_bytes()
+    if damage == "cut":
+        os.truncate(pair, 100)
+    else:
+        pair.unlink()
+    assert house.planned(str(pair.relative_to(house.root)), *CONFIG) == {"tokenize_shard": 1}
+    assert house.ran(*CONFIG) == {"tokenize_shard": 1, "index_dataset": 1, "write_blend": 3}
+    assert pair.read_bytes() == content
+    assert house.planned(*CONFIG) == {}
+
+
+def test_a_new_and_a_removed_shard_leave_the_tokens_of_the_others(house: House) -> None:
+    (house.root / MATH).with_name("set-mm-77.jsonl.gz").write_bytes(gzip.compress(b'{"text": "one more"}\n'))
+    assert "added set-mm-77" in house.run("scripts/pin_dataset.py", "tiny-math").stdout
+    below = {"index_dataset": 1, "write_blend": 3, **BELOW_BLENDS}
+    assert house.planned(*CONFIG) == {"tokenize_shard": 1, **below}
+    for name in ("set-mm-77", "set-mm-01"):
+        (house.root / MATH).with_name(f"{name}.jsonl.gz").unlink()
+    assert "removed set-mm-01" in house.run("scripts/pin_dataset.py", "tiny-math").stdout
+    assert house.planned(*CONFIG) == below
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "planned"),
+    [
+        ("tiny-code: 25", "tiny-math: 15", {"write_blend": 1, **BELOW_BLENDS}),
+        ("adam_beta1: 0.9 ", "adam_beta2: 0.95", BELOW_BLENDS),
+        ("kv_channels: 16", "mamba_head_dim: 32", BELOW_BLENDS),
+    ],
+)
+def test_two_numbers_that_change_places_are_seen(house: House, one: str, other: str, planned: dict[str, int]) -> None:
+    (key, value), (other_key, other_value) = one.split(": "), other.split(": ")
+    house.edit("config/recipes/tiny.yaml", one, f"{key}: {other_value} ")
+    house.edit("config/recipes/tiny.yaml", other, f"{other_key}: {value}")
+    assert house.planned(*CONFIG) == planned
+
+
+def test_a_dataset_of_a_later_phase_leaves_the_earlier_ones(house: House) -> None:
     (house.root / "config/datasets/more.yaml").write_text(
         "source: resources/tiny/math\nfiles: 'set-mm-00.jsonl.gz'\ntext_column: text\n"
         "category: math\nlicence: CC0-1.0\nabout: More.\n"
     )
     assert house.run("scripts/pin_dataset.py", "more").returncode == 0
     house.edit("config/recipes/tiny.yaml", "tiny-math: 35", "tiny-math: 35\n      more: 1")
-    planned = house.planned(*CONFIG)
-    assert [planned[rule] for rule in ("tokenize_shard", "index_dataset", "write_blend")] == [1, 1, 1]
+    added = {"tokenize_shard": 1, "index_dataset": 1, "write_blend": 1}
+    assert house.planned(*CONFIG) == added | BELOW_BLENDS | {"train_segment": 2}
 
 
-def test_a_deleted_pair_is_made_again(house: House) -> None:
-    [pair] = (house.root / "results/tokens").glob("*/tiny-math/train/set-mm-01.bin")
-    content = pair.read_bytes()
-    pair.unlink()
-    house.snakemake(str(pair.relative_to(house.root)), *CONFIG)
-    assert pair.read_bytes() == content
+def test_a_frozen_phase_stops_the_run_before_any_job_and_says_why(house: House) -> None:
+    house.edit("config/recipes/tiny.yaml", "  phase1: ", "  phase1:\n    frozen: true")
+    assert house.planned(*CONFIG) == {}
+    house.edit("config/recipes/tiny.yaml", "tiny-math: 35", "tiny-math: 36")
+    assert house.planned(*CONFIG)["train_segment"] == 2, "phase2 is not frozen"
+    house.edit("config/recipes/tiny.yaml", "tiny-math: 15", "tiny-math: 30")
+    done = house.try_snakemake(*CONFIG)
+    assert done.returncode != 0
+    said = done.stdout + done.stderr
+    assert "phases.phase1 is frozen, but phase1/stable would be trained again: its blend changed" in said
+    assert "the share of tiny-math (0.15 is now 0.2609)" in said
+    assert "allow it with --config thaw=phase1" in said
+    assert "Finished jobid" not in said
+    assert house.planned(*CONFIG, "thaw=phase1")["train_segment"] == 4
+
+
+def test_a_frozen_phase_is_safe_from_other_tokens_too(house: House) -> None:
+    house.edit("config/recipes/tiny.yaml", "  phase1: ", "  phase1:\n    frozen: true")
+    path = house.root / MATH
+    path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes())[:-1] + b' \n{"text": "one more"}\n'))
+    assert "changed set-mm-01" in house.run("scripts/pin_dataset.py", "tiny-math").stdout
+    done = house.try_snakemake(*CONFIG)
+    assert done.returncode != 0
+    assert "phase1/stable would be trained again: its blend changed, in the tokens of its datasets" in done.stderr
+    assert "(Rule: train_segment)" not in done.stdout + done.stderr
 
 
 def test_an_override_leaves_the_artifacts_of_the_recipe_it_changes(house: House) -> None:
