@@ -158,6 +158,7 @@ def bytes_of_pack():
     return pack_bytes(stale, settings.packs)
 
 
+@cache
 def shards_digest(dataset):
     return digest_json([(name, shard.sha256, rows) for name, (shard, rows) in shards_of(dataset).items()])
 
