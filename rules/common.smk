@@ -22,7 +22,7 @@ from nano3.freshness import INDEX_FILES, NEW, shard_reason, survey
 from nano3.packs import pack_bytes, packed
 from nano3.receipt import read_receipt
 from nano3.resolve import load_recipe, read_settings
-from nano3.spec import segment_specs, stretches
+from nano3.spec import segment_specs, stretches, why_trained
 
 try:
     settings = read_settings(config)
@@ -36,6 +36,10 @@ BLENDS = f"results/blends/{RECIPE_NAME}"
 CHECKPOINTS = f"results/checkpoints/{RECIPE_NAME}"
 EXPORT = f"results/exports/{RECIPE_NAME}"
 REPORT = f"results/reports/{RECIPE_NAME}"
+
+THAWED = settings.thaw.split()
+if unknown := sorted(set(THAWED) - RECIPE.phases.keys()):
+    raise WorkflowError(f"thaw: {unknown[0]} is no phase of {settings.recipe}: it has {', '.join(RECIPE.phases)}")
 
 SEGMENTS = [(stretch.phase, stretch.segment) for stretch in stretches(RECIPE)]
 
@@ -201,7 +205,30 @@ def segment_spec(wildcards):
     """The segment's spec; it contains, by digest, everything that was trained before it."""
     phases = [*phases_before(wildcards.phase), wildcards.phase]
     contents = {phase: read_receipt(blend_of(phase, "receipt"))["content"] for phase in phases}
-    return canonical_json(segment_specs(RECIPE, contents)[wildcards.phase, wildcards.segment])
+    spec = segment_specs(RECIPE, contents)[wildcards.phase, wildcards.segment]
+    refuse_if_frozen(wildcards.phase, wildcards.segment, spec)
+    return canonical_json(spec)
+
+
+def refuse_if_frozen(phase, segment, spec):
+    """What took weeks is not trained again by surprise."""
+    if not RECIPE.phases[phase].frozen or phase in THAWED or not workflow.is_main_process:
+        return
+    file = Path(segment_receipt((phase, segment)))
+    reason = why_trained(read_receipt(file) if file.is_file() else None, spec, RECIPE.phases[phase].mixture)
+    if reason:
+        raise WorkflowError(
+            f"config/recipes/{settings.recipe}.yaml: phases.{phase} is frozen, but {phase}/{segment} would be trained "
+            f"again: {reason}. Undo that, or allow it with --config thaw={phase}"
+        )
+
+
+def refuse_frozen():
+    """Before any job, by the blends that are there; a blend that will be made again is judged when it is."""
+    receipts = {phase: Path(f"{BLENDS}/{phase}/blend.receipt.json") for phase in RECIPE.phases}
+    contents = {phase: read_receipt(file)["content"] for phase, file in receipts.items() if file.is_file()}
+    for (phase, segment), spec in segment_specs(RECIPE, contents).items():
+        refuse_if_frozen(phase, segment, spec)
 
 
 def export_key():
@@ -217,3 +244,6 @@ def all_blends(wildcards):
     it, a job that was planned because tokens are made again would run even if the blends come out the same.
     """
     return [blend_of(phase, "receipt") for phase in RECIPE.phases]
+
+
+refuse_frozen()
