@@ -1,6 +1,7 @@
 # make demo: recipe tiny, from raw shards to results/reports/tiny/index.html
 # make test: all tests.  make lint: house rules.  make constraints: newer dependencies.
 # make bench-memory: what tokenize_shard holds at most, on shards of some GB (10 GB of disk, about 15 minutes).
+# make bench-plan: what planning up to 100,000 shards takes (3 GB of disk, about half an hour).
 # Another interpreter or folder: make demo PYTHON=python3.11 VENV=/somewhere
 
 PYTHON ?= python3
@@ -8,7 +9,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 PIP_INSTALL = $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: demo test lint bench-memory constraints
+.PHONY: demo test lint bench-memory bench-plan constraints
 
 demo: $(VENV)/.run
 	PATH="$(abspath $(BIN)):$$PATH" snakemake --quiet host
@@ -21,6 +22,10 @@ lint: $(VENV)/.test
 
 bench-memory: $(VENV)/.run
 	PYTHONPATH=scripts $(BIN)/python benchmarks/memory.py
+
+bench-plan: $(VENV)/.run
+	$(PIP_INSTALL) --editable '.[bench]'
+	PATH="$(abspath $(BIN)):$$PATH" PYTHONPATH=scripts $(BIN)/python benchmarks/plan.py
 
 $(VENV)/.run: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

@@ -5,9 +5,9 @@ Finished tokens of synthetic shards are made in build/plan (see synthetic.py), t
 same graph, say what would run: each a whole process, the best of REPEATS with a warm cache. A run that plans anything
 else than it should ends the benchmark. Status 1 if a goal is missed. See docs/benchmarks/plan.md.
 
-    python benchmarks/plan.py [--tables] [shards ...]
+    python benchmarks/plan.py [--page] [shards ...]
 
---tables: no new runs, only tables and plot of the last ones.
+--page: no new runs, only docs/benchmarks/plan.md and its plot of the last ones.
 """
 
 import argparse
@@ -19,10 +19,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import ContextManager
 
 # Nothing large is imported here: a process's peak counts what the one that started it held.
 
@@ -108,7 +107,7 @@ def aside(path: Path) -> Iterator[None]:
     hidden.rename(path)
 
 
-Case = tuple[str, ContextManager[None], dict[str, tuple[tuple[str, ...], str]]]
+Case = tuple[str, AbstractContextManager[None], dict[str, tuple[tuple[str, ...], str]]]
 
 
 def cases(house: House) -> list[Case]:
@@ -208,21 +207,23 @@ def missed(results: list[Result]) -> list[str]:
     ]
 
 
-def main(sizes: list[int], tables: bool) -> None:
-    """Measure, and write tables and plot."""
-    if not tables:
+def main(sizes: list[int], page: bool) -> None:
+    """Measure, and write page and plot."""
+    if not page:
         FOLDER.mkdir(parents=True, exist_ok=True)
         print(HEADER)
         measured = run(sizes)
         RESULTS.write_text(json.dumps([asdict(result) for result in measured], indent=1), encoding="utf-8")
-    results = [Result(**values) for values in json.loads(RESULTS.read_text(encoding="utf-8"))]
-    subprocess.run([sys.executable, "benchmarks/pages.py", "plan"], check=True)
-    if over := missed(results):
+    from plan_page import write_page
+
+    over = missed([Result(**values) for values in json.loads(RESULTS.read_text(encoding="utf-8"))])
+    write_page(MOST_WHOLE, REPEATS, over)
+    if over:
         sys.exit("\n".join(over))
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sizes", nargs="*", type=int, metavar="shards", default=list(SIZES))
-    parser.add_argument("--tables", action="store_true")
+    parser.add_argument("--page", action="store_true")
     main(**vars(parser.parse_args()))

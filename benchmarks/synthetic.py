@@ -32,15 +32,9 @@ RAW_BYTES = 100_000_000
 
 def build(shards: int, house: Path) -> None:
     """Make the house, or bring the code of one that is there up to date."""
-    for part in PARTS:
-        source, target = REPOSITORY / part, house / part
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if source.is_dir():
-            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
-        else:
-            shutil.copy(source, target)
+    copy_repository(house)
     chdir(house)
-    recipe()
+    recipe(SHARES)
     if not Path("results").exists():
         counts = {dataset: max(1, shards * share // 100) for dataset, share in SHARES.items()}
         for dataset, count in counts.items():
@@ -52,19 +46,20 @@ def build(shards: int, house: Path) -> None:
     subprocess.run([sys.executable, "-m", "snakemake", "--quiet", "--until", "write_blend"], check=True)
 
 
+def copy_repository(house: Path) -> None:
+    """The repository as it is, without results."""
+    for part in PARTS:
+        source, target = REPOSITORY / part, house / part
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
+        else:
+            shutil.copy(source, target)
+
+
 def catalogue(dataset: str, count: int) -> None:
     """Raw shards of one document each, described and pinned."""
-    described = {
-        "source": f"resources/plan/{dataset}",
-        "files": "*.jsonl",
-        "text_column": "text",
-        "category": "plan",
-        "licence": "CC0-1.0",
-        "about": "One sentence per shard.",
-    }
-    Path(f"config/datasets/{dataset}.yaml").write_text(yaml.safe_dump(described), encoding="utf-8")
-    folder = Path(f"resources/plan/{dataset}")
-    folder.mkdir(parents=True)
+    folder = described(dataset)
     pins = []
     for number in range(count):
         path = folder / f"part-{number:06}-of-{count:06}.jsonl"
@@ -74,11 +69,21 @@ def catalogue(dataset: str, count: int) -> None:
     write_pins(Path(f"config/datasets/{dataset}.tsv"), pins)
 
 
-def recipe() -> None:
+def described(dataset: str) -> Path:
+    """A dataset's description. Returns the folder of its raw shards, empty."""
+    folder = Path(f"resources/plan/{dataset}")
+    folder.mkdir(parents=True)
+    values = {"source": str(folder), "files": "*.jsonl", "text_column": "text", "category": "plan"}
+    values |= {"licence": "CC0-1.0", "about": "Made for a benchmark."}
+    Path(f"config/datasets/{dataset}.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
+    return folder
+
+
+def recipe(shares: dict[str, int]) -> None:
     """Recipe plan: recipe tiny with other datasets, and the recipe of this house unless another is named."""
     values = yaml.safe_load(Path("config/recipes/tiny.yaml").read_text(encoding="utf-8"))
     for phase in values["phases"].values():
-        phase["mixture"] = SHARES
+        phase["mixture"] = shares
     Path("config/recipes/plan.yaml").write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
     settings = Path("config/config.yaml").read_text(encoding="utf-8").replace("recipe: tiny", "recipe: plan")
     Path("config/config.yaml").write_text(settings, encoding="utf-8")

@@ -6,6 +6,7 @@ What is asked for: the recipe with its overrides, read once and checked before a
 """
 
 import difflib
+import gc
 import re
 import sys
 from functools import cache
@@ -54,8 +55,11 @@ def shards_of(dataset):
 
 
 if workflow.is_main_process:  # a job's own process looks at its own dataset only
+    gc.disable()
     for dataset in RECIPE.datasets:
         shards_of(dataset)
+    gc.freeze()  # the catalogue stays: the collector need not look through 100,000 shards again and again
+    gc.enable()
 
 
 wildcard_constraints:
