@@ -119,7 +119,11 @@ def cases(house: House) -> list[Case]:
     one = {"nano3": r"tokenize_shard +1\n", "prune=false": r"tokenize_shard +1\n", "make": "step", "ninja": "/5"}
     pack = {"nano3": r"tokenize_pack +\d+\n", "prune=false": rf"tokenize_shard +{house.shards}\n"}
     every = pack | {"make": "step", "ninja": f"/{house.shards + 7}"}
-    pair = {"nano3": (*SNAKEMAKE, "--dry-run", target), "make": (*MAKE, target), "ninja": (*NINJA, target)}
+    pair: dict[str, tuple[str, ...]] = {
+        "nano3": (*SNAKEMAKE, "--dry-run", target),
+        "make": (*MAKE, target),
+        "ninja": (*NINJA, target),
+    }
     pair["prune=false"] = (*pair["nano3"], *WHOLE)
     only = one | {"ninja": "/1"}
     return [
@@ -170,8 +174,8 @@ def run(sizes: list[int]) -> list[Result]:
         house = House(FOLDER / str(shards), shards)
         house.root.mkdir(parents=True, exist_ok=True)
         with (FOLDER / "built.txt").open("wb") as log:
-            command = [sys.executable, "benchmarks/synthetic.py", str(shards), str(house.root)]
-            subprocess.run(command, check=True, stdout=log, stderr=subprocess.STDOUT)
+            build = [sys.executable, "benchmarks/synthetic.py", str(shards), str(house.root)]
+            subprocess.run(build, check=True, stdout=log, stderr=subprocess.STDOUT)
         for name, circumstances, tools in cases(house):
             with circumstances:
                 for tool, (command, says) in tools.items():
