@@ -22,9 +22,9 @@ from nano3.resolve import load_recipe
 from synthetic import copy_repository, described, recipe
 
 HOUSE = Path("build/plan/small")
-SHARDS, SUBSET = 2000, 100  # a job for each shard is measured on a subset
+SHARDS, SUBSET = 2000, 50  # a job for each shard is measured on a subset
 DATASET = "small"
-GROUPS = ("--groups", "tokenize_shard=pack", "--group-components", "pack=50")
+GROUPS = ("--groups", "tokenize_shard=pack", "--group-components", "pack=25")
 
 
 def catalogue() -> None:
@@ -69,7 +69,7 @@ def main() -> None:
     results = [
         measured("packs", SHARDS, "--until", "tokenize_pack"),
         measured("a job for each shard", SUBSET, *some),
-        measured("a job for each, groups of 50", SUBSET, *some, *GROUPS),
+        measured("a job for each, groups of 25", SUBSET, *some, *GROUPS),
     ]
     out.write_text(json.dumps(results, indent=1), encoding="utf-8")
 

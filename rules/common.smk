@@ -48,18 +48,19 @@ SEGMENTS = [(stretch.phase, stretch.segment) for stretch in stretches(RECIPE)]
 @cache
 def shards_of(dataset):
     """The shards of a dataset by name, with the rows to take."""
+    gc.disable()
     try:
         return {shard.name: (shard, rows) for shard, rows in sampled(read_pins(dataset), RECIPE.sample, dataset)}
     except Nano3Error as error:
         raise WorkflowError(str(error)) from None
+    finally:
+        gc.freeze()  # they stay: the collector need not look through 100,000 shards again and again
+        gc.enable()
 
 
 if workflow.is_main_process:  # a job's own process looks at its own dataset only
-    gc.disable()
     for dataset in RECIPE.datasets:
         shards_of(dataset)
-    gc.freeze()  # the catalogue stays: the collector need not look through 100,000 shards again and again
-    gc.enable()
 
 
 wildcard_constraints:
