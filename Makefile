@@ -2,6 +2,7 @@
 # make test: all tests.  make lint: house rules.  make constraints: newer dependencies.
 # make bench-memory: what tokenize_shard holds at most, on shards of some GB (10 GB of disk, about 15 minutes).
 # make bench: how fast tokenizing is, next to others; writes docs/tokenize-benchmark.md. About 8 minutes, 5 GB in build/.
+# make bench-plan: what planning up to 100,000 shards takes (3 GB of disk, about half an hour).
 # Another interpreter or folder: make demo PYTHON=python3.11 VENV=/somewhere
 
 PYTHON ?= python3
@@ -9,7 +10,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 PIP_INSTALL = $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: demo test lint bench bench-memory constraints
+.PHONY: demo test lint bench bench-memory bench-plan constraints
 
 demo: $(VENV)/.run
 	PATH="$(abspath $(BIN)):$$PATH" snakemake --quiet host
@@ -33,6 +34,10 @@ $(VENV)-datatrove/.bench:
 	$(PYTHON) -m venv $(VENV)-datatrove
 	$(VENV)-datatrove/bin/python -m pip install --quiet 'datatrove[io,processing]==0.10.1'
 	touch $@
+
+bench-plan: $(VENV)/.run
+	$(PIP_INSTALL) --editable '.[bench]'
+	PATH="$(abspath $(BIN)):$$PATH" PYTHONPATH=scripts $(BIN)/python benchmarks/plan.py
 
 $(VENV)/.run: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

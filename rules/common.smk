@@ -6,6 +6,8 @@ What is asked for: the recipe with its overrides, read once and checked before a
 """
 
 import difflib
+import gc
+import os
 import re
 import sys
 from functools import cache
@@ -48,10 +50,14 @@ SEGMENTS = [(stretch.phase, stretch.segment) for stretch in stretches(RECIPE)]
 @cache
 def shards_of(dataset):
     """The shards of a dataset by name, with the rows to take."""
+    gc.disable()
     try:
         return {shard.name: (shard, rows) for shard, rows in sampled(read_pins(dataset), RECIPE.sample, dataset)}
     except Nano3Error as error:
         raise WorkflowError(str(error)) from None
+    finally:
+        gc.freeze()  # they stay: the collector need not look through 100,000 shards again and again
+        gc.enable()
 
 
 if workflow.is_main_process:  # a job's own process looks at its own dataset only
@@ -146,11 +152,10 @@ def to_index(wildcards):
     if state.behind and (tokens_of(wildcards) / INDEX_FILES[0]).exists():
         workflow.dag.forcefiles.add(f"{tokens_of(wildcards)}/{INDEX_FILES[0]}")
     wanted = state.stale if settings.prune else shards_of(wildcards.dataset)
-    packs = packs_of(wildcards.dataset)
-    return [
-        *(f"{tokens_of(wildcards)}/packs/{pack}.json" for pack in packs),
-        *(f"{tokens_of(wildcards)}/train/{shard}.json" for shard in wanted if not packs),
-    ]
+    if packs := [f"{tokens_of(wildcards)}/packs/{pack}.json" for pack in packs_of(wildcards.dataset)]:
+        workflow.dag.forcefiles.update(filter(os.path.exists, packs))  # of a run that failed
+        return packs
+    return [f"{tokens_of(wildcards)}/train/{shard}.json" for shard in wanted]
 
 
 def packs_of(dataset):
@@ -167,6 +172,7 @@ def bytes_of_pack():
     return pack_bytes(stale, settings.packs)
 
 
+@cache
 def shards_digest(dataset):
     return digest_json([(name, shard.sha256, rows) for name, (shard, rows) in shards_of(dataset).items()])
 

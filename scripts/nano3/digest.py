@@ -55,7 +55,8 @@ def digest_code(verb: str, scripts: Path = SCRIPTS) -> str:
     Libraries do not count: a patch release must not rebuild a corpus; receipts record their versions.
     """
     modules = {
-        path.relative_to(scripts).as_posix(): _meaning(path) for path in _closure(scripts / f"{verb}.py", scripts)
+        path.relative_to(scripts).as_posix(): _parsed(path.read_bytes())[1]
+        for path in _closure(scripts / f"{verb}.py", scripts)
     }
     return digest_json(modules)
 
@@ -73,26 +74,24 @@ def _closure(start: Path, scripts: Path) -> list[Path]:
 
 
 def _imports(path: Path, scripts: Path) -> Iterator[Path]:
-    for node in ast.walk(ast.parse(path.read_bytes())):
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        else:
-            continue
-        for name in names:
-            parts = name.split(".")
-            if parts[0] == PACKAGE:
-                for depth in range(1, len(parts) + 1):
-                    stem = scripts.joinpath(*parts[:depth])
-                    yield from (file for file in (stem / "__init__.py", stem.with_suffix(".py")) if file.is_file())
+    for name in _parsed(path.read_bytes())[0]:
+        parts = name.split(".")
+        for depth in range(1, len(parts) + 1):
+            stem = scripts.joinpath(*parts[:depth])
+            yield from (file for file in (stem / "__init__.py", stem.with_suffix(".py")) if file.is_file())
 
 
-def _meaning(path: Path) -> str:
-    """A module's source as Python itself would write it, without docstrings."""
-    tree = ast.parse(path.read_bytes())
+@cache  # steps share modules
+def _parsed(source: bytes) -> tuple[list[str], str]:
+    """What a module imports of the package, and its source as Python itself would write it, without docstrings."""
+    tree = ast.parse(source)
+    names: list[str] = []
     for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             first = node.body[0] if node.body else None
             if (
                 isinstance(first, ast.Expr)
@@ -100,4 +99,4 @@ def _meaning(path: Path) -> str:
                 and isinstance(first.value.value, str)
             ):
                 node.body = node.body[1:] or [ast.Pass()]
-    return ast.unparse(tree)
+    return [name for name in names if name.partition(".")[0] == PACKAGE], ast.unparse(tree)
