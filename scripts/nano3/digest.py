@@ -55,7 +55,8 @@ def digest_code(verb: str, scripts: Path = SCRIPTS) -> str:
     Libraries do not count: a patch release must not rebuild a corpus; receipts record their versions.
     """
     modules = {
-        path.relative_to(scripts).as_posix(): _parsed(path.read_bytes())[1] for path in _closure(scripts / f"{verb}.py", scripts)
+        path.relative_to(scripts).as_posix(): _parsed(path.read_bytes())[1]
+        for path in _closure(scripts / f"{verb}.py", scripts)
     }
     return digest_json(modules)
 
