@@ -15,9 +15,9 @@ sys.path.insert(0, f"{workflow.basedir}/scripts")
 
 from snakemake.exceptions import WorkflowError
 
-from nano3 import Nano3Error
+from nano3 import Nano3Error, keys
 from nano3.catalog import pins_path, raw_file, read_dataset, read_pins, sampled
-from nano3.digest import canonical_json, digest_code, digest_file, digest_json
+from nano3.digest import canonical_json
 from nano3.freshness import INDEX_FILES, NEW, shard_reason, survey
 from nano3.receipt import read_receipt
 from nano3.resolve import load_recipe, read_settings
@@ -30,11 +30,9 @@ try:
 except Nano3Error as error:
     raise WorkflowError(str(error)) from None
 
-TOKENS = f"results/tokens/{RECIPE.tokens_name}"
-BLENDS = f"results/blends/{RECIPE_NAME}"
-CHECKPOINTS = f"results/checkpoints/{RECIPE_NAME}"
-EXPORT = f"results/exports/{RECIPE_NAME}"
-REPORT = f"results/reports/{RECIPE_NAME}"
+FOLDERS = keys.Folders.of(RECIPE_NAME, RECIPE)
+TOKENS, BLENDS, CHECKPOINTS = FOLDERS.tokens, FOLDERS.blends, FOLDERS.checkpoints
+EXPORT, REPORT = FOLDERS.export, FOLDERS.report
 
 SEGMENTS = [(stretch.phase, stretch.segment) for stretch in stretches(RECIPE)]
 
@@ -85,16 +83,11 @@ def downloaded(path):
 
 @cache
 def shared_key(dataset):
-    """What decides the tokens of all shards of a dataset alike."""
-    return RECIPE.token_settings() | {
-        "text_column": DATASETS[dataset].text_column,
-        "code": digest_code("tokenize_shard"),
-    }
+    return keys.shared_key(RECIPE, DATASETS[dataset])
 
 
 def whole_key(wildcards):
-    shard, rows = shards_of(wildcards.dataset)[wildcards.shard]
-    return shared_key(wildcards.dataset) | {"sha256": shard.sha256, "rows": rows}
+    return keys.whole_key(shared_key(wildcards.dataset), *shards_of(wildcards.dataset)[wildcards.shard])
 
 
 def token_key(wildcards, output):
@@ -140,17 +133,11 @@ def to_index(wildcards):
 
 
 def index_key(wildcards):
-    """Which shards there are, and how they are put together."""
-    shards = [(name, shard.sha256, rows) for name, (shard, rows) in shards_of(wildcards.dataset).items()]
-    return canonical_json(
-        {"shards": digest_json(shards), "sample": RECIPE.sample, "code": digest_code("index_dataset")}
-    )
+    return canonical_json(keys.index_key(RECIPE, shards_of(wildcards.dataset).values()))
 
 
 def blend_key(wildcards):
-    """The shares, and which tokens they are shares of: tokens made otherwise lie in another folder."""
-    mixture = dict(sorted(RECIPE.phases[wildcards.phase].mixture.items()))
-    return canonical_json({"mixture": mixture, "tokens": RECIPE.tokens_name, "code": digest_code("write_blend")})
+    return canonical_json(keys.blend_key(RECIPE, wildcards.phase))
 
 
 def segment_receipt(place):
@@ -176,13 +163,6 @@ def segment_spec(wildcards):
     phases = [*phases_before(wildcards.phase), wildcards.phase]
     contents = {phase: read_receipt(blend_of(phase, "receipt"))["content"] for phase in phases}
     return canonical_json(segment_specs(RECIPE, contents)[wildcards.phase, wildcards.segment])
-
-
-def export_key():
-    """What goes beside the weights: the tokenizer's files, and how long a sequence may be."""
-    tokenizer = {path.name: digest_file(path) for path in sorted(Path(RECIPE.tokenizer.path).iterdir())}
-    longest = max(stretch.sequence_length for stretch in stretches(RECIPE))
-    return canonical_json({"tokenizer": tokenizer, "longest_sequence": longest, "code": digest_code("export_hf")})
 
 
 def all_blends(wildcards):
