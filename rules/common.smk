@@ -19,6 +19,7 @@ from nano3 import Nano3Error, keys
 from nano3.catalog import pins_path, raw_file, read_dataset, read_pins, sampled
 from nano3.digest import canonical_json
 from nano3.freshness import INDEX_FILES, NEW, shard_reason, survey
+from nano3.packs import pack_bytes, packed
 from nano3.receipt import read_receipt
 from nano3.resolve import load_recipe, read_settings
 from nano3.spec import segment_specs, stretches
@@ -54,6 +55,7 @@ if workflow.is_main_process:  # a job's own process looks at its own dataset onl
 wildcard_constraints:
     dataset="|".join(map(re.escape, RECIPE.datasets)),
     shard=r"[^/]+",
+    pack=r"\d+-\d+",
     phase="|".join(RECIPE.phases),
     segment="|".join(sorted({segment for _, segment in SEGMENTS})),
 
@@ -101,11 +103,10 @@ def token_key(wildcards, output):
 def to_tokenize(wildcards):
     """The raw file of a shard. On the way Snakemake learns that a shard that is there is stale."""
     file = raw_shard(wildcards)
-    if workflow.is_main_process and shard_reason(tokens_of(wildcards), wildcards.shard, whole_key(wildcards)) not in (
-        None,
-        NEW,
-    ):
-        workflow.dag.forcefiles.add(f"{tokens_of(wildcards)}/train/{wildcards.shard}.json")
+    if workflow.is_main_process:
+        reason = shard_reason(tokens_of(wildcards), wildcards.shard, whole_key(wildcards))
+        if reason not in (None, NEW):
+            workflow.dag.forcefiles.add(f"{tokens_of(wildcards)}/train/{wildcards.shard}.json")
     return file
 
 
@@ -129,7 +130,29 @@ def to_index(wildcards):
     if state.behind and (tokens_of(wildcards) / INDEX_FILES[0]).exists():
         workflow.dag.forcefiles.add(f"{tokens_of(wildcards)}/{INDEX_FILES[0]}")
     wanted = state.stale if settings.prune else shards_of(wildcards.dataset)
-    return [f"{tokens_of(wildcards)}/train/{shard}.json" for shard in wanted]
+    packs = packs_of(wildcards.dataset)
+    return [
+        *(f"{tokens_of(wildcards)}/packs/{pack}.json" for pack in packs),
+        *(f"{tokens_of(wildcards)}/train/{shard}.json" for shard in wanted if not packs),
+    ]
+
+
+def packs_of(dataset):
+    """The packs of a dataset's stale shards; none where each is a job of its own."""
+    if not (settings.packs and settings.prune):
+        return []
+    shards = {name: shard for name, (shard, _) in shards_of(dataset).items()}
+    return packed(shards, surveyed(dataset).stale, bytes_of_pack())
+
+
+@cache
+def bytes_of_pack():
+    stale = [shards_of(dataset)[name][0] for dataset in RECIPE.datasets for name in surveyed(dataset).stale]
+    return pack_bytes(stale, settings.packs)
+
+
+def pack_key(wildcards):
+    return canonical_json(keys.pack_key(shared_key(wildcards.dataset), shards_of(wildcards.dataset).values()))
 
 
 def index_key(wildcards):

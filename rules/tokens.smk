@@ -1,5 +1,6 @@
 """
-Raw shards become tokens, one to one; a dataset's shards become one index.
+Raw shards become tokens, one to one; a dataset's shards become one index. Where many shards of a dataset are stale, a
+pack of them is one job.
 
     in    a raw shard of config/datasets/{dataset}.tsv: a local file, or what rules/raw.smk downloaded
     out   results/tokens/{tokenizer}/{dataset}/train/{shard}.bin .idx .json     its pair and its receipt
@@ -42,6 +43,39 @@ rule tokenize_shard:
         " --engine {resources.engine:q}"
         " --checked-documents {resources.checked_documents}"
         " --origin {resources.origin:q}"
+        " > {log:q} 2>&1"
+
+
+rule tokenize_pack:
+    input:
+        tokenizer=ancient(str(RECIPE.tokenizer_file)),
+        pins=lambda wildcards: ancient(str(pins_path(wildcards.dataset))),
+    output:
+        done=temp(f"{TOKENS}/{{dataset}}/packs/{{pack}}.json"),
+    log:
+        f"{TOKENS}/logs/tokenize_pack/{{dataset}}/{{pack}}.log",
+    conda:
+        "../envs/tokens.yaml"
+    resources:
+        engine=RECIPE.tokenizer.engine,
+        checked_documents=RECIPE.tokenizer.checked_documents,
+        keep_raw=int(settings.keep_raw),
+    params:
+        key=pack_key,
+        sample=RECIPE.sample,
+        folder=f"{TOKENS}/{{dataset}}",
+    shell:
+        "python scripts/tokenize_pack.py"
+        " --pack {wildcards.pack}"
+        " --pins {input.pins:q}"
+        " --tokenizer {input.tokenizer:q}"
+        " --key {params.key:q}"
+        " --folder {params.folder:q}"
+        " --done {output.done:q}"
+        " --sample {params.sample}"
+        " --keep-raw {resources.keep_raw}"
+        " --engine {resources.engine:q}"
+        " --checked-documents {resources.checked_documents}"
         " > {log:q} 2>&1"
 
 

@@ -19,7 +19,7 @@ ENGLISH = Path("resources/tiny/english/train-00001-of-00003.parquet")
 END = 2
 
 
-def key(raw: Path, rows: int, column: str = "text", **changes: Any) -> dict[str, Any]:
+def key(raw: Path, rows: int | None, column: str = "text", **changes: Any) -> dict[str, Any]:
     return (
         load_recipe("tiny")[1].token_settings()
         | {"sha256": digest_file(raw), "rows": rows, "text_column": column}
@@ -27,7 +27,7 @@ def key(raw: Path, rows: int, column: str = "text", **changes: Any) -> dict[str,
     )
 
 
-def tokenize(raw: Path, folder: Path, rows: int, **changes: Any) -> dict[str, Any]:
+def tokenize(raw: Path, folder: Path, rows: int | None, **changes: Any) -> dict[str, Any]:
     """Tokenize and return the receipt."""
     shard = raw.name.split(".")[0]
     train, holdout = folder / "train" / shard, folder / "holdout" / shard

@@ -36,8 +36,8 @@ class Entry:
     A tokenized shard as its dataset's index knows it.
 
     sha256, rows, made_with: what it was made from, see made_with(). tokens, documents: of the training pair. bin_bytes,
-    idx_bytes, bin, idx: sizes and SHA-256 of the training pair's files. content: of its receipt. written: when the
-    receipt was, in nanoseconds.
+    idx_bytes, bin, idx: sizes and SHA-256 of the training pair's files. held_bin_bytes, held_idx_bytes: sizes of the
+    held-out pair's. content: of its receipt. written: when the receipt was, in nanoseconds.
     """
 
     shard: str
@@ -48,6 +48,8 @@ class Entry:
     documents: int
     bin_bytes: int
     idx_bytes: int
+    held_bin_bytes: int
+    held_idx_bytes: int
     bin: str
     idx: str
     content: str
@@ -56,7 +58,7 @@ class Entry:
     @classmethod
     def of(cls, shard: str, receipt: Mapping[str, Any], written: int) -> "Entry":
         """The entry of a shard with this receipt."""
-        key, facts, (pair, index, *_) = receipt["key"], receipt["facts"], receipt["outputs"]
+        key, facts, (pair, index, held, held_index) = receipt["key"], receipt["facts"], receipt["outputs"]
         return cls(
             shard,
             key["sha256"],
@@ -66,6 +68,8 @@ class Entry:
             facts["documents"],
             pair["bytes"],
             index["bytes"],
+            held["bytes"],
+            held_index["bytes"],
             pair["sha256"],
             index["sha256"],
             receipt["content"],
@@ -98,12 +102,12 @@ def survey(
     folder: of the dataset's tokens. wanted: the shards by name, with the rows to take. settings: the key of its shards
     but for sha256 and rows. trust: believe shards.tsv; otherwise every receipt is read.
     """
-    today, there = made_with(settings), _files(folder)
+    today = made_with(settings)
     believed, indexed = set(), {}
     for line in _lines(folder / SHARDS):
         name = line[0]
         indexed[name] = line[-2]
-        if trust and name in wanted and _as_noted(folder, line, *wanted[name], today, there):
+        if trust and name in wanted and _as_noted(folder, line, *wanted[name], today):
             believed.add(name)
     stale: dict[str, str] = {}
     others = 0
@@ -115,7 +119,7 @@ def survey(
             else:
                 others += indexed.get(name) != content
     behind = [
-        *(f"{name} is missing" for name in INDEX_FILES if name not in there),
+        *(f"{name} is missing" for name in INDEX_FILES if not (folder / name).is_file()),
         *(["the list of shards changed"] if list(indexed) != list(wanted) else []),
         *([f"{others} of its shards were made again"] if others else []),
     ]
@@ -168,26 +172,19 @@ def _lines(path: Path) -> Iterator[list[str]]:
             yield from lines
 
 
-def _files(folder: Path) -> set[str]:
-    """Files of a dataset's tokens, those held out with their folder's name before theirs."""
-    names = set(os.listdir(folder)) if folder.is_dir() else set()
-    holdout = folder / "holdout"
-    return names | {f"holdout/{name}" for name in (os.listdir(holdout) if holdout.is_dir() else ())}
-
-
-def _as_noted(folder: Path, line: list[str], shard: Shard, rows: int | None, today: str, there: set[str]) -> bool:
+def _as_noted(folder: Path, line: list[str], shard: Shard, rows: int | None, today: str) -> bool:
     """A shard's files are as its line in shards.tsv notes them, and it was made from what is wanted."""
-    name, sha256, taken, made, _, _, bin_bytes, idx_bytes, *_, written = line
+    name, sha256, taken, made, _, _, bin_bytes, idx_bytes, held_bin_bytes, held_idx_bytes, *_, written = line
     if sha256 != shard.sha256 or taken != _rows(rows) or made != today:
         return False
-    train = f"{folder}/train/{name}"
+    train, held = f"{folder}/train/{name}", f"{folder}/holdout/{name}"
     try:
         return (
-            os.stat(f"{train}.bin").st_size == int(bin_bytes)
+            os.stat(f"{train}.json").st_mtime_ns == int(written)
+            and os.stat(f"{train}.bin").st_size == int(bin_bytes)
             and os.stat(f"{train}.idx").st_size == int(idx_bytes)
-            and os.stat(f"{train}.json").st_mtime_ns == int(written)
-            and f"holdout/{name}.bin" in there
-            and f"holdout/{name}.idx" in there
+            and os.stat(f"{held}.bin").st_size == int(held_bin_bytes)
+            and os.stat(f"{held}.idx").st_size == int(held_idx_bytes)
         )
     except FileNotFoundError:
         return False

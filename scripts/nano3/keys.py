@@ -48,10 +48,19 @@ def whole_key(shared: Key, shard: Shard, rows: int | None) -> Key:
     return shared | {"sha256": shard.sha256, "rows": rows}
 
 
+def shards_digest(shards: Iterable[tuple[Shard, int | None]]) -> str:
+    """Which shards a dataset has, with the rows to take of each."""
+    return digest_json([(shard.name, shard.sha256, rows) for shard, rows in shards])
+
+
+def pack_key(shared: Key, shards: Iterable[tuple[Shard, int | None]]) -> Key:
+    """All that decides the tokens of a dataset's shards, for a job that makes many of them."""
+    return shared | {"shards": shards_digest(shards)}
+
+
 def index_key(recipe: Recipe, shards: Iterable[tuple[Shard, int | None]]) -> Key:
-    """Which shards there are, with the rows to take of each, and how they are put together."""
-    listed = [(shard.name, shard.sha256, rows) for shard, rows in shards]
-    return {"shards": digest_json(listed), "sample": recipe.sample, "code": digest_code("index_dataset")}
+    """Which shards there are, and how they are put together."""
+    return {"shards": shards_digest(shards), "sample": recipe.sample, "code": digest_code("index_dataset")}
 
 
 def blend_key(recipe: Recipe, phase: str) -> Key:

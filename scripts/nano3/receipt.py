@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -151,6 +152,7 @@ def _umask() -> int:
     return mask
 
 
+@cache
 def _version(package: str) -> str | None:
     try:
         return version(package)
@@ -158,6 +160,7 @@ def _version(package: str) -> str | None:
         return None
 
 
+@cache
 def _git_state() -> dict[str, Any] | None:
     """Commit and whether tracked files differ from it; None outside a repository."""
     try:

@@ -31,6 +31,7 @@ class Settings(Closed):
     set: str = Field("", description="Overrides of recipe values, e.g. 'train.train_iters=50 holdout.valid=0.1'.")
     sample: NonNegativeInt = Field(0, description="Rows to take of each dataset; 0: all.")
     prune: bool = Field(True, description="Plan only shards that are not proved fresh; false shows the whole graph.")
+    packs: NonNegativeInt = Field(1000, description="Most jobs for tokenizing many shards; 0: a job for each shard.")
     keep_raw: bool = Field(True, description="Keep downloaded raw shards when their tokens exist.")
 
 

@@ -106,6 +106,22 @@ def tokenize_shard(
     it was downloaded; for the receipt.
     Raises TokenError if raw is not the file that was pinned, EncodeError or TextError for what can't be encoded.
     """
+    encoder = Encoder.load(tokenizer, key["tokenizer"], engine)
+    tokenize(encoder, raw, tokenizer, key, train, holdout, receipt, checked_documents, origin)
+
+
+def tokenize(
+    encoder: Encoder,
+    raw: Path,
+    tokenizer: Path,
+    key: dict[str, Any],
+    train: Path,
+    holdout: Path,
+    receipt: Path,
+    checked_documents: int,
+    origin: str,
+) -> None:
+    """tokenize_shard with an encoder that was loaded before."""
     run, tally = Run(PACKAGES), Tally()
     with tally.timed("digest"):
         found = digest_file(raw)
@@ -114,7 +130,6 @@ def tokenize_shard(
             f"{raw}: SHA-256 is {found}, pinned was {key['sha256']}: "
             "if the file was meant to change, pin its dataset again with scripts/pin_dataset.py; if not, restore it"
         )
-    encoder = Encoder.load(tokenizer, key["tokenizer"], engine)
     dtype = token_dtype(encoder.vocabulary)
     batches = _ahead(_timed(read_text(raw, key["text_column"], key["rows"]), "read", tally))
     with (
