@@ -16,7 +16,7 @@ from nano3.digest import digest_json, short
 from nano3.plan.graph import Certainty, Node, ancestors
 from nano3.plan.state import Asked, State
 from nano3.receipt import ReceiptError, read_receipt
-from nano3.report.wording import many
+from nano3.report.wording import SPACE, many, size
 from nano3.spec import Stretch, stretches
 
 PER_DATASET = 16  # receipts of shards that are read for a rate
@@ -125,7 +125,8 @@ def _tokenizing(asked: Asked, stale: Mapping[str, Sequence[str]]) -> Tokenizing:
         seconds += sum(amounts) * rate.seconds / rate.bytes
         written += sum(amounts) * rate.written / rate.bytes
         longest = max(longest, max(amounts) * rate.seconds / rate.bytes)
-    basis = f"{mean.bytes / mean.seconds / 1e6:.2g} MB/s per process, from {many(mean.receipts, 'receipt')}"
+    speed = size(round(mean.bytes / mean.seconds)).replace(SPACE, " ")
+    basis = f"{speed}/s per process, from {many(mean.receipts, 'receipt')}"
     return Tokenizing(shards, total, download, seconds, longest, round(written), basis)
 
 
@@ -147,11 +148,11 @@ def _rate(asked: Asked, dataset: str) -> Rate | None:
     for folder in (here, *sorted(here.parent.parent.glob(f"*/{dataset}"))):
         paths = [folder / "train" / f"{name}.json" for name in names[::step]]
         receipts = [receipt for path in paths if (receipt := _read(path)) and receipt["key"]["rows"] is None]
-        size = sum(receipt["facts"]["bytes_in"] for receipt in receipts)
-        if size:
+        total = sum(receipt["facts"]["bytes_in"] for receipt in receipts)
+        if total:
             seconds = sum(receipt["run"]["seconds"] for receipt in receipts)
             written = sum(output["bytes"] for receipt in receipts for output in receipt["outputs"])
-            return Rate(len(receipts), size, seconds, written)
+            return Rate(len(receipts), total, seconds, written)
     return None
 
 

@@ -24,7 +24,7 @@ from nano3.spec import Spec, segment_specs, stretches
 Receipt = dict[str, Any]
 WORDS = {
     "shards": "the list of shards changed",
-    "tokens": "its tokens are made otherwise",
+    "tokens": "other tokens are asked for",
     "template": "the template changed",
     "data.blend": "its blend changed",
     "data.phase_samples": "another number of samples in the phase",
@@ -145,7 +145,10 @@ def _blend(asked: Asked, phase: str, indexes: Mapping[str, Node]) -> Node:
     receipt, reasons = _receipt(files[1]), []
     mixture = dict(sorted(asked.recipe.phases[phase].mixture.items()))
     if receipt:
-        reasons = [_words("blend", receipt["key"], keys.blend_key(asked.recipe, phase))]
+        today = keys.blend_key(asked.recipe, phase)
+        if any(source.node.absent for dataset in mixture for source in indexes[dataset].sources):
+            today["tokens"] = receipt["key"]["tokens"]  # said of the tokens already
+        reasons = [_words("blend", receipt["key"], today)]
         used = {source["path"]: source["digest"] for source in receipt["inputs"]}
         for dataset in mixture:
             path = asked.tokens(dataset) / INDEX_FILES[0]
@@ -249,17 +252,17 @@ def _words(kind: str, was: keys.Key, today: keys.Key) -> str | None:
         if name == "code":
             said[CODE[kind]] = None
         elif name.startswith("mixture."):
-            said[f"share of {name.removeprefix('mixture.')}: {_value(before)} is now {_value(after)}"] = None
+            said[f"share of {name.removeprefix('mixture.')}: {written(before)} is now {written(after)}"] = None
         elif name.startswith("tokenizer.") and kind == "export":
             said["the tokenizer's files changed"] = None
         else:
-            said[WORDS.get(name, f"{name}: {_value(before)} is now {_value(after)}")] = None
+            said[WORDS.get(name, f"{name}: {written(before)} is now {written(after)}")] = None
     listed = list(said)
     return "; ".join(listed[:3]) + (f"; and {len(listed) - 3} more" if len(listed) > 3 else "") or None
 
 
-def _value(value: Any) -> str:
-    """A value as the recipe would write it."""
+def written(value: Any) -> str:
+    """A value as a recipe would write it, if it is short."""
     if isinstance(value, bool) or value is None:
         return {True: "true", False: "false", None: "none"}[value]
     if isinstance(value, float):

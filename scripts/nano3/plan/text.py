@@ -7,7 +7,8 @@ from nano3.plan.estimate import Tokenizing, Training
 from nano3.plan.graph import Certainty
 from nano3.plan.plan import KINDS, Plan
 from nano3.plan.sentences import sentence
-from nano3.report.wording import compact, duration, many, size
+from nano3.plan.state import written
+from nano3.report.wording import SPACE, compact, duration, many, size
 
 WIDTH = 100
 COLUMNS = {"fresh": "fresh", "stale": "will be made again", "new": "will be made", "conditional": "if bytes change"}
@@ -46,7 +47,7 @@ def costs(plan: Plan) -> list[tuple[str, str, str]]:
         both = f"{duration(certain)}; {duration(possible)} if bytes change" if certain is not None else ""
         wall = both if cost.perhaps else duration(possible)
         lines.append(("wall time", wall, f"{many(cost.jobs, 'job')} at a time"))
-    return [(what, amount.replace("\N{NARROW NO-BREAK SPACE}", " "), basis) for what, amount, basis in lines]
+    return [(what, amount.replace(SPACE, " "), basis) for what, amount, basis in lines]
 
 
 def as_text(plan: Plan, colour: bool) -> str:
@@ -58,7 +59,7 @@ def _lines(plan: Plan, colour: bool) -> Iterator[str]:
     def paint(text: str, name: str) -> str:
         return f"\033[{PAINT[name]}m{text}\033[0m" if colour else text
 
-    edits = ", ".join(f"{key}={value}" for key, value in plan.what_if.items())
+    edits = ", ".join(f"{key}={written(value)}" for key, value in plan.what_if.items())
     yield paint(f"Recipe {plan.state.asked.name}" + (f", if {edits}" if edits else ""), "bold")
     yield ""
     yield " " * 17 + "".join(f"{heading:>20}" for heading in COLUMNS.values())
@@ -83,7 +84,7 @@ def _lines(plan: Plan, colour: bool) -> Iterator[str]:
 def _table(lines: Sequence[tuple[str, str, str]]) -> Iterator[str]:
     width = max(len(what) for what, _, _ in lines) + 2
     for what, amount, basis in lines:
-        text = f"{amount} ({basis})"
+        text = f"{amount}: {basis}" if amount.endswith(UNMEASURED) else f"{amount} ({basis})"
         yield from textwrap.wrap(text, WIDTH, initial_indent=f"{what:<{width}}", subsequent_indent=" " * width)
 
 
