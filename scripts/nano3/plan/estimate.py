@@ -149,8 +149,8 @@ def _rate(asked: Asked, dataset: str) -> Rate | None:
         paths = [folder / "train" / f"{name}.json" for name in names[::step]]
         receipts = [receipt for path in paths if (receipt := _read(path)) and receipt["key"]["rows"] is None]
         total = sum(receipt["facts"]["bytes_in"] for receipt in receipts)
-        if total:
-            seconds = sum(receipt["run"]["seconds"] for receipt in receipts)
+        seconds = sum(receipt["run"]["seconds"] for receipt in receipts)
+        if total and seconds:
             written = sum(output["bytes"] for receipt in receipts for output in receipt["outputs"])
             return Rate(len(receipts), total, seconds, written)
     return None

@@ -33,7 +33,8 @@ class Node:
     """
     Artifacts of one kind. kind: tokens, index, blend, segment, export, lineage or report. name: of the dataset, phase,
     phase/segment or recipe. total: artifacts that it stands for. changed: those that are there but stale in
-    themselves, by reason. absent: those that are not there, by reason. runs: see settle().
+    themselves, by reason. absent: those that are not there, by reason. implied: what changed it is told of its sources
+    already. runs: see settle().
     """
 
     kind: str
@@ -42,6 +43,7 @@ class Node:
     changed: dict[str, list[str]] = field(default_factory=dict)
     absent: dict[str, list[str]] = field(default_factory=dict)
     sources: list[Source] = field(default_factory=list)
+    implied: bool = False
     runs: Certainty = Certainty.NO
 
     @property
@@ -118,7 +120,8 @@ def causes(nodes: Sequence[Node]) -> list[Cause]:
     found: dict[tuple[str, str], list[Node]] = {}
     for node in nodes:
         if node.runs:
-            reasons = [*node.changed, *(node.absent if node not in explained else ())]
+            reasons = [] if node in explained else [*node.absent]
+            reasons += [] if node in explained and node.implied else [*node.changed]
             for reason in reasons:
                 found.setdefault((node.kind, reason), []).append(node)
             if reasons:

@@ -31,6 +31,7 @@ WORDS = {
     "before": "another segment was trained before it",
     "mathematics": "the mathematics of training changed",
 }
+MOST = 3  # reasons told of one artifact
 CODE = {
     "index": "indexing code changed",
     "blend": "blending code changed",
@@ -124,7 +125,7 @@ def _other_tokens(asked: Asked, dataset: str, shared: keys.Key) -> str | None:
             shard = _receipt(index["inputs"][0]["path"]) if index else None
             if shard:
                 made = {name: value for name, value in shard["key"].items() if name in shared and name != "code"}
-                change = _words("tokens", made, {name: value for name, value in shared.items() if name in made})
+                change = _joined(_words("tokens", made, {name: shared[name] for name in made}))
                 return f"{change or 'the sample changed'}; the old tokens stay in {folder}"
     return None
 
@@ -136,27 +137,27 @@ def _index(asked: Asked, dataset: str, found: Survey, tokens: Node) -> Node:
         today = keys.index_key(asked.recipe, asked.shards[dataset].values())
         if found.stale:  # the list's digest has the shards' raw bytes, too
             today["shards"] = receipt["key"]["shards"]
-        reason = _words("index", receipt["key"], today) or (None if found.stale else found.behind)
+        reason = _joined(_words("index", receipt["key"], today)) or (None if found.stale else found.behind)
     return _single("index", dataset, reason, [path], [Source(tokens, Certainty.WILL)])
 
 
 def _blend(asked: Asked, phase: str, indexes: Mapping[str, Node]) -> Node:
     files = _blend_files(asked, phase)
-    receipt, reasons = _receipt(files[1]), []
+    receipt, reasons, implied = _receipt(files[1]), [], False
     mixture = dict(sorted(asked.recipe.phases[phase].mixture.items()))
     if receipt:
-        today = keys.blend_key(asked.recipe, phase)
-        if any(source.node.absent for dataset in mixture for source in indexes[dataset].sources):
-            today["tokens"] = receipt["key"]["tokens"]  # said of the tokens already
-        reasons = [_words("blend", receipt["key"], today)]
+        reasons = [*_words("blend", receipt["key"], keys.blend_key(asked.recipe, phase))]
         used = {source["path"]: source["digest"] for source in receipt["inputs"]}
         for dataset in mixture:
             path = asked.tokens(dataset) / INDEX_FILES[0]
             index = _receipt(path)
             if index and str(path) in used and (index["content"] != used[str(path)] or _later(index, receipt)):
                 reasons.append(f"the index of {dataset} was made again")
+        implied = reasons == [WORDS["tokens"]]
     sources = [Source(indexes[dataset], Certainty.WILL) for dataset in mixture]
-    return _single("blend", phase, "; ".join(filter(None, reasons)), files, sources)
+    node = _single("blend", phase, _joined(reasons), files, sources)
+    node.implied = implied
+    return node
 
 
 def _segment(
@@ -173,7 +174,7 @@ def _segment(
             was["data"] = was["data"] | {"blend": spec["data"]["blend"]}
         if any(node.changed or node.runs for node in [*before, *(blends[name] for name in earlier)]):
             was["before"] = spec["before"]
-        reason = _words("segment", was, spec)
+        reason = _joined(_words("segment", was, spec))
         for node in before[-1:]:
             one = _receipt(asked.segment(*node.name.split("/")))
             reason = reason or (WORDS["before"] if one and _later(one, receipt) else None)
@@ -199,7 +200,7 @@ def _ends(asked: Asked, blends: Sequence[Node], last: Node) -> list[Node]:
         reason = None
         if receipt:
             later = [node.kind for node, source in above if source and _later(source, receipt)]
-            reason = _words(kind, receipt["key"], key) or (f"the {later[0]} was made again" if later else None)
+            reason = _joined(_words(kind, receipt["key"], key)) or (f"the {later[0]} was made again" if later else None)
         sources = [Source(node, Certainty.WILL) for node, _ in above]
         sources += [Source(blend, Certainty.NO) for blend in blends]
         nodes.append(_single(kind, asked.name, reason, files, sources))
@@ -245,8 +246,8 @@ def _later(source: Receipt, receipt: Receipt) -> bool:
     return bool(source["run"]["ended"] > receipt["run"]["ended"])
 
 
-def _words(kind: str, was: keys.Key, today: keys.Key) -> str | None:
-    """What differs between two keys; None if nothing does."""
+def _words(kind: str, was: keys.Key, today: keys.Key) -> list[str]:
+    """What differs between two keys."""
     said: dict[str, None] = {}
     for name, (before, after) in differences(was, today).items():
         if name == "code":
@@ -257,8 +258,13 @@ def _words(kind: str, was: keys.Key, today: keys.Key) -> str | None:
             said["the tokenizer's files changed"] = None
         else:
             said[WORDS.get(name, f"{name}: {written(before)} is now {written(after)}")] = None
-    listed = list(said)
-    return "; ".join(listed[:3]) + (f"; and {len(listed) - 3} more" if len(listed) > 3 else "") or None
+    return list(said)
+
+
+def _joined(reasons: Sequence[str]) -> str | None:
+    """The first reasons in one line; None if there is none."""
+    more = [f"and {len(reasons) - MOST} more"] if len(reasons) > MOST else []
+    return "; ".join([*reasons[:MOST], *more]) or None
 
 
 def written(value: Any) -> str:
