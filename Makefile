@@ -1,6 +1,7 @@
 # make demo: recipe tiny, from raw shards to results/reports/tiny/index.html
 # make test: all tests.  make lint: house rules.  make constraints: newer dependencies.
 # make bench-memory: what tokenize_shard holds at most, on shards of some GB (10 GB of disk, about 15 minutes).
+# make bench: how fast tokenizing is, next to others; writes docs/tokenize-benchmark.md. About 8 minutes, 5 GB in build/.
 # Another interpreter or folder: make demo PYTHON=python3.11 VENV=/somewhere
 
 PYTHON ?= python3
@@ -8,7 +9,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 PIP_INSTALL = $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: demo test lint bench-memory constraints
+.PHONY: demo test lint bench bench-memory constraints
 
 demo: $(VENV)/.run
 	PATH="$(abspath $(BIN)):$$PATH" snakemake --quiet host
@@ -21,6 +22,17 @@ lint: $(VENV)/.test
 
 bench-memory: $(VENV)/.run
 	PYTHONPATH=scripts $(BIN)/python benchmarks/memory.py
+
+bench: $(VENV)/.test $(VENV)-datatrove/.bench
+	PATH="$(abspath $(BIN)):$$PATH" PYTHONPATH=scripts python benchmarks/tokenizing.py \
+	  --folder build/bench --datatrove $(VENV)-datatrove/bin/python --document docs/tokenize-benchmark \
+	  --readme README.md
+
+# A peer of the benchmark. Its own environment: it wants versions that are not those of constraints.txt.
+$(VENV)-datatrove/.bench:
+	$(PYTHON) -m venv $(VENV)-datatrove
+	$(VENV)-datatrove/bin/python -m pip install --quiet 'datatrove[io,processing]==0.10.1'
+	touch $@
 
 $(VENV)/.run: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

@@ -10,6 +10,7 @@ import re
 import sys
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 
 sys.path.insert(0, f"{workflow.basedir}/scripts")
 
@@ -22,7 +23,7 @@ from nano3.freshness import INDEX_FILES, NEW, shard_reason, survey
 from nano3.packs import pack_bytes, packed
 from nano3.receipt import read_receipt
 from nano3.resolve import load_recipe, read_settings
-from nano3.spec import segment_specs, stretches
+from nano3.spec import segment_specs, stretches, why_trained
 
 try:
     settings = read_settings(config)
@@ -34,6 +35,10 @@ except Nano3Error as error:
 FOLDERS = keys.Folders.of(RECIPE_NAME, RECIPE)
 TOKENS, BLENDS, CHECKPOINTS = FOLDERS.tokens, FOLDERS.blends, FOLDERS.checkpoints
 EXPORT, REPORT = FOLDERS.export, FOLDERS.report
+
+THAWED = settings.thaw.split()
+if unknown := sorted(set(THAWED) - RECIPE.phases.keys()):
+    raise WorkflowError(f"thaw: {unknown[0]} is no phase of {settings.recipe}: it has {', '.join(RECIPE.phases)}")
 
 SEGMENTS = [(stretch.phase, stretch.segment) for stretch in stretches(RECIPE)]
 
@@ -101,13 +106,17 @@ def token_key(wildcards, output):
 
 
 def to_tokenize(wildcards):
-    """The raw file of a shard. On the way Snakemake learns that a shard that is there is stale."""
+    """
+    The raw file of a shard. Its time says nothing, so it is ancient; but where the shard is stale, it is not, to let
+    the news of a download pass, and Snakemake is told to make what is there again.
+    """
     file = raw_shard(wildcards)
-    if workflow.is_main_process:
-        reason = shard_reason(tokens_of(wildcards), wildcards.shard, whole_key(wildcards))
-        if reason not in (None, NEW):
-            workflow.dag.forcefiles.add(f"{tokens_of(wildcards)}/train/{wildcards.shard}.json")
-    return file
+    if not workflow.is_main_process:
+        return ancient(file)
+    reason = shard_reason(tokens_of(wildcards), wildcards.shard, whole_key(wildcards))
+    if reason not in (None, NEW):
+        workflow.dag.forcefiles.add(f"{tokens_of(wildcards)}/train/{wildcards.shard}.json")
+    return file if reason else ancient(file)
 
 
 def tokens_of(wildcards):
@@ -185,7 +194,37 @@ def segment_spec(wildcards):
     """The segment's spec; it contains, by digest, everything that was trained before it."""
     phases = [*phases_before(wildcards.phase), wildcards.phase]
     contents = {phase: read_receipt(blend_of(phase, "receipt"))["content"] for phase in phases}
-    return canonical_json(segment_specs(RECIPE, contents)[wildcards.phase, wildcards.segment])
+    spec = segment_specs(RECIPE, contents)[wildcards.phase, wildcards.segment]
+    refuse_if_frozen(wildcards.phase, wildcards.segment, spec)
+    return canonical_json(spec)
+
+
+def refuse_if_frozen(phase, segment, spec):
+    """What took weeks is not trained again by surprise."""
+    if not RECIPE.phases[phase].frozen or phase in THAWED or not workflow.is_main_process:
+        return
+    file = Path(segment_receipt((phase, segment)))
+    reason = why_trained(read_receipt(file) if file.is_file() else None, spec, RECIPE.phases[phase].mixture)
+    if reason:
+        raise WorkflowError(
+            f"config/recipes/{settings.recipe}.yaml: phases.{phase} is frozen, but {phase}/{segment} would be trained "
+            f"again: {reason}. Undo that, or allow it with --config thaw={phase}"
+        )
+
+
+def refuse_frozen():
+    """Before any job, as far as can be known: a blend that will be made again is judged when it is there."""
+    contents = {}
+    for phase in RECIPE.phases:
+        blend = Path(f"{BLENDS}/{phase}/blend.receipt.json")
+        if not blend.is_file() or canonical_json(read_receipt(blend)["key"]) != blend_key(SimpleNamespace(phase=phase)):
+            break
+        contents[phase] = read_receipt(blend)["content"]
+    specs = segment_specs(RECIPE, contents)
+    for phase, segment in SEGMENTS:
+        file = Path(segment_receipt((phase, segment)))
+        if (phase, segment) in specs or file.is_file():
+            refuse_if_frozen(phase, segment, specs.get((phase, segment)) or read_receipt(file)["key"])
 
 
 def all_blends(wildcards):
@@ -194,3 +233,6 @@ def all_blends(wildcards):
     it, a job that was planned because tokens are made again would run even if the blends come out the same.
     """
     return [blend_of(phase, "receipt") for phase in RECIPE.phases]
+
+
+refuse_frozen()

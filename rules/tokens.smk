@@ -12,7 +12,7 @@ pack of them is one job.
 
 rule tokenize_shard:
     input:
-        raw=lambda wildcards: ancient(to_tokenize(wildcards)),
+        raw=to_tokenize,
         tokenizer=ancient(str(RECIPE.tokenizer_file)),
     output:
         train_bin=f"{TOKENS}/{{dataset}}/train/{{shard}}.bin",

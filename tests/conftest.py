@@ -4,13 +4,20 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from tests.hub import Hub, start
+
 REPOSITORY = Path(__file__).resolve().parent.parent
+# Libraries read these when they are imported: no test asks the real Hub.
+HUB, HUB_HOME = start(), tempfile.TemporaryDirectory()
+os.environ |= {"HF_ENDPOINT": HUB.url, "HF_HOME": HUB_HOME.name, "HF_HUB_DISABLE_TELEMETRY": "1"}
+os.environ.pop("HF_TOKEN", None)
 PARTS = ("Snakefile", "config", "envs", "profiles", "resources/tiny", "rules", "scripts")
 
 
@@ -29,10 +36,10 @@ class House:
     def try_snakemake(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return self.run("-m", "snakemake", *arguments)
 
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run this Python in the house."""
+    def run(self, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+        """Run this Python in the house. more: environment variables."""
         bin_folder = str(Path(sys.executable).parent)
-        environment = os.environ | {"PATH": f"{bin_folder}:{os.environ['PATH']}"}
+        environment = os.environ | {"PATH": f"{bin_folder}:{os.environ['PATH']}"} | more
         environment.pop("PYTHONPATH", None)
         command = [sys.executable, *arguments]
         return subprocess.run(command, cwd=self.root, env=environment, capture_output=True, text=True, check=False)
@@ -132,6 +139,14 @@ def house(quick_house: House, tmp_path: Path) -> Iterator[House]:
     """A copy of quick_house to edit."""
     yield copy_house(quick_house, tmp_path / "house")
     shutil.rmtree(tmp_path / "house")
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Hub:
+    """An empty Hub that the libraries ask; nobody waits for it to get better."""
+    HUB.forget()
+    monkeypatch.setattr("time.sleep", lambda _seconds: None)
+    return HUB
 
 
 @pytest.fixture(autouse=True)

@@ -1,5 +1,6 @@
 import gzip
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,16 @@ def test_a_sample_is_the_first_rows_in_catalogue_order() -> None:
     assert [(shard.name, rows) for shard, rows in sampled(SHARDS, 7)] == [("a", None), ("b", 2)]
     assert [(shard.name, rows) for shard, rows in sampled(SHARDS, 0)] == [("a", None), ("b", None), ("c", None)]
     assert [(shard.name, rows) for shard, rows in sampled(SHARDS, 100)] == [("a", None), ("b", None), ("c", None)]
+
+
+def test_a_sample_needs_the_rows_of_the_shards_up_to_its_end(tmp_path: Path) -> None:
+    shards = [SHARDS[0], replace(SHARDS[1], rows=None), SHARDS[2]]
+    write_pins(tmp_path / "x.tsv", shards)
+    assert read_pins("x", tmp_path) == shards
+    assert [rows for _, rows in sampled(shards, 5)] == [5]
+    assert [rows for _, rows in sampled(shards, 0)] == [5, None, 4]
+    with pytest.raises(ConfigError, match=r"shard b, .*: run `python scripts/pin_dataset\.py --rows x`"):
+        sampled(shards, 6, "x")
 
 
 def test_pinning_says_what_changed_and_keeps_the_rest(catalogue: Path) -> None:

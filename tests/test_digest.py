@@ -50,7 +50,7 @@ def test_tokenizing_does_not_depend_on_training_or_configuration() -> None:
 
     modules = {path.stem for path in _closure(SCRIPTS / "tokenize_shard.py", SCRIPTS)}
     assert {"tokens", "text", "megatron", "receipt"} <= modules
-    assert not {"cpu", "spec", "blend", "lineage", "recipe"} & modules
+    assert not {"cpu", "spec", "blend", "lineage", "recipe", "hub", "urls", "download"} & modules
 
 
 def test_swapped_values_are_another_value() -> None:

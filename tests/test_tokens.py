@@ -3,6 +3,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -12,7 +13,7 @@ from nano3.digest import digest_file
 from nano3.encode import EncodeError, Encoder
 from nano3.megatron import Pair, PairReader
 from nano3.resolve import load_recipe
-from nano3.tokens import TEST, TRAIN, VALID, TokenError, splits_of, tokenize_shard
+from nano3.tokens import TEST, TRAIN, VALID, TokenError, _checked, splits_of, tokenize_shard
 
 TOKENIZER = Path("resources/tiny/tokenizer/tokenizer.json")
 ENGLISH = Path("resources/tiny/english/train-00001-of-00003.parquet")
@@ -65,6 +66,22 @@ def test_the_same_bytes_again(tmp_path: Path) -> None:
     first, second = (tokenize(ENGLISH, tmp_path / name, rows=192) for name in ("a", "b"))
     assert first["content"] == second["content"]
     assert [output["sha256"] for output in first["outputs"]] == [output["sha256"] for output in second["outputs"]]
+
+
+def test_all_rows_are_read_where_nobody_has_counted_them(tmp_path: Path) -> None:
+    counted, uncounted = (tokenize(ENGLISH, tmp_path / str(rows), rows=rows) for rows in (192, None))
+    assert uncounted["content"] == counted["content"]
+    assert uncounted["facts"]["rows"] == 192
+
+
+def test_the_first_documents_are_checked_and_ever_fewer_later_ones() -> None:
+    batches = [_checked(first, 1000, 16, "5" * 64) for first in range(0, 64_000, 1000)]
+    rows = np.concatenate(batches).nonzero()[0].tolist()
+    assert rows[:16] == list(range(16))
+    later = [sum(end <= row < 2 * end for row in rows) for end in (1000, 4000, 16_000, 32_000)]
+    assert all(3 <= count <= 25 for count in later), later
+    assert np.array_equal(batches[1], _checked(1000, 1000, 16, "5" * 64))
+    assert not _checked(0, 100, 0, "5" * 64).any()
 
 
 def test_a_control_token_spelled_out_in_a_text_is_its_characters(tmp_path: Path) -> None:

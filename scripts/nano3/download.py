@@ -16,8 +16,8 @@ def download_shard(origin: str, sha256: str, size: int, raw: Path) -> None:
     Download a raw shard and verify it.
 
     origin: hf://datasets/org/repo@commit/path, or a URL that fsspec knows. sha256, size: of the pinned bytes. raw: the
-    file to make. It is loaded into a folder beside raw, named by the bytes that are wanted: a run that was killed or
-    lost its connection finds there what it has, and bytes that are no longer wanted are never taken up.
+    file to make. The bytes gather in a folder beside it, named by those that are wanted: a run that was killed finds
+    there what it has, and nothing else is taken up.
     Raises HubError or UrlError for what can't be read, DownloadError for other bytes; nothing is then called raw.
     """
     folder = raw.with_name(f".{raw.name}.{short(sha256)}")
@@ -25,7 +25,7 @@ def download_shard(origin: str, sha256: str, size: int, raw: Path) -> None:
     try:
         file = hub.fetch(origin, folder) if origin.startswith(hub.PREFIX) else urls.fetch(origin, folder)
     except Nano3Error:
-        if not (folder / urls.PART).is_file():
+        if not any(file.stat().st_size for file in folder.glob(urls.PART)):
             shutil.rmtree(folder, ignore_errors=True)
         raise
     if fault := _fault(file, sha256, size):

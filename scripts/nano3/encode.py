@@ -6,7 +6,6 @@ A text that spells out a control token (`</s>`, `<|im_start|>`) gets its charact
 Hugging Face's way (special_tokens_in_text: parse): who writes a web page must not be able to write control tokens.
 """
 
-import json
 import re
 import sys
 from collections.abc import Iterator, Mapping
@@ -16,6 +15,7 @@ from typing import Any
 
 import awkward as ak
 import gigatoken
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -62,8 +62,9 @@ class Encoder:
         """
         if digest_file(file) != settings["sha256"]:
             raise EncodeError(f"{file}: changed while the graph was running: run snakemake again")
-        definition = json.loads(file.read_text(encoding="utf-8"))
-        oracle = tokenizers.Tokenizer.from_str(json.dumps(definition))
+        data = file.read_bytes()
+        definition = _definition(data)
+        oracle = tokenizers.Tokenizer.from_buffer(data)
         plain = settings["special_tokens_in_text"] == "characters"
         oracle.encode_special_tokens = plain
         special = [token["content"] for token in definition["added_tokens"] if token["special"]]
@@ -164,9 +165,18 @@ class Encoder:
         )
 
 
+def _definition(data: bytes) -> dict[str, Any]:
+    """A tokenizer.json. Its vocabulary and merges stay JSON text: taking them apart takes seconds."""
+    parts = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
+    model = msgspec.json.decode(parts.pop("model"), type=dict[str, msgspec.Raw])
+    large = {name: model.pop(name) for name in ("vocab", "merges") if name in model}
+    small = {name: msgspec.json.decode(part) for name, part in model.items()}
+    return {name: msgspec.json.decode(part) for name, part in parts.items()} | {"model": small | large}
+
+
 def _fast(file: Path, definition: Mapping[str, Any]) -> gigatoken.Tokenizer:
     try:
-        return gigatoken.Tokenizer.from_json(json.dumps(definition))
+        return gigatoken.Tokenizer.from_json(msgspec.json.encode(definition))
     except Exception as error:
         reason = " ".join(str(error).split())
         raise EncodeError(f"{file}: gigatoken can't load it ({reason}): set tokenizer.engine to tokenizers") from None

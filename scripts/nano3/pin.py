@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path, PurePath
 
@@ -44,8 +45,18 @@ def _refuse_branch(written: Mapping[str, object], source: str) -> None:
     """Raises ConfigError with the commit that a branch, a tag or no revision at all means today."""
     repository, revision = str(written.get("source", "")), str(written.get("revision", "main"))
     if re.fullmatch(HUB + "[^/]+/[^/]+", repository) and not re.fullmatch("[0-9a-f]{40}", revision):
-        commit = hub.latest_commit(repository.removeprefix(HUB), revision)
+        with _named(source):
+            commit = hub.latest_commit(repository.removeprefix(HUB), revision)
         raise ConfigError(f"{source}: revision: {revision} can move: write `revision: {commit}`, which it is now")
+
+
+@contextmanager
+def _named(source: str) -> Iterator[None]:
+    """The Hub's refusals begin with the file to mend."""
+    try:
+        yield
+    except hub.HubError as error:
+        raise hub.HubError(f"{source}: {error}") from None
 
 
 def _change(before: Shard | None, after: Shard | None) -> str:
@@ -60,9 +71,10 @@ def _with_rows(shard: Shard, before: Mapping[str, Shard], dataset: Dataset, want
     if shard.rows is None and known and known.sha256 == shard.sha256:
         shard = replace(shard, rows=known.rows)
     if shard.rows is None and wanted:
-        origin = dataset.origin(shard.path)
-        with hub.opened(origin) if dataset.on_hub else urls.opened(origin) as file:
-            shard = replace(shard, rows=count_rows(PurePath(shard.path), file))
+        origin, path = dataset.origin(shard.path), PurePath(shard.path)
+        footer = path.suffix == ".parquet"
+        with hub.opened(origin) if dataset.on_hub else urls.opened(origin, anywhere=footer) as file:
+            shard = replace(shard, rows=count_rows(path, file))
     return shard
 
 
@@ -109,10 +121,8 @@ def _local_files(dataset: Dataset, _source: str) -> Iterator[Shard]:
 
 def _hub_files(dataset: Dataset, source: str) -> Iterator[Shard]:
     commit = str(dataset.revision)
-    try:
+    with _named(source):
         paths = hub.split_files(dataset.repository, commit, dataset.subset, dataset.split or "train")
-    except hub.HubError as error:
-        raise hub.HubError(f"{source}: {error}") from None
     names = {path: shard_name(path) for path in paths}
     files = hub.describe_files(dataset.repository, commit, paths)
     for path, size, sha256 in tqdm(files, desc=dataset.source, total=len(paths), unit=" files", disable=None):

@@ -131,6 +131,7 @@ class Phase(Closed):
     mixture: dict[str, Share] = Field(min_length=1, description="Share of each dataset in the samples, any scale.")
     segments: dict[Name, Segment] = Field(min_length=1, description="Segments in the order of training.")
     learning_rate: PositiveFloat | None = Field(None, description="Constant learning rate, off the recipe's curve.")
+    frozen: bool = Field(False, description="A run that would train this phase again stops instead, and says why.")
 
     @property
     def tokens(self) -> int:

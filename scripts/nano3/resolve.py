@@ -31,6 +31,7 @@ class Settings(Closed):
     set: str = Field("", description="Overrides of recipe values, e.g. 'train.train_iters=50 holdout.valid=0.1'.")
     sample: NonNegativeInt = Field(0, description="Rows to take of each dataset; 0: all.")
     prune: bool = Field(True, description="Plan only shards that are not proved fresh; false shows the whole graph.")
+    thaw: str = Field("", description="Frozen phases that this run may train again, e.g. 'phase1 phase2'.")
     packs: NonNegativeInt = Field(1000, description="Most jobs for tokenizing many shards; 0: a job for each shard.")
     keep_raw: bool = Field(True, description="Keep downloaded raw shards when their tokens exist.")
 
@@ -112,7 +113,10 @@ def _assign(values: dict[str, Any], key: str, value: Any) -> None:
 
 def _identity(recipe: Recipe) -> dict[str, Any]:
     """What decides the result: not where it is saved, nor how it is laid out, nor what it is called."""
-    return recipe.model_dump(exclude={"about": True, "checkpoint": True, "layout": True, "tokenizer": SAME_TOKENS})
+    frozen = {"__all__": {"frozen"}}
+    return recipe.model_dump(
+        exclude={"about": True, "checkpoint": True, "layout": True, "tokenizer": SAME_TOKENS, "phases": frozen}
+    )
 
 
 def _scaled(recipe: Recipe) -> Recipe:

@@ -7,11 +7,12 @@ before it. Not when the machine, its layout or the folder of the weights has; an
 happens after its end.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from nano3.digest import digest_json
+from nano3.digest import differences, digest_json
 from nano3.recipe import Phase, Recipe
 
 Spec = dict[str, Any]
@@ -109,6 +110,35 @@ def segment_specs(recipe: Recipe, blends: Mapping[str, str]) -> dict[tuple[str, 
         }
         specs[stretch.phase, stretch.segment] = before
     return specs
+
+
+def why_trained(receipt: Mapping[str, Any] | None, spec: Spec, shares: Mapping[str, float]) -> str | None:
+    """
+    Why a segment has to be trained, in words; None if its receipt is that of its spec.
+
+    receipt: of the segment as it was trained; None if it is missing. shares: of the datasets in the phase's mixture.
+    """
+    if receipt is None:
+        return "it has no receipt"
+    changed = differences(receipt["key"], spec)
+    reasons = [
+        f"{key}: {was} is now {now}" for key, (was, now) in changed.items() if key not in {"data.blend", "before"}
+    ]
+    moved = _moved(receipt["facts"]["mixture"]["target"], shares)
+    if moved or "data.blend" in changed:
+        reasons.insert(0, f"its blend changed, in {moved or 'the tokens of its datasets'}")
+    if "before" in changed:
+        reasons.append("the segment before it is trained again")
+    return "; ".join(reasons) or None
+
+
+def _moved(before: Mapping[str, float], shares: Mapping[str, float]) -> str:
+    """The shares that are others than before, in words."""
+    total = sum(shares.values())
+    pairs = [(name, before.get(name, 0.0), shares.get(name, 0.0) / total) for name in sorted({*before, *shares})]
+    return ", ".join(
+        f"the share of {name} ({was:.4g} is now {now:.4g})" for name, was, now in pairs if not math.isclose(was, now)
+    )
 
 
 def _curve(recipe: Recipe, phase: Phase, stretch: Stretch) -> Spec:

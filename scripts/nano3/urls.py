@@ -39,7 +39,7 @@ def chunks(url: str, begin: int = 0) -> Iterator[bytes]:
         nonlocal file
         try:
             if file is None:
-                file = _opened(url)
+                file = _opened(url, anywhere=begin > 0)
                 file.seek(begin)
             return bytes(file.read(CHUNK_BYTES))
         except Exception:
@@ -56,25 +56,39 @@ def chunks(url: str, begin: int = 0) -> Iterator[bytes]:
 def fetch(url: str, folder: Path) -> Path:
     """Download a file into a folder. What a killed run left there is taken up, if the server can begin later."""
     part = folder / PART
-    with opened(url) as file:
-        if not file.seekable():
-            part.unlink(missing_ok=True)
+    if part.is_file() and not _can_begin(url, part.stat().st_size):
+        part.unlink()
     with part.open("ab") as out:
         for data in chunks(url, out.tell()):
             out.write(data)
     return part
 
 
+def _can_begin(url: str, at: int) -> bool:
+    def first() -> None:
+        with _opened(url, anywhere=True) as file:
+            file.seek(at)
+            file.read(1)
+
+    with _explained(url):
+        try:
+            patiently(first, _is_passing)
+        except ValueError:
+            return False
+        return True
+
+
 @contextmanager
-def opened(url: str) -> Iterator[BinaryIO]:
-    """A file to read at any place."""
-    with _explained(url), patiently(lambda: _opened(url), _is_passing) as file:
+def opened(url: str, anywhere: bool) -> Iterator[BinaryIO]:
+    """A file to read from its beginning, or anywhere: that is a request for each stretch, and not every server can."""
+    with _explained(url), patiently(lambda: _opened(url, anywhere), _is_passing) as file:
         yield file
 
 
-def _opened(url: str) -> Any:
+def _opened(url: str, anywhere: bool) -> Any:
     system, path = _located(url)
-    return system.open(path, "rb", block_size=CHUNK_BYTES)
+    streamed = "http" in system.protocol and not anywhere
+    return system.open(path, "rb", block_size=0 if streamed else CHUNK_BYTES)
 
 
 def _located(url: str) -> tuple[Any, str]:
@@ -107,4 +121,5 @@ def _explained(url: str) -> Iterator[None]:
     except PermissionError as error:
         raise UrlError(f"{url}: no access ({first_line(error)}): give its driver a key that may read it") from None
     except Exception as error:
-        raise UrlError(f"{url}: can't be read: {type(error).__name__}: {first_line(error)}: try again later") from None
+        remedy = "mend source" if isinstance(error, ValueError) else "try again later"
+        raise UrlError(f"{url}: can't be read: {type(error).__name__}: {first_line(error)}: {remedy}") from None

@@ -1,0 +1,42 @@
+"""
+The floor under any tokenizer: decode a shard's texts and write as many bytes as its tokens take, without encoding.
+
+usage: floor.py SHARD BYTES OUTPUT
+"""
+
+import io
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+WRITTEN_AT_ONCE = 2**20
+
+
+def decode(shard: Path) -> Iterator[object]:
+    """Every text of a shard, in batches for parquet."""
+    if shard.suffix == ".parquet":
+        import pyarrow.parquet as pq
+
+        for batch in pq.ParquetFile(shard).iter_batches(columns=["text"], batch_size=1024):
+            yield batch.column("text")
+        return
+    import msgspec
+
+    decoder = msgspec.json.Decoder(dict[str, str])
+    with shard.open("rb") as file:
+        lines: io.BufferedIOBase = file
+        if shard.suffix == ".zst":
+            import zstandard
+
+            lines = io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(file), WRITTEN_AT_ONCE)
+        for line in lines:
+            yield decoder.decode(line)
+
+
+if __name__ == "__main__":
+    for _ in decode(Path(sys.argv[1])):
+        pass
+    size, block = int(sys.argv[2]), bytes(WRITTEN_AT_ONCE)
+    with open(sys.argv[3], "wb") as out:
+        while size > 0:
+            size -= out.write(block[:size])

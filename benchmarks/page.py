@@ -1,0 +1,124 @@
+"""The benchmark's page: a table, what it was measured on, how to read it, and a picture, all from results.json."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+Results = Mapping[str, Mapping[str, Any]]
+
+TEMPLATE = Path(__file__).parent / "page.md.j2"
+BEGIN, END = "<!-- make bench writes this -->", "<!-- up to here -->"
+NAMES = {
+    "ours": "tokenize_shard",
+    "megatron": "Megatron-LM's way",
+    "datatrove": "datatrove",
+    "floor": "no encoding",
+}
+COLOURS = {"ours": "#2c7fb8", "megatron": "#d95f0e", "datatrove": "#d95f0e", "floor": "#bdbdbd"}
+
+
+def write(value: Mapping[str, Any], document: Path, readme: Path) -> None:
+    """Print the table; write {document}.md and {document}.png, and the lines between two marks of the README."""
+    print(table(value["results"]))
+    picture = document.with_suffix(".png")
+    document.parent.mkdir(parents=True, exist_ok=True)
+    document.with_suffix(".md").write_text(text(value, picture.name), encoding="utf-8")
+    draw(value["results"], picture)
+    before, rest = readme.read_text(encoding="utf-8").split(BEGIN)
+    after = rest.split(END)[1]
+    readme.write_text(f"{before}{BEGIN}\n{section(value, picture)}\n{END}{after}", encoding="utf-8")
+
+
+def section(value: Mapping[str, Any], picture: Path) -> str:
+    """What the README says: the picture, and the lines for the most cores."""
+    machine, bytes_ = value["machine"], value["corpus"]["bytes"]
+    cores = max(result["cores"] for result in value["results"].values())
+    shown = {name: result for name, result in value["results"].items() if result["cores"] == cores}
+    return (
+        f"![MB of text a second]({picture})\n\n{table(shown)}\n\n"
+        f"{cores} of {machine['cores']} cores of {machine['processor']}, {bytes_ / 1e6:.0f} MB of text, "
+        f"131,072 entries, {machine['day']}."
+    )
+
+
+def speed(result: Mapping[str, Any]) -> float:
+    """Bytes of text a second."""
+    return float(result["text_bytes"] / result["seconds"])
+
+
+def table(results: Results) -> str:
+    """A Markdown table, a line per measurement."""
+    peer = max(speed(result) for result in results.values() if result["name"] in {"megatron", "datatrove"})
+    head = ["what", "from", "cores", "MB of text", "seconds: median (best)", "processor seconds", "MB/s"]
+    head += ["peak memory, MB", "× the faster peer", "× no encoding"]
+    lines = [head, ["---"] * 2 + ["--:"] * 8, *(_row(result, results, peer) for result in results.values())]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _row(result: Mapping[str, Any], results: Results, peer: float) -> list[str]:
+    floor = results.get(f"floor {result['format']} {result['cores']}")
+    return [
+        NAMES[result["name"]],
+        f".{result['format']}",
+        f"{result['cores']}",
+        f"{result['text_bytes'] / 1e6:.0f}",
+        f"{result['seconds']:.2f} ({result['best_seconds']:.2f})",
+        f"{result['processor_seconds']:.1f}",
+        f"{speed(result) / 1e6:.1f}",
+        f"{result['peak_bytes'] / 1e6:.0f}",
+        f"{speed(result) / peer:.1f}×",
+        f"{speed(result) / speed(floor):.2f}" if floor else "",
+    ]
+
+
+def text(value: Mapping[str, Any], picture: str) -> str:
+    """The page, from its template."""
+    results = value["results"].values()
+    template = jinja2.Template(TEMPLATE.read_text(encoding="utf-8"), keep_trailing_newline=True)
+    page: str = template.render(
+        value,
+        picture=picture,
+        table=table(value["results"]),
+        stages=stages(value["results"]),
+        cores=max(result["cores"] for result in results),
+        repeats=max(len(result["runs"]) for result in results),
+    )
+    return page
+
+
+def stages(results: Results) -> str:
+    """A Markdown table of our last runs' seconds by stage, as their receipts say."""
+    measured = [result for result in results.values() if "stages" in result]
+    names = list(measured[0]["stages"])
+    lines = [["from", *names, "whole process"], ["---"] + ["--:"] * (len(names) + 1)]
+    for result in measured:
+        seconds = [*result["stages"].values(), result["runs"][-1]["seconds"]]
+        lines.append([f".{result['format']}", *(f"{each:.2f}" for each in seconds)])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def draw(results: Results, path: Path) -> None:
+    """A bar per measurement, MB/s of text on a logarithmic axis."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt
+
+    shown = sorted(results.values(), key=speed)
+    labels = [
+        f"{NAMES[each['name']]}, .{each['format']}, {each['cores']} core{'s' * (each['cores'] > 1)}" for each in shown
+    ]
+    speeds = [speed(each) / 1e6 for each in shown]
+    figure, axes = plt.subplots(figsize=(8, 0.6 + 0.36 * len(shown)), facecolor="white")
+    bars = axes.barh(labels, speeds, color=[COLOURS[each["name"]] for each in shown])
+    axes.bar_label(bars, [f"{value:,.0f}" if value >= 10 else f"{value:.1f}" for value in speeds], padding=4)
+    axes.set_xscale("log")
+    axes.set_xlim(min(speeds) / 2, max(speeds) * 2)
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.set_xlabel("MB of text a second, whole process (logarithmic)")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(axis="y", length=0)
+    figure.savefig(path, dpi=150, bbox_inches="tight")
+    plt.close(figure)

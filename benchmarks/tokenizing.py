@@ -1,0 +1,229 @@
+"""
+How fast is rule tokenize_shard, next to what else makes tokens of text, and to no encoding at all? `make bench`.
+
+    in    the corpus and the tokenizer, made in the folder unless they are there
+    out   {folder}/results.json, {document}.md with the table, {document}.png with the picture, README's section
+
+Every figure is a whole process, started fresh, its input in the page cache, on the same cores. Our pair must equal the
+pair that megatron-core's own builder writes from Hugging Face's ids, byte for byte, whatever the format, the number of
+cores and the size of a batch; the benchmark fails where it does not.
+"""
+
+import json
+import os
+import platform
+import statistics
+import sys
+import warnings
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+import corpus
+import page
+import tekken
+from nano3.digest import canonical_json, digest_file
+from nano3.door import run
+from nano3.megatron import Pair, PairReader
+from nano3.resolve import load_recipe
+from process import Cost, measure
+
+HERE = Path(__file__).parent
+FORMATS = ("parquet", "jsonl", "jsonl.zst")
+CORES = 2
+REPEATS = 3
+DATATROVE_BYTES = 100_000_000  # of text: as much as it does in about a minute
+OTHER_BATCH_BYTES = 1_000_003
+OTHER_BATCH = (
+    "import sys; sys.path.insert(0, 'scripts'); import nano3.text; "
+    f"nano3.text.BATCH_BYTES = {OTHER_BATCH_BYTES}; "
+    "from nano3.door import run; from nano3.tokens import tokenize_shard; run(tokenize_shard)"
+)
+COMPARED_DOCUMENTS = 100
+PACKAGES = ("gigatoken", "tokenizers", "megatron-core", "pyarrow", "numpy")
+
+
+@dataclass
+class Bench:
+    """A benchmark in a folder. results: what was measured, by name, with the bytes of text that went in."""
+
+    folder: Path
+    facts: dict[str, Any]
+    results: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @property
+    def tokenizer(self) -> Path:
+        """The tokenizer.json."""
+        return self.folder / "tokenizer.json"
+
+    def shard(self, ending: str) -> Path:
+        """The corpus in a format."""
+        return self.folder / f"corpus.{ending}"
+
+    def pair(self, name: str) -> Pair:
+        """Where somebody's tokens go."""
+        return Pair(self.folder / "out" / name / "train")
+
+    def ours(self, ending: str, cores: int, program: tuple[str, ...] = ("scripts/tokenize_shard.py",)) -> Cost:
+        """Rule tokenize_shard's command line, as the workflow gives it."""
+        raw, out = self.shard(ending), self.pair("ours").prefix.parent
+        key = load_recipe("tiny")[1].token_settings()
+        key["tokenizer"] |= {"sha256": digest_file(self.tokenizer), "eos_token": tekken.END, "add_eos": True}
+        key |= {"holdout": {"valid": 0.0, "test": 0.0}, "text_column": "text"}
+        key |= {"sha256": digest_file(raw), "rows": self.facts["documents"]}
+        command = [sys.executable, *program, "--raw", str(raw), "--tokenizer", str(self.tokenizer)]
+        command += ["--key", canonical_json(key), "--train", str(out / "train"), "--holdout", str(out / "holdout")]
+        command += ["--receipt", str(out / "receipt.json"), "--engine", "gigatoken", "--checked-documents", "16"]
+        return self.measure(command, cores, [raw, self.tokenizer])
+
+    def floor(self, ending: str, cores: int) -> Cost:
+        """Decode and write, without encoding."""
+        size = self.pair("megatron").bin.stat().st_size
+        raw, out = self.shard(ending), self.folder / "out" / "floor.bin"
+        return self.measure([sys.executable, str(HERE / "floor.py"), str(raw), str(size), str(out)], cores, [raw])
+
+    def megatron(self) -> Cost:
+        """Megatron's way, from JSON lines."""
+        raw, prefix = self.shard("jsonl"), self.pair("megatron").prefix
+        prefix.parent.mkdir(parents=True, exist_ok=True)
+        arguments = [str(raw), str(self.tokenizer), str(tekken.END_ID), str(prefix), str(CORES)]
+        return self.measure([sys.executable, str(HERE / "megatron_peer.py"), *arguments], CORES, [raw, self.tokenizer])
+
+    def datatrove(self, python: Path) -> tuple[Cost, int]:
+        """Datatrove's tokenizer, on a slice cut into a file per worker, and the slice's bytes of text."""
+        folder = self.folder / "slices"
+        sliced = cut(self.shard("jsonl"), folder, CORES, DATATROVE_BYTES)
+        arguments = [str(folder), str(self.tokenizer), str(self.folder / "out" / "datatrove"), str(CORES)]
+        command = [str(python.absolute()), str(HERE / "datatrove_peer.py"), *arguments]
+        return self.measure(command, CORES, [*folder.iterdir(), self.tokenizer]), sliced
+
+    def measure(self, command: list[str], cores: int, reads: list[Path]) -> Cost:
+        """Run a command and say on the terminal what it took."""
+        cost = measure(command, cores, self.folder / "log.txt", reads)
+        print(f"    {cost.seconds:7.2f} s  {cost.processor_seconds:7.2f} s of processors", flush=True)
+        return cost
+
+    def record(self, name: str, ending: str, cores: int, costs: list[Cost], text_bytes: int | None = None) -> None:
+        """Keep what repeated runs took; median and best are of wall seconds."""
+        seconds = [cost.seconds for cost in costs]
+        self.results[f"{name} {ending} {cores}"] = {
+            "name": name,
+            "format": ending,
+            "cores": cores,
+            "text_bytes": text_bytes or self.facts["bytes"],
+            "seconds": statistics.median(seconds),
+            "processor_seconds": statistics.median(cost.processor_seconds for cost in costs),
+            "best_seconds": min(seconds),
+            "peak_bytes": max(cost.peak_bytes for cost in costs),
+            "runs": [cost.facts() for cost in costs],
+        }
+
+    def check(self, what: str) -> None:
+        """End the program unless our last pair has the bytes of Megatron's."""
+        ours, theirs = self.pair("ours"), self.pair("megatron")
+        for mine, other in ((ours.bin, theirs.bin), (ours.idx, theirs.idx)):
+            if digest_file(mine) != digest_file(other):
+                sys.exit(f"{mine}: {what}: not the bytes of {other}")
+
+    def alternating(self, ending: str, cores: int) -> None:
+        """Ours and the floor in turn, so that what else the machine does strikes both."""
+        ours, floor = [], []
+        for _ in range(REPEATS):
+            print(f"ours and the floor, {ending}, {cores} cores", flush=True)
+            ours.append(self.ours(ending, cores))
+            self.check(f"{ending}, {cores} cores")
+            floor.append(self.floor(ending, cores))
+        self.record("ours", ending, cores, ours)
+        receipt = json.loads((self.pair("ours").prefix.parent / "receipt.json").read_text())
+        self.results[f"ours {ending} {cores}"]["stages"] = receipt["facts"]["seconds"]
+        self.record("floor", ending, cores, floor)
+
+
+def cut(lines: Path, folder: Path, parts: int, text_bytes: int) -> int:
+    """The first rows of a file of JSON lines in several files, a row to each in turn. Returns their bytes of text."""
+    folder.mkdir(exist_ok=True)
+    size = 0
+    files = [(folder / f"part-{part}.jsonl").open("wb") for part in range(parts)]
+    with lines.open("rb") as rows:
+        for number, row in enumerate(rows):
+            files[number % parts].write(row)
+            size += len(json.loads(row)["text"].encode("utf-8"))
+            if size >= text_bytes:
+                break
+    for file in files:
+        file.close()
+    return size
+
+
+def compare_as_megatron_reads(ours: Pair, documents: int, texts: list[str], tokenizer: Path) -> None:
+    """End the program unless megatron-core opens our pair and finds Hugging Face's ids of the first texts in it."""
+    with warnings.catch_warnings(action="ignore"):  # of what it lacks to train
+        from megatron.core.datasets.indexed_dataset import IndexedDataset
+    from tokenizers import Tokenizer
+
+    found = IndexedDataset(str(ours.prefix))
+    oracle = Tokenizer.from_file(str(tokenizer))
+    oracle.encode_special_tokens = True
+    expected = [[*oracle.encode(text, add_special_tokens=False).ids, tekken.END_ID] for text in texts]
+    if len(found) != documents or [found[row].tolist() for row in range(len(texts))] != expected:
+        sys.exit(f"{ours.prefix}: megatron-core reads other documents than were written")
+
+
+def bench(folder: Path, datatrove: Path, document: Path, readme: Path) -> None:
+    """
+    Measure, check, and write the page.
+
+    folder: for the corpus and all outputs, several GB. datatrove: the Python of an environment that has it.
+    document: the page's path without .md and .png. readme: the README with the marks of page.py.
+    """
+    busy = os.getloadavg()[0]
+    print("corpus", flush=True)
+    this = Bench(folder, corpus.build(folder))
+    if not this.tokenizer.exists():
+        tekken.write_tokenizer(this.tokenizer)
+    print("Megatron's way", flush=True)
+    this.record("megatron", "jsonl", CORES, [this.megatron()])
+    for ending in FORMATS:
+        this.alternating(ending, CORES)
+        print(f"ours, {ending}, 1 core", flush=True)
+        this.record("ours", ending, 1, [this.ours(ending, 1)])
+        this.check(f"{ending}, 1 core")
+    print("ours, another size of batch", flush=True)
+    this.ours("parquet", CORES, ("-c", OTHER_BATCH))
+    this.check("another size of batch")
+    reader = pq.ParquetFile(this.shard("parquet"))
+    texts = next(reader.iter_batches(batch_size=COMPARED_DOCUMENTS)).column("text").to_pylist()
+    compare_as_megatron_reads(this.pair("ours"), this.facts["documents"], texts, this.tokenizer)
+    print("datatrove", flush=True)
+    cost, sliced = this.datatrove(datatrove)
+    this.record("datatrove", "jsonl", CORES, [cost], sliced)
+    value = {
+        "corpus": this.facts | {"tokens": int(PairReader.open(this.pair("ours")).lengths.sum())},
+        "machine": machine() | {"busy": busy},
+        "results": this.results,
+    }
+    (folder / "results.json").write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
+    page.write(value, document, readme)
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were measured on."""
+    model = [
+        line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line
+    ]
+    return {
+        "day": datetime.now(UTC).date().isoformat(),
+        "processor": model[0] if model else platform.machine(),
+        "cores": len(os.sched_getaffinity(0)),
+        "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in PACKAGES},
+    }
+
+
+if __name__ == "__main__":
+    run(bench)

@@ -1,0 +1,56 @@
+import gzip
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+import corpus
+import page
+from process import measure
+from tokenizing import cut
+
+
+def test_messages_of_a_catalogue_are_its_translations() -> None:
+    catalogue = (
+        'msgid ""\nmsgstr ""\n"Language: es\\n"\n\nmsgid "say \\"hi\\""\nmsgstr "di \\"hola\\""\n\n#~ msgstr "old"\n'
+    )
+    assert list(corpus.translations(catalogue.encode())) == ["Language: es\n", 'di "hola"']
+
+
+def test_descriptions_lose_their_tags() -> None:
+    service = {"shapes": {"A": {"documentation": "<p>One &amp; <b>two</b></p>", "type": "string"}}}
+    for data in (json.dumps(service).encode(), gzip.compress(json.dumps(service).encode())):
+        assert list(corpus.descriptions(data)) == ["One & two"]
+
+
+def test_a_slice_has_the_first_rows_and_counts_their_text(tmp_path: Path) -> None:
+    lines = tmp_path / "rows.jsonl"
+    lines.write_text("".join(json.dumps({"text": "é" * 10, "row": row}) + "\n" for row in range(9)), encoding="utf-8")
+    assert cut(lines, tmp_path / "slices", parts=2, text_bytes=50) == 60
+    rows = [[json.loads(row)["row"] for row in part.open()] for part in sorted((tmp_path / "slices").iterdir())]
+    assert rows == [[0, 2], [1]]
+
+
+def test_a_process_costs_what_it_and_its_children_hold(tmp_path: Path) -> None:
+    hold = "import time; held = bytearray(100_000_000); time.sleep(0.5)"
+    parent = f"import subprocess, sys; held = bytearray(100_000_000); subprocess.run([sys.executable, '-c', {hold!r}])"
+    cost = measure([sys.executable, "-c", parent], 1, tmp_path / "log", [])
+    assert cost.peak_bytes > 200_000_000
+    assert cost.seconds > 0.5
+
+
+def test_a_process_that_fails_ends_the_benchmark_with_its_words(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="no such shard"):
+        measure([sys.executable, "-c", "raise SystemExit('no such shard')"], 1, tmp_path / "log", [])
+
+
+def test_ratios_are_to_the_faster_peer_and_to_the_floor_of_the_same_format() -> None:
+    def result(name: str, seconds: float) -> dict[str, object]:
+        value = {"name": name, "format": "jsonl", "cores": 2, "text_bytes": 300_000_000, "seconds": seconds}
+        return value | {"best_seconds": seconds, "processor_seconds": 9.0, "peak_bytes": 10**9}
+
+    seconds = {"megatron": 100.0, "datatrove": 50.0, "ours": 5.0, "floor": 2.0}
+    table = page.table({f"{name} jsonl 2": result(name, taken) for name, taken in seconds.items()})
+    ours = next(line for line in table.splitlines() if line.startswith("| tokenize_shard"))
+    assert ours.endswith("| 9.0 | 60.0 | 1000 | 10.0× | 0.40 |")
