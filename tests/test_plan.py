@@ -340,6 +340,18 @@ def test_many_stale_shards_are_counted_in_the_jobs_they_make(bare: Path) -> None
     assert f"500 shards in {found.jobs} jobs, " in as_text(found, colour=False)
 
 
+def test_a_frozen_phase_says_that_it_will_not_be_trained(house: Path) -> None:
+    edit(RECIPE, "    segments:\n      anneal:", "    frozen: true\n    segments:\n      anneal:")
+    assert plan().refused == {}
+    found = plan(what_if={"phases.phase2.mixture.tiny-math": 40})
+    assert found.refused == {"phase2": Certainty.WILL}
+    assert "phase2 is frozen: snakemake will stop before any job; undo" in as_text(found, colour=False)
+    assert plan(what_if={"phases.phase2.mixture.tiny-math": 40}, thaw="phase2").refused == {}
+    pin_again("tiny-math", "set-mm-01")
+    text = " ".join(as_text(plan(), colour=False).split())
+    assert "phase2 is frozen: if the bytes of a blend change, snakemake will stop before it is trained" in text
+
+
 def test_the_text_fits_a_terminal_and_has_colour_only_if_asked_for(house: Path) -> None:
     pin_again("tiny-math", "set-mm-01")
     found = plan(what_if={"tokenizer.add_bos": True})

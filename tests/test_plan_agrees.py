@@ -163,6 +163,17 @@ def test_a_recipe_of_its_own_and_a_sample_are_planned_as_snakemake_does(house: H
     assert all_jobs(plan(house, "--sample", "20")) == house.planned("--config", QUICK, "sample=20")
 
 
+def test_what_snakemake_refuses_for_a_frozen_phase_the_plan_tells(house: House) -> None:
+    house.edit(RECIPE, "    segments:\n      anneal:", "    frozen: true\n    segments:\n      anneal:")
+    assert (plan(house)["refused"], house.planned(*CONFIG)) == ({}, {})
+    SHARE(house)
+    assert plan(house)["refused"] == {"phase2": "will"}
+    done = house.try_snakemake("--dry-run", *CONFIG)
+    assert done.returncode != 0
+    assert "phases.phase2 is frozen" in done.stdout + done.stderr
+    assert all_jobs(plan(house)) == house.planned("--config", QUICK, "thaw=phase2")
+
+
 def test_a_plan_of_a_fresh_clone_has_everything(bare_house: House) -> None:
     done = bare_house.run("scripts/plan.py", "--json")
     found = json.loads(done.stdout)

@@ -7,7 +7,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from nano3.plan.picture import picture
 from nano3.plan.plan import KINDS, Plan
 from nano3.plan.state import written
-from nano3.plan.text import COLUMNS, costs, sentences, verdict
+from nano3.plan.text import COLUMNS, costs, refusals, sentences, verdict
 from nano3.receipt import replaced
 from nano3.report.svg import DARK, LIGHT
 
@@ -22,6 +22,7 @@ def write_page(plan: Plan, page: Path) -> None:
         html.render(
             **_shared(plan),
             verdict=verdict(plan),
+            refusals=refusals(plan),
             kinds=KINDS,
             columns=COLUMNS,
             counts=plan.counts,

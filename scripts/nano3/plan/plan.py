@@ -69,7 +69,7 @@ class Counts:
 class Plan:
     """
     What would be made. what_if: edits of the recipe it was asked for. nodes: settled, sources first. jobs: of
-    tokenizing, where packs of shards are one.
+    tokenizing, where packs of shards are one. refused: frozen phases that would be trained, and how certainly.
     """
 
     state: State
@@ -78,6 +78,7 @@ class Plan:
     causes: Sequence[Cause]
     estimate: Estimate
     jobs: int
+    refused: Mapping[str, Certainty]
 
     @property
     def counts(self) -> dict[str, Counts]:
@@ -108,7 +109,8 @@ def make_plan(settings: Settings, what_if: Mapping[str, Any], targets: Sequence[
     nodes = [node for node in [*(node for node in wanted if node not in state.nodes), *state.nodes] if node in needed]
     settle(nodes, wanted)
     cost = estimate(state, nodes, jobs or os.cpu_count() or 1)
-    return Plan(state, what_if, nodes, causes(nodes), cost, _jobs(state, nodes, settings.packs))
+    refused = _refused(state, nodes, settings.thaw.split())
+    return Plan(state, what_if, nodes, causes(nodes), cost, _jobs(state, nodes, settings.packs), refused)
 
 
 def _target(state: State, word: str) -> Node:
@@ -174,12 +176,24 @@ def _jobs(state: State, nodes: Sequence[Node], most: int) -> int:
     return sum(len(packed(shards[dataset], names, size)) or len(names) for dataset, names in stale.items())
 
 
+def _refused(state: State, nodes: Sequence[Node], thawed: Sequence[str]) -> dict[str, Certainty]:
+    """Frozen phases of which a segment is missing or would run."""
+    found: dict[str, Certainty] = {}
+    for node in nodes:
+        phase = node.name.split("/")[0]
+        if node.kind == "segment" and phase not in thawed and state.asked.recipe.phases[phase].frozen:
+            how = Certainty.WILL if node.absent else node.runs
+            if how:
+                found[phase] = max(how, found.get(phase, how))
+    return found
+
+
 def as_json(plan: Plan, sentences: Sequence[str]) -> dict[str, Any]:
     """
     The plan as a value, for other programs. Fields are added, never renamed.
 
     recipe: name of the artifacts. what_if: edits by dotted key. kinds: by kind the fields of Counts. jobs: of
-    tokenizing. causes: kind, reason, sentence, certain and conditional (names of what follows, as kind:name), and
+    tokenizing. refused: frozen phases by how certainly they would be trained, "will" or "if". causes: kind, reason, sentence, certain and conditional (names of what follows, as kind:name), and
     artifacts, by dataset, phase, segment or recipe how many and the first few names. estimate: tokenizing, training and
     perhaps (training that may follow) with the fields of estimate.Tokenizing and .Training or null, and seconds until
     all is done that is certain and that is possible, null where nothing was measured.
@@ -190,6 +204,7 @@ def as_json(plan: Plan, sentences: Sequence[str]) -> dict[str, Any]:
         "what_if": dict(plan.what_if),
         "kinds": {kind: asdict(counts) for kind, counts in plan.counts.items()},
         "jobs": plan.jobs,
+        "refused": {phase: how.name.lower() for phase, how in plan.refused.items()},
         "causes": [
             {
                 "kind": cause.kind,

@@ -32,6 +32,18 @@ def verdict(plan: Plan) -> str:
     return f"Plan: {'; '.join(filter(None, parts))}."
 
 
+def refusals(plan: Plan) -> list[str]:
+    """A sentence for each frozen phase that snakemake would refuse to train."""
+    when = {
+        Certainty.WILL: "snakemake will stop before any job",
+        Certainty.IF: "if the bytes of a blend change, snakemake will stop before it is trained",
+    }
+    return [
+        f"{phase} is frozen: {when[how]}; undo the change, or allow it with --config thaw={phase}"
+        for phase, how in plan.refused.items()
+    ]
+
+
 def costs(plan: Plan) -> list[tuple[str, str, str]]:
     """Lines of the estimate: what, how much, from what it is known."""
     cost, lines = plan.estimate, []
@@ -77,8 +89,8 @@ def _lines(plan: Plan, colour: bool) -> Iterator[str]:
         yield from _table(lines)
     if unneeded := sum(counts.unneeded for counts in plan.counts.values()):
         yield from ("", f"{many(unneeded, 'missing artifact')} that nothing needs now: made when something does.")
-    yield ""
-    yield from textwrap.wrap(verdict(plan), WIDTH)
+    for line in (verdict(plan), *refusals(plan)):
+        yield from ("", *textwrap.wrap(line, WIDTH))
 
 
 def _table(lines: Sequence[tuple[str, str, str]]) -> Iterator[str]:
