@@ -193,10 +193,12 @@ def as_json(plan: Plan, sentences: Sequence[str]) -> dict[str, Any]:
     The plan as a value, for other programs. Fields are added, never renamed.
 
     recipe: name of the artifacts. what_if: edits by dotted key. kinds: by kind the fields of Counts. jobs: of
-    tokenizing. refused: frozen phases by how certainly they would be trained, "will" or "if". causes: kind, reason, sentence, certain and conditional (names of what follows, as kind:name), and
-    artifacts, by dataset, phase, segment or recipe how many and the first few names. estimate: tokenizing, training and
-    perhaps (training that may follow) with the fields of estimate.Tokenizing and .Training or null, and seconds until
-    all is done that is certain and that is possible, null where nothing was measured.
+    tokenizing. refused: frozen phases by how certainly they would be trained, "will" or "if".
+    causes: kind, reason, sentence, certain and conditional (names of what follows, as kind:name), and artifacts, by
+    dataset, phase, segment or recipe how many and the first few names.
+    estimate: tokenizing, training and perhaps (training that may follow) with the fields of estimate.Tokenizing and
+    .Training or null; jobs at a time; and seconds until all is done that is certain and that is possible, null where
+    nothing was measured.
     """
     cost = plan.estimate
     return {
