@@ -26,3 +26,4 @@ rule all:
     default_target: True
     input:
         f"{REPORT}/index.html",
+        f"{REPORT}/report.receipt.json",

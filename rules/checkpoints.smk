@@ -64,7 +64,7 @@ rule export_hf:
         "../envs/train.yaml"
     threads: RECIPE.layout.threads
     params:
-        key=export_key(),
+        key=canonical_json(keys.export_key(RECIPE)),
         tokenizer=subpath(input.tokenizer, parent=True),
     shell:
         "python scripts/export_hf.py"

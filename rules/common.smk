@@ -12,15 +12,14 @@ import re
 import sys
 from functools import cache
 from pathlib import Path
-from types import SimpleNamespace
 
 sys.path.insert(0, f"{workflow.basedir}/scripts")
 
 from snakemake.exceptions import WorkflowError
 
-from nano3 import Nano3Error
+from nano3 import Nano3Error, keys
 from nano3.catalog import pins_path, raw_file, read_dataset, read_pins, sampled
-from nano3.digest import canonical_json, digest_code, digest_file, digest_json
+from nano3.digest import canonical_json
 from nano3.freshness import INDEX_FILES, NEW, shard_reason, survey
 from nano3.packs import pack_bytes, packed
 from nano3.receipt import read_receipt
@@ -34,11 +33,9 @@ try:
 except Nano3Error as error:
     raise WorkflowError(str(error)) from None
 
-TOKENS = f"results/tokens/{RECIPE.tokens_name}"
-BLENDS = f"results/blends/{RECIPE_NAME}"
-CHECKPOINTS = f"results/checkpoints/{RECIPE_NAME}"
-EXPORT = f"results/exports/{RECIPE_NAME}"
-REPORT = f"results/reports/{RECIPE_NAME}"
+FOLDERS = keys.Folders.of(RECIPE_NAME, RECIPE)
+TOKENS, BLENDS, CHECKPOINTS = FOLDERS.tokens, FOLDERS.blends, FOLDERS.checkpoints
+EXPORT, REPORT = FOLDERS.export, FOLDERS.report
 
 THAWED = settings.thaw.split()
 if unknown := sorted(set(THAWED) - RECIPE.phases.keys()):
@@ -98,16 +95,11 @@ def downloaded(path):
 
 @cache
 def shared_key(dataset):
-    """What decides the tokens of all shards of a dataset alike."""
-    return RECIPE.token_settings() | {
-        "text_column": DATASETS[dataset].text_column,
-        "code": digest_code("tokenize_shard"),
-    }
+    return keys.shared_key(RECIPE, DATASETS[dataset])
 
 
 def whole_key(wildcards):
-    shard, rows = shards_of(wildcards.dataset)[wildcards.shard]
-    return shared_key(wildcards.dataset) | {"sha256": shard.sha256, "rows": rows}
+    return keys.whole_key(shared_key(wildcards.dataset), *shards_of(wildcards.dataset)[wildcards.shard])
 
 
 def token_key(wildcards, output):
@@ -173,24 +165,20 @@ def bytes_of_pack():
 
 
 @cache
-def shards_digest(dataset):
-    return digest_json([(name, shard.sha256, rows) for name, (shard, rows) in shards_of(dataset).items()])
+def pack_key_of(dataset):
+    return canonical_json(keys.pack_key(shared_key(dataset), shards_of(dataset).values()))
 
 
 def pack_key(wildcards):
-    return canonical_json(shared_key(wildcards.dataset) | {"shards": shards_digest(wildcards.dataset)})
+    return pack_key_of(wildcards.dataset)
 
 
 def index_key(wildcards):
-    """Which shards there are, and how they are put together."""
-    shards = shards_digest(wildcards.dataset)
-    return canonical_json({"shards": shards, "sample": RECIPE.sample, "code": digest_code("index_dataset")})
+    return canonical_json(keys.index_key(RECIPE, shards_of(wildcards.dataset).values()))
 
 
 def blend_key(wildcards):
-    """The shares, and which tokens they are shares of: tokens made otherwise lie in another folder."""
-    mixture = dict(sorted(RECIPE.phases[wildcards.phase].mixture.items()))
-    return canonical_json({"mixture": mixture, "tokens": RECIPE.tokens_name, "code": digest_code("write_blend")})
+    return canonical_json(keys.blend_key(RECIPE, wildcards.phase))
 
 
 def segment_receipt(place):
@@ -238,7 +226,7 @@ def refuse_frozen():
     contents = {}
     for phase in RECIPE.phases:
         blend = Path(f"{BLENDS}/{phase}/blend.receipt.json")
-        if not blend.is_file() or canonical_json(read_receipt(blend)["key"]) != blend_key(SimpleNamespace(phase=phase)):
+        if not blend.is_file() or read_receipt(blend)["key"] != keys.blend_key(RECIPE, phase):
             break
         contents[phase] = read_receipt(blend)["content"]
     specs = segment_specs(RECIPE, contents)
@@ -246,13 +234,6 @@ def refuse_frozen():
         file = Path(segment_receipt((phase, segment)))
         if (phase, segment) in specs or file.is_file():
             refuse_if_frozen(phase, segment, specs.get((phase, segment)) or read_receipt(file)["key"])
-
-
-def export_key():
-    """What goes beside the weights: the tokenizer's files, and how long a sequence may be."""
-    tokenizer = {path.name: digest_file(path) for path in sorted(Path(RECIPE.tokenizer.path).iterdir())}
-    longest = max(stretch.sequence_length for stretch in stretches(RECIPE))
-    return canonical_json({"tokenizer": tokenizer, "longest_sequence": longest, "code": digest_code("export_hf")})
 
 
 def all_blends(wildcards):

@@ -4,6 +4,7 @@ Receipts become lineage, lineage becomes a page.
     in    results/exports/{recipe}/receipt.json and the receipts that it refers to
     out   results/reports/{recipe}/lineage.json     W3C PROV
           results/reports/{recipe}/index.html       one page, offline
+          and their receipts, lineage.receipt.json and report.receipt.json
 """
 
 
@@ -13,16 +14,19 @@ rule write_lineage:
         blends=all_blends,
     output:
         lineage=f"{REPORT}/lineage.json",
+        receipt=f"{REPORT}/lineage.receipt.json",
     log:
         f"{REPORT}/write_lineage.log",
     conda:
         "../envs/report.yaml"
     params:
-        code=digest_code("write_lineage"),
+        key=canonical_json(keys.lineage_key()),
     shell:
         "python scripts/write_lineage.py"
-        " --receipt {input.receipt:q}"
+        " --export {input.receipt:q}"
+        " --key {params.key:q}"
         " --lineage {output.lineage:q}"
+        " --receipt {output.receipt:q}"
         " > {log:q} 2>&1"
 
 
@@ -33,18 +37,18 @@ rule write_report:
         lineage=rules.write_lineage.output.lineage,
     output:
         page=f"{REPORT}/index.html",
+        receipt=f"{REPORT}/report.receipt.json",
     log:
         f"{REPORT}/write_report.log",
     conda:
         "../envs/report.yaml"
     params:
-        recipe=RECIPE_NAME,
-        code=digest_code("write_report"),
-        template=digest_json([digest_file(path) for path in sorted(Path("scripts/nano3/report").glob("*.j2"))]),
+        key=canonical_json(keys.report_key(RECIPE_NAME)),
     shell:
         "python scripts/write_report.py"
-        " --recipe {params.recipe:q}"
-        " --receipt {input.receipt:q}"
+        " --export {input.receipt:q}"
         " --lineage {input.lineage:q}"
+        " --key {params.key:q}"
         " --page {output.page:q}"
+        " --receipt {output.receipt:q}"
         " > {log:q} 2>&1"

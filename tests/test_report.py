@@ -2,16 +2,17 @@
 
 import json
 import re
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from nano3.lineage import closure, write_lineage
-from nano3.receipt import Input, Output, Run, write_receipt
-from nano3.report import write_report
+from nano3.receipt import Input, Output, Run, read_receipt, write_receipt
 from nano3.report.facts import ReportError, collect
 from nano3.report.figures import spread
+from nano3.report.page import write_report
 from nano3.report.wording import MINUS, compact, duration, rate, signed, size
 
 PHASES = {
@@ -20,6 +21,7 @@ PHASES = {
     "long_context": [("long_1", 2, 1024, 3), ("short", 2, 128, 5), ("long_2", 2, 1024, 3)],
 }
 EXPORT, LINEAGE, PAGE = Path("out/export.json"), Path("out/lineage.json"), Path("out/index.html")
+RECEIPT = Path("out/report.receipt.json")
 
 
 @pytest.fixture
@@ -49,7 +51,7 @@ def build(datasets: list[str], shards: int = 2) -> None:
         outputs=[made(Path("out/model/model.safetensors"), "weights")],
         facts={"logits": {"largest_difference": 2e-6, "tolerance": 1e-4, "tokens": 1024}},
     )
-    write_lineage(EXPORT, LINEAGE)
+    write_lineage(EXPORT, {}, LINEAGE, Path("out/lineage.receipt.json"))
 
 
 def made(path: Path, text: str) -> Output:
@@ -151,7 +153,7 @@ def segment(
 
 def page() -> str:
     """The report on what is in the house."""
-    write_report("tiny", EXPORT, LINEAGE, PAGE)
+    write_report(EXPORT, LINEAGE, {"recipe": "tiny"}, PAGE, RECEIPT)
     return PAGE.read_text(encoding="utf-8")
 
 
@@ -184,8 +186,16 @@ def test_the_same_receipts_make_the_same_bytes(house: Path) -> None:
     assert page() == page()
 
 
+def test_the_page_has_a_receipt_that_says_what_it_shows(house: Path) -> None:
+    page()
+    receipt = read_receipt(RECEIPT)
+    assert receipt["key"] == {"recipe": "tiny"}
+    assert [source["path"] for source in receipt["inputs"]] == [str(EXPORT), str(LINEAGE)]
+    assert receipt["outputs"] == [asdict(Output.of(PAGE))]
+
+
 def test_names_are_text_whatever_they_contain(house: Path) -> None:
-    write_report("<b>bold</b> & more", EXPORT, LINEAGE, PAGE)
+    write_report(EXPORT, LINEAGE, {"recipe": "<b>bold</b> & more"}, PAGE, RECEIPT)
     html = PAGE.read_text(encoding="utf-8")
     assert "<b>bold" not in html
     assert "&lt;b&gt;bold&lt;/b&gt; &amp; more" in html
@@ -226,7 +236,7 @@ def test_metrics_that_are_not_the_listed_ones_are_refused(house: Path) -> None:
 
 def test_a_receipt_without_a_segment_is_no_report(house: Path) -> None:
     with pytest.raises(ReportError, match="stands on no trained segment"):
-        write_report("tiny", Path("tokens/web/index.json"), LINEAGE, PAGE)
+        write_report(Path("tokens/web/index.json"), LINEAGE, {"recipe": "tiny"}, PAGE, RECEIPT)
 
 
 def test_labels_keep_their_distance_and_their_order() -> None:

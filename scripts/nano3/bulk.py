@@ -5,10 +5,10 @@ from typing import Any
 
 from nano3 import Nano3Error
 from nano3.catalog import raw_file, read_dataset, read_pins, sampled
-from nano3.digest import digest_json
 from nano3.download import download_shard
 from nano3.encode import Encoder
 from nano3.freshness import shard_reason
+from nano3.keys import shards_digest
 from nano3.packs import Pack
 from nano3.receipt import write_json
 from nano3.tokens import tokenize
@@ -40,7 +40,7 @@ def tokenize_pack(
     """
     name = pins.stem
     dataset, taken = read_dataset(name, pins.parent), sampled(read_pins(name, pins.parent), sample, name)
-    if digest_json([(shard.name, shard.sha256, rows) for shard, rows in taken]) != key["shards"]:
+    if shards_digest(taken) != key["shards"]:
         raise PackError(f"{pins}: changed while the graph was running: run snakemake again")
     shared = {what: value for what, value in key.items() if what != "shards"}
     encoder = Encoder.load(tokenizer, shared["tokenizer"], engine)

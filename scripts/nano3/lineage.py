@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from nano3 import Nano3Error
-from nano3.receipt import read_receipt, write_json
+from nano3.receipt import Input, Output, Run, read_receipt, write_json, write_receipt
 
 Receipts = dict[str, dict[str, Any]]
 
@@ -43,9 +43,12 @@ def closure(receipt: Path) -> Receipts:
     return found
 
 
-def write_lineage(receipt: Path, lineage: Path) -> None:
-    """The lineage of the artifact that a receipt stands for, as PROV-JSON."""
-    write_json(lineage, provenance(closure(receipt)))
+def write_lineage(export: Path, key: dict[str, Any], lineage: Path, receipt: Path) -> None:
+    """The lineage of the artifact that the receipt `export` stands for, as PROV-JSON, and a receipt of its own."""
+    run = Run()
+    write_json(lineage, provenance(closure(export)))
+    outputs = [Output.of(lineage)]
+    write_receipt(receipt, "write_lineage", run, key=key, inputs=[Input.receipt(export)], outputs=outputs, facts={})
 
 
 def provenance(receipts: Receipts) -> dict[str, Any]:

@@ -41,25 +41,33 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
     return validated(Settings, dict(config), "config/config.yaml or --config")
 
 
-def load_recipe(name: str, overrides: str = "", sample: int = 0, folder: Path = RECIPES) -> tuple[str, Recipe]:
+def load_recipe(
+    name: str, overrides: str = "", sample: int = 0, folder: Path = RECIPES, edits: Mapping[str, Any] | None = None
+) -> tuple[str, Recipe]:
     """
     The recipe with its overrides, and the name its artifacts go by.
 
     overrides: space-separated key=value pairs, dotted keys, YAML values: "train.train_iters=50 holdout.valid=0.1".
+    edits: values by dotted key, read as if they stood in the recipe's file, so they give it no other name.
     Raises ConfigError if anything in it can't be meant: before any job runs.
     """
     path = folder / f"{name}.yaml"
     written = read_yaml(path)
-    plain = validated(Recipe, written, str(path))
+    plain = _changed(validated(Recipe, written, str(path)), edits or {}, f"{path} with what-if")
     changes = parse_overrides(overrides) | ({"sample": sample} if sample else {})
-    values = plain.model_dump()
-    for key, value in changes.items():
-        _assign(values, key, value)
-    recipe = validated(Recipe, values, f"{path} with set={overrides!r}" if overrides else str(path))
+    recipe = _changed(plain, changes, f"{path} with set={overrides!r}" if overrides else str(path))
     changed = {key: value for key, (_, value) in differences(_identity(plain), _identity(recipe)).items()}
     recipe = _scaled(recipe)
     _check(recipe, str(path))
     return (f"{name}+{short(digest_json(changed))}" if changed else name), recipe
+
+
+def _changed(recipe: Recipe, changes: Mapping[str, Any], source: str) -> Recipe:
+    """The recipe with other values, by dotted key. source: to name in errors."""
+    values = recipe.model_dump()
+    for key, value in changes.items():
+        _assign(values, key, value)
+    return validated(Recipe, values, source)
 
 
 def parse_overrides(text: str) -> dict[str, Any]:

@@ -82,57 +82,57 @@ def picture(story: Story) -> Picture:
     """Where everything goes; the widths follow the longest text of a column, the height the longest column."""
     colours = {phase.name: number % len(COLOURS) for number, phase in enumerate(story.phases)}
     count, breaks = len(story.datasets), len(story.phases) - 1
-    boxes_height = len(story.segments) * (_height(3) + SEGMENT_GAP) - (breaks + 1) * SEGMENT_GAP
-    least = count * (_height(2) + DATASET_GAP) - DATASET_GAP
+    boxes_height = len(story.segments) * (box_height(3) + SEGMENT_GAP) - (breaks + 1) * SEGMENT_GAP
+    least = count * (box_height(2) + DATASET_GAP) - DATASET_GAP
     phase_gap = _between(PHASE_GAP, (least - boxes_height) / max(1, breaks), MOST_PHASE_GAP)
     segments_height = boxes_height + breaks * phase_gap
-    gap = _between(DATASET_GAP, (segments_height - count * _height(2)) / max(1, count - 1), MOST_DATASET_GAP)
-    datasets_height = count * (_height(2) + gap) - gap
+    gap = _between(DATASET_GAP, (segments_height - count * box_height(2)) / max(1, count - 1), MOST_DATASET_GAP)
+    datasets_height = count * (box_height(2) + gap) - gap
     height = max(segments_height, datasets_height)
     between = _between(96.0, height / 6, 230.0)
 
     y = HEADING + (height - datasets_height) / 2
     datasets = {}
-    width = _width(_dataset_text(dataset) for dataset in story.datasets)
+    width = box_width(_dataset_text(dataset) for dataset in story.datasets)
     for dataset in story.datasets:
         title, lines = _dataset_text(dataset)
-        datasets[dataset.name] = Box(MARGIN, y, width, _height(2), title, lines, anchor(dataset.path), stacked=True)
-        y += _height(2) + gap
+        datasets[dataset.name] = Box(MARGIN, y, width, box_height(2), title, lines, anchor(dataset.path), stacked=True)
+        y += box_height(2) + gap
 
     blends_x = MARGIN + width + between
-    blends_width = _width(_blend_text(phase) for phase in story.phases)
+    blends_width = box_width(_blend_text(phase) for phase in story.phases)
     segments_x = blends_x + blends_width + 80
-    segments_width = _width(_segment_text(segment) for segment in story.segments)
+    segments_width = box_width(_segment_text(segment) for segment in story.segments)
     blends, segments = {}, []
     y = HEADING + (height - segments_height) / 2
     for phase in story.phases:
         top = y
         for segment in phase.segments:
             title, lines = _segment_text(segment)
-            place = (segments_x, y, segments_width, _height(3))
+            place = (segments_x, y, segments_width, box_height(3))
             segments.append(Box(*place, title, lines, anchor(segment.path), colours[phase.name]))
-            y += _height(3) + SEGMENT_GAP
+            y += box_height(3) + SEGMENT_GAP
         middle = (top + y - SEGMENT_GAP) / 2
         title, lines = _blend_text(phase)
-        place = (blends_x, middle - _height(2) / 2, blends_width, _height(2))
+        place = (blends_x, middle - box_height(2) / 2, blends_width, box_height(2))
         blends[phase.name] = Box(*place, title, lines, anchor(phase.path), colours[phase.name])
         y += phase_gap - SEGMENT_GAP
 
     title, lines = _export_text(story)
     export_x = segments_x + segments_width + 64
-    place = (export_x, segments[-1].y, _width([(title, lines)]), _height(1 + len(lines)))
+    place = (export_x, segments[-1].y, box_width([(title, lines)]), box_height(1 + len(lines)))
     export = Box(*place, title, lines, anchor(story.export))
 
     edges = [*_ribbons(story.phases, datasets, blends)]
     phase_names = [segment.phase for segment in story.segments]
     for name, box in zip(phase_names, segments, strict=True):
         source = blends[name]
-        edges.append(Edge(_across(source.right, source.middle, box.x, box.middle), 2.0, colours[name]))
+        edges.append(Edge(across(source.right, source.middle, box.x, box.middle), 2.0, colours[name]))
     for before, after in pairwise(segments):
         x = before.x + before.width / 2
         edges.append(Edge(f"M{x:.1f} {before.bottom:.1f}V{after.y - 3:.1f}", 1.6, arrow=True))
     last = segments[-1]
-    edges.append(Edge(_across(last.right, last.middle, export.x - 3, export.middle), 1.6, arrow=True))
+    edges.append(Edge(across(last.right, last.middle, export.x - 3, export.middle), 1.6, arrow=True))
 
     headings = ((MARGIN, "Datasets"), (blends_x, "Blends"), (segments_x, "Segments"), (export_x, "Export"))
     boxes = (*datasets.values(), *blends.values(), *segments, export)
@@ -164,12 +164,12 @@ def _between(least: float, wanted: float, most: float) -> float:
     return min(most, max(least, wanted))
 
 
-def _height(lines: int) -> float:
+def box_height(lines: int) -> float:
     """Height of a box. lines: of text, its title included."""
     return 22.0 + 18.0 * lines
 
 
-def _width(texts: Iterable[Text]) -> float:
+def box_width(texts: Iterable[Text]) -> float:
     """Width of boxes that hold all these texts."""
     sizes = [
         max(len(title) * TITLE_SIZE, *(len(line) * LINE_SIZE for line in lines)) * LETTER for title, lines in texts
@@ -177,7 +177,7 @@ def _width(texts: Iterable[Text]) -> float:
     return max(sizes) + 2 * PADDING
 
 
-def _across(x1: float, y1: float, x2: float, y2: float) -> str:
+def across(x1: float, y1: float, x2: float, y2: float) -> str:
     """A curve that leaves and arrives horizontally."""
     bend = (x2 - x1) / 2
     return f"M{x1:.1f} {y1:.1f}C{x1 + bend:.1f} {y1:.1f} {x2 - bend:.1f} {y2:.1f} {x2:.1f} {y2:.1f}"
@@ -199,7 +199,7 @@ def _ribbons(phases: Sequence[Phase], datasets: Mapping[str, Box], blends: Mappi
         for dataset, box in datasets.items():
             width = widths[dataset, phase.name]
             if width > 0:
-                path = _across(box.right, leaving[dataset] + width / 2, blend.x, arriving + width / 2)
+                path = across(box.right, leaving[dataset] + width / 2, blend.x, arriving + width / 2)
                 edges.append(Edge(path, max(THINNEST, width), number % len(COLOURS)))
             leaving[dataset] += width
             arriving += width

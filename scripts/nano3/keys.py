@@ -1,0 +1,87 @@
+"""
+What decides each artifact, as one value, and where it lies. The rules build by it and the plan compares with it, so
+there is one answer to "would this be made otherwise today?".
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nano3.catalog import Dataset, Shard
+from nano3.digest import digest_code, digest_file, digest_json
+from nano3.recipe import Recipe
+from nano3.spec import stretches
+
+Key = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Where a recipe's artifacts lie, relative to the repository. Recipes whose tokens are the same share them."""
+
+    tokens: str
+    blends: str
+    checkpoints: str
+    export: str
+    report: str
+
+    @classmethod
+    def of(cls, name: str, recipe: Recipe) -> "Folders":
+        """The folders of a recipe that goes by a name."""
+        return cls(
+            f"results/tokens/{recipe.tokens_name}",
+            f"results/blends/{name}",
+            f"results/checkpoints/{name}",
+            f"results/exports/{name}",
+            f"results/reports/{name}",
+        )
+
+
+def shared_key(recipe: Recipe, dataset: Dataset) -> Key:
+    """What decides the tokens of all shards of a dataset alike."""
+    return recipe.token_settings() | {"text_column": dataset.text_column, "code": digest_code("tokenize_shard")}
+
+
+def whole_key(shared: Key, shard: Shard, rows: int | None) -> Key:
+    """All that decides a shard's tokens. shared: the key of its dataset's shards. rows: to take of it; None: all."""
+    return shared | {"sha256": shard.sha256, "rows": rows}
+
+
+def shards_digest(shards: Iterable[tuple[Shard, int | None]]) -> str:
+    """Which shards a dataset has, with the rows to take of each."""
+    return digest_json([(shard.name, shard.sha256, rows) for shard, rows in shards])
+
+
+def pack_key(shared: Key, shards: Iterable[tuple[Shard, int | None]]) -> Key:
+    """All that decides the tokens of a dataset's shards, for a job that makes many of them."""
+    return shared | {"shards": shards_digest(shards)}
+
+
+def index_key(recipe: Recipe, shards: Iterable[tuple[Shard, int | None]]) -> Key:
+    """Which shards there are, and how they are put together."""
+    return {"shards": shards_digest(shards), "sample": recipe.sample, "code": digest_code("index_dataset")}
+
+
+def blend_key(recipe: Recipe, phase: str) -> Key:
+    """The shares, and which tokens they are shares of: tokens made otherwise lie in another folder."""
+    mixture = dict(sorted(recipe.phases[phase].mixture.items()))
+    return {"mixture": mixture, "tokens": recipe.tokens_name, "code": digest_code("write_blend")}
+
+
+def export_key(recipe: Recipe) -> Key:
+    """What goes beside the weights: the tokenizer's files, and how long a sequence may be."""
+    tokenizer = {path.name: digest_file(path) for path in sorted(Path(recipe.tokenizer.path).iterdir())}
+    longest = max(stretch.sequence_length for stretch in stretches(recipe))
+    return {"tokenizer": tokenizer, "longest_sequence": longest, "code": digest_code("export_hf")}
+
+
+def lineage_key() -> Key:
+    """How receipts become provenance."""
+    return {"code": digest_code("write_lineage")}
+
+
+def report_key(name: str) -> Key:
+    """What the report is called, and how it is written."""
+    templates = [digest_file(path) for path in sorted(Path("scripts/nano3/report").glob("*.j2"))]
+    return {"recipe": name, "code": digest_code("write_report"), "template": digest_json(templates)}

@@ -1,0 +1,234 @@
+"""The plan of a recipe: what would be made if `snakemake` were typed now, why, and what it would cost."""
+
+import difflib
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from nano3 import Nano3Error
+from nano3.freshness import shard_reason
+from nano3.keys import shared_key, whole_key
+from nano3.packs import pack_bytes, packed
+from nano3.plan.estimate import Estimate, estimate
+from nano3.plan.graph import Cause, Certainty, Node, ancestors, causes, settle
+from nano3.plan.state import Asked, State, read_state
+from nano3.resolve import Settings, load_recipe
+
+KINDS = {
+    "tokens": "token pairs",
+    "index": "dataset indexes",
+    "blend": "blends",
+    "segment": "segments",
+    "export": "export",
+    "lineage": "lineage",
+    "report": "report",
+}
+EXAMPLES = 5  # names of shards in --json, of each dataset and reason
+
+
+class PlanError(Nano3Error):
+    """A plan is asked for something that the recipe does not have."""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """
+    How many artifacts of a kind are fresh; stale, so they will be made again; new, so they will be made; conditional:
+    made again if a blend's bytes change; unneeded: not there, and nothing that runs asks for them.
+    """
+
+    total: int = 0
+    fresh: int = 0
+    stale: int = 0
+    new: int = 0
+    conditional: int = 0
+    unneeded: int = 0
+
+    @classmethod
+    def of(cls, node: Node) -> "Counts":
+        """Those of one node."""
+        conditional = node.made if node.runs == Certainty.IF else 0
+        absent = 0 if conditional else node.missing
+        stale = node.made - node.missing if node.runs == Certainty.WILL else 0
+        new, unneeded = (absent, 0) if node.runs else (0, absent)
+        return cls(node.total, node.total - stale - absent - conditional, stale, new, conditional, unneeded)
+
+    def __add__(self, other: "Counts") -> "Counts":
+        mine, others = asdict(self), asdict(other)
+        return Counts(**{name: mine[name] + others[name] for name in mine})
+
+    @property
+    def will(self) -> int:
+        """How many will be made."""
+        return self.stale + self.new
+
+
+@dataclass(frozen=True)
+class Plan:
+    """
+    What would be made. what_if: edits of the recipe it was asked for. nodes: settled, sources first. jobs: of
+    tokenizing, where packs of shards are one. refused: frozen phases that would be trained, and how certainly.
+    """
+
+    state: State
+    what_if: Mapping[str, Any]
+    nodes: Sequence[Node]
+    causes: Sequence[Cause]
+    estimate: Estimate
+    jobs: int
+    refused: Mapping[str, Certainty]
+
+    @property
+    def counts(self) -> dict[str, Counts]:
+        """Of every kind that the targets need."""
+        sums: dict[str, Counts] = {}
+        for node in self.nodes:
+            sums[node.kind] = sums.get(node.kind, Counts()) + Counts.of(node)
+        return sums
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing would be made."""
+        return not any(node.runs for node in self.nodes)
+
+
+def make_plan(settings: Settings, what_if: Mapping[str, Any], targets: Sequence[str], jobs: int | None = None) -> Plan:
+    """
+    The plan of a recipe, as Snakemake would decide with the same settings.
+
+    what_if: values of the recipe's file by dotted key, as if they stood there. targets: datasets, phases, segments or
+    paths of artifacts; none: the report and all it stands on. jobs: at a time; by default one per core.
+    Raises ConfigError as Snakemake would, PlanError for a target that the recipe does not have.
+    """
+    name, recipe = load_recipe(settings.recipe, settings.set, settings.sample, edits=what_if)
+    state = read_state(Asked.of(name, recipe))
+    wanted = [_target(state, target) for target in targets] or [state.nodes[-1]]
+    needed = ancestors(wanted)
+    nodes = [node for node in [*(node for node in wanted if node not in state.nodes), *state.nodes] if node in needed]
+    settle(nodes, wanted)
+    cost = estimate(state, nodes, jobs or os.cpu_count() or 1)
+    refused = _refused(state, nodes, settings.thaw.split())
+    return Plan(state, what_if, nodes, causes(nodes), cost, _jobs(state, nodes, settings.packs), refused)
+
+
+def _target(state: State, word: str) -> Node:
+    """The node that a word of the command line means; for a single shard one of its own."""
+    asked = state.asked
+    names = {dataset: ("index", dataset) for dataset in asked.datasets}
+    for phase, section in asked.recipe.phases.items():
+        names |= {f"{phase}/{segment}": ("segment", f"{phase}/{segment}") for segment in section.segments}
+        names[phase] = ("segment", f"{phase}/{[*section.segments][-1]}")
+    names |= {kind: (kind, asked.name) for kind in ("export", "lineage", "report")}
+    if word in names:
+        return state.node(*names[word])
+    if found := _at_path(state, Path(word)):
+        return found
+    near = difflib.get_close_matches(word, names, n=1)
+    remedy = f"did you mean {near[0]}?" if near else f"name one of {', '.join(names)}, or a path that it builds"
+    raise PlanError(f"{word}: recipe {asked.name} makes no such thing; {remedy}")
+
+
+def _at_path(state: State, path: Path) -> Node | None:
+    """The node of an artifact's path, by the folder that it lies in."""
+    asked, folders = state.asked, state.asked.folders
+    for kind in ("tokens", "blends", "checkpoints", "export", "report"):
+        folder = getattr(folders, kind)
+        if path.is_relative_to(folder):
+            below = path.relative_to(folder).parts
+            first = below[0] if below else ""
+            if kind == "tokens" and first in asked.datasets:
+                shard = path.stem if len(below) == 3 else None
+                if shard is None or shard in asked.shards[first]:
+                    return _one_shard(state, first, shard) if shard else state.node("index", first)
+            if kind == "blends" and first in asked.recipe.phases:
+                return state.node("blend", first)
+            if kind == "checkpoints" and "/".join(below[:2]) in (node.name for node in state.nodes):
+                return state.node("segment", "/".join(below[:2]))
+            if kind in ("export", "report"):
+                return state.node("lineage" if first.startswith("lineage") else kind, asked.name)
+    return None
+
+
+def _one_shard(state: State, dataset: str, name: str) -> Node:
+    """A shard alone, without the others of its dataset."""
+    asked = state.asked
+    shared = shared_key(asked.recipe, asked.datasets[dataset])
+    reason = shard_reason(asked.tokens(dataset), name, whole_key(shared, *asked.shards[dataset][name]))
+    whole = state.node("tokens", dataset)
+    absent = {why: [name] for why, names in whole.absent.items() if name in names}
+    return Node("tokens", dataset, 1, {} if absent or not reason else {reason: [name]}, absent)
+
+
+def _jobs(state: State, nodes: Sequence[Node], most: int) -> int:
+    """Jobs that the shards to tokenize make, as the rules would pack them."""
+    stale = {
+        node.name: dict.fromkeys((name for names in (node.changed | node.absent).values() for name in names), "")
+        for node in nodes
+        if node.kind == "tokens" and node.runs
+    }
+    shards = {dataset: {name: shard for name, (shard, _) in state.asked.shards[dataset].items()} for dataset in stale}
+    everything = [shards[dataset][name] for dataset, names in stale.items() for name in names]
+    if not (most and everything):
+        return len(everything)
+    size = pack_bytes(everything, most)
+    return sum(len(packed(shards[dataset], names, size)) or len(names) for dataset, names in stale.items())
+
+
+def _refused(state: State, nodes: Sequence[Node], thawed: Sequence[str]) -> dict[str, Certainty]:
+    """Frozen phases of which a segment is missing or would run."""
+    found: dict[str, Certainty] = {}
+    for node in nodes:
+        phase = node.name.split("/")[0]
+        if node.kind == "segment" and phase not in thawed and state.asked.recipe.phases[phase].frozen:
+            how = Certainty.WILL if node.absent else node.runs
+            if how:
+                found[phase] = max(how, found.get(phase, how))
+    return found
+
+
+def as_json(plan: Plan, sentences: Sequence[str]) -> dict[str, Any]:
+    """
+    The plan as a value, for other programs. Fields are added, never renamed.
+
+    recipe: name of the artifacts. what_if: edits by dotted key. kinds: by kind the fields of Counts. jobs: of
+    tokenizing. refused: frozen phases by how certainly they would be trained, "will" or "if".
+    causes: kind, reason, sentence, certain and conditional (names of what follows, as kind:name), and artifacts, by
+    dataset, phase, segment or recipe how many and the first few names.
+    estimate: tokenizing, training and perhaps (training that may follow) with the fields of estimate.Tokenizing and
+    .Training or null; jobs at a time; and seconds until all is done that is certain and that is possible, null where
+    nothing was measured.
+    """
+    cost = plan.estimate
+    return {
+        "recipe": plan.state.asked.name,
+        "what_if": dict(plan.what_if),
+        "kinds": {kind: asdict(counts) for kind, counts in plan.counts.items()},
+        "jobs": plan.jobs,
+        "refused": {phase: how.name.lower() for phase, how in plan.refused.items()},
+        "causes": [
+            {
+                "kind": cause.kind,
+                "reason": cause.reason,
+                "sentence": sentence,
+                "artifacts": {
+                    name: {"count": len(names), "first": list(names[:EXAMPLES])} for name, names in cause.names.items()
+                },
+                "certain": _named(cause, Certainty.WILL),
+                "conditional": _named(cause, Certainty.IF),
+            }
+            for cause, sentence in zip(plan.causes, sentences, strict=True)
+        ],
+        "estimate": {
+            "tokenizing": asdict(cost.tokenizing) if cost.tokenizing else None,
+            "training": asdict(cost.training) if cost.training else None,
+            "perhaps": asdict(cost.perhaps) if cost.perhaps else None,
+            "jobs": cost.jobs,
+            "seconds": {"certain": cost.wall(Certainty.WILL), "possible": cost.wall(Certainty.IF)},
+        },
+    }
+
+
+def _named(cause: Cause, certainty: Certainty) -> list[str]:
+    return [f"{node.kind}:{node.name}" for node, how in cause.follows.items() if how == certainty]

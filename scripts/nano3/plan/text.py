@@ -1,0 +1,127 @@
+"""A plan for a terminal."""
+
+import textwrap
+from collections.abc import Iterator, Sequence
+
+from nano3.plan.estimate import Tokenizing, Training
+from nano3.plan.graph import Certainty
+from nano3.plan.plan import KINDS, Plan
+from nano3.plan.sentences import sentence
+from nano3.plan.state import written
+from nano3.report.wording import SPACE, compact, duration, many, size
+
+WIDTH = 100
+COLUMNS = {"fresh": "fresh", "stale": "will be made again", "new": "will be made", "conditional": "if bytes change"}
+PAINT = {"fresh": "32", "stale": "33", "new": "36", "conditional": "35", "bold": "1"}
+UNMEASURED = "no estimate"
+
+
+def sentences(plan: Plan) -> list[str]:
+    """A sentence for each cause."""
+    return [sentence(cause, plan.nodes) for cause in plan.causes]
+
+
+def verdict(plan: Plan) -> str:
+    """The plan in one line."""
+    if plan.empty:
+        return "Nothing to be done: all is fresh."
+    will = [_amount(kind, counts.will) for kind, counts in plan.counts.items() if counts.will]
+    perhaps = [_amount(kind, counts.conditional) for kind, counts in plan.counts.items() if counts.conditional]
+    parts = [f"{', '.join(will)} will be made" if will else ""]
+    parts += [f"{', '.join(perhaps)} if the bytes of a blend change" if perhaps else ""]
+    return f"Plan: {'; '.join(filter(None, parts))}."
+
+
+def refusals(plan: Plan) -> list[str]:
+    """A sentence for each frozen phase that snakemake would refuse to train."""
+    when = {
+        Certainty.WILL: "snakemake will stop before any job",
+        Certainty.IF: "if the bytes of a blend change, snakemake will stop before it is trained",
+    }
+    return [
+        f"{phase} is frozen: {when[how]}; undo the change, or allow it with --config thaw={phase}"
+        for phase, how in plan.refused.items()
+    ]
+
+
+def costs(plan: Plan) -> list[tuple[str, str, str]]:
+    """Lines of the estimate: what, how much, from what it is known."""
+    cost, lines = plan.estimate, []
+    if cost.tokenizing:
+        lines.append(("tokenizing", _tokenizing(cost.tokenizing, plan.jobs), cost.tokenizing.basis))
+    lines += [
+        (f"training{condition}", _training(part), part.basis)
+        for condition, part in (("", cost.training), (", if bytes change", cost.perhaps))
+        if part
+    ]
+    certain, possible = (cost.wall(certainty) for certainty in (Certainty.WILL, Certainty.IF))
+    if lines and possible is not None:
+        both = f"{duration(certain)}; {duration(possible)} if bytes change" if certain is not None else ""
+        wall = both if cost.perhaps else duration(possible)
+        lines.append(("wall time", wall, f"{many(cost.jobs, 'job')} at a time"))
+    return [(what, amount.replace(SPACE, " "), basis) for what, amount, basis in lines]
+
+
+def as_text(plan: Plan, colour: bool) -> str:
+    """The plan in at most WIDTH columns. colour: paint it with ANSI sequences."""
+    return "\n".join(_lines(plan, colour)) + "\n"
+
+
+def _lines(plan: Plan, colour: bool) -> Iterator[str]:
+    def paint(text: str, name: str) -> str:
+        return f"\033[{PAINT[name]}m{text}\033[0m" if colour else text
+
+    edits = ", ".join(f"{key}={written(value)}" for key, value in plan.what_if.items())
+    yield paint(f"Recipe {plan.state.asked.name}" + (f", if {edits}" if edits else ""), "bold")
+    yield ""
+    yield " " * 17 + "".join(f"{heading:>20}" for heading in COLUMNS.values())
+    for kind, counts in plan.counts.items():
+        cells = [(name, getattr(counts, name)) for name in COLUMNS]
+        row = (f"{f'{number:,}' if number else '-':>20}" for _, number in cells)
+        painted = (paint(text, name) if number else text for (name, number), text in zip(cells, row, strict=True))
+        yield f"{KINDS[kind]:<17}" + "".join(painted)
+    if plan.causes:
+        yield from ("", paint("Why", "bold"))
+        for why in sentences(plan):
+            yield from textwrap.wrap(why, WIDTH, initial_indent="- ", subsequent_indent="  ", break_on_hyphens=False)
+    if lines := costs(plan):
+        yield from ("", paint("Estimate, from what receipts measured", "bold"))
+        yield from _table(lines)
+    if unneeded := sum(counts.unneeded for counts in plan.counts.values()):
+        yield from ("", f"{many(unneeded, 'missing artifact')} that nothing needs now: made when something does.")
+    for line in (verdict(plan), *refusals(plan)):
+        yield from ("", *textwrap.wrap(line, WIDTH))
+
+
+def _table(lines: Sequence[tuple[str, str, str]]) -> Iterator[str]:
+    width = max(len(what) for what, _, _ in lines) + 2
+    for what, amount, basis in lines:
+        text = f"{amount}: {basis}" if amount.endswith(UNMEASURED) else f"{amount} ({basis})"
+        yield from textwrap.wrap(text, WIDTH, initial_indent=f"{what:<{width}}", subsequent_indent=" " * width)
+
+
+def _amount(kind: str, number: int) -> str:
+    noun = KINDS[kind]
+    return f"{number:,} {noun if number > 1 or kind in ('export', 'lineage', 'report') else SINGULAR[kind]}"
+
+
+SINGULAR = {"tokens": "token pair", "index": "dataset index", "blend": "blend", "segment": "segment"}
+
+
+def _tokenizing(part: Tokenizing, jobs: int) -> str:
+    shards = many(part.shards, "shard") + (f" in {many(jobs, 'job')}" if jobs != part.shards else "")
+    words = [f"{shards}, {size(part.bytes)} raw"]
+    if part.download:
+        words.append(f"{size(part.download)} to download")
+    if part.seconds is None or part.written is None:
+        return ", ".join([*words, UNMEASURED])
+    return ", ".join([*words, f"{duration(part.seconds)} of one process", f"{size(part.written)} of tokens"])
+
+
+def _training(part: Training) -> str:
+    words = f"{many(part.segments, 'segment')}, {compact(part.tokens)} tokens"
+    if part.seconds is None:
+        return f"{words}, {UNMEASURED}"
+    if not part.gpus:
+        return f"{words}, {duration(part.seconds)}"
+    return f"{words}, {part.seconds / 3600:,.1f} GPU hours"

@@ -1,0 +1,61 @@
+"""
+The report: one offline page on an exported model and everything that it stands on.
+
+When is the page another page? When a receipt it stands on, or the lineage, is another: it holds nothing else, no date
+of its own, no random name, and asks no network for anything.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from nano3.digest import digest_file
+from nano3.lineage import closure
+from nano3.receipt import Input, Output, Run, replaced, write_receipt
+from nano3.report import figures, graph, ledger, wording
+from nano3.report.facts import collect, mean
+from nano3.report.svg import DARK, LIGHT
+
+TEMPLATES = Path(__file__).parent
+
+
+def write_report(export: Path, lineage: Path, key: dict[str, Any], page: Path, receipt: Path) -> None:
+    """
+    The report of an exported model, as one HTML page.
+
+    export: its receipt. lineage: its lineage, linked beside the page and named by digest. key: `recipe`, the name the
+    artifacts go by. page: the file to write, whole or not at all. receipt: the page's own.
+    Raises ReceiptError or LineageError where a receipt is missing or stands on something that has changed since,
+    ReportError where a segment's metrics are not the ones that its receipt lists.
+    """
+    run = Run(("jinja2", "matplotlib"))
+    receipts, source = closure(export), Input("file", str(lineage), digest_file(lineage))
+    story = collect(receipts)
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= wording.FILTERS | {"mean": mean}
+    html = environment.get_template("page.html.j2").render(
+        recipe=key["recipe"],
+        story=story,
+        picture=graph.picture(story),
+        tokens_chart=figures.tokens_chart(story),
+        mixture_chart=figures.mixture_chart(story),
+        training_chart=figures.training_chart(story),
+        artifacts=ledger.artifacts(story),
+        shards=ledger.shards(story),
+        circumstances=ledger.circumstances(receipts),
+        lineage={"href": os.path.relpath(lineage, page.parent), "name": lineage.name, "sha256": source.digest},
+        light=LIGHT,
+        dark=DARK,
+    )
+    with replaced(page) as aside:
+        aside.write_text(html, encoding="utf-8")
+    inputs, outputs = [Input.receipt(export), source], [Output.of(page)]
+    write_receipt(receipt, "write_report", run, key=key, inputs=inputs, outputs=outputs, facts={})
