@@ -5,7 +5,7 @@ Finished tokens of synthetic shards are made in build/plan (see synthetic.py), t
 same graph, say what would run: each a whole process, the best of REPEATS with a warm cache. A run that plans anything
 else than it should ends the benchmark. Status 1 if a goal is missed. See docs/benchmarks/plan.md.
 
-    python benchmarks/plan.py [--page] [shards ...]
+    python benchmarks/planning.py [--page] [shards ...]
 
 --page: no new runs, only docs/benchmarks/plan.md and its plot of the last ones.
 """
