@@ -89,3 +89,9 @@ def test_entries_of_another_index_are_refused(tmp_path: Path) -> None:
         ):
             blended(tmp_path, [path], {"x": 1})
         (tmp_path / "x/shards.tsv").unlink(missing_ok=True)
+
+
+def test_more_pairs_than_megatron_can_number_are_an_error(tmp_path: Path) -> None:
+    many = index(tmp_path, "x", {f"s{number}": 1 for number in range(32_768)})
+    with pytest.raises(BlendError, match=r"32,768 shards, but Megatron-Core numbers .* up to 32,767: use fewer"):
+        blended(tmp_path, [many], {"x": 1})

@@ -18,6 +18,7 @@ from nano3.digest import digest_json
 from nano3.receipt import Input, Output, Run, read_receipt, write_json, write_receipt
 
 SPLITS = ("train", "valid", "test")
+MOST_PAIRS = 32_767  # BlendedDataset's dataset_index is an int16
 
 
 class BlendError(Nano3Error):
@@ -78,6 +79,11 @@ def write_blend(indexes: list[Path], key: dict[str, Any], blend: Path, receipt: 
                 digests = (outputs[0]["sha256"], outputs[1]["sha256"])
                 splits[split].append(Entry(share, str(path.parent / split), digests))
         facts[dataset] = {"share": share, "tokens": index["facts"]["tokens"], "documents": index["facts"]["documents"]}
+    if len(splits["train"]) > MOST_PAIRS:
+        raise BlendError(
+            f"{blend}: {len(splits['train']):,} shards, but Megatron-Core numbers the pairs of a blend with 16 bits, up to "
+            f"{MOST_PAIRS:,}: use fewer, larger shards"
+        )
     for split, entries in splits.items():
         if not entries:
             raise BlendError(f"{blend}: no {split} documents in any dataset: raise holdout.{split} in the recipe")
