@@ -81,8 +81,8 @@ def write_blend(indexes: list[Path], key: dict[str, Any], blend: Path, receipt: 
         facts[dataset] = {"share": share, "tokens": index["facts"]["tokens"], "documents": index["facts"]["documents"]}
     if len(splits["train"]) > MOST_PAIRS:
         raise BlendError(
-            f"{blend}: {len(splits['train']):,} shards, but Megatron-Core numbers the pairs of a blend with 16 bits, up to "
-            f"{MOST_PAIRS:,}: use fewer, larger shards"
+            f"{blend}: {len(splits['train']):,} shards, but Megatron-Core numbers the pairs of a blend with 16 bits, "
+            f"up to {MOST_PAIRS:,}: use fewer, larger shards"
         )
     for split, entries in splits.items():
         if not entries:
