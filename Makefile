@@ -37,7 +37,7 @@ $(VENV)-datatrove/.bench:
 
 bench-plan: $(VENV)/.run
 	$(PIP_INSTALL) --editable '.[bench]'
-	PATH="$(abspath $(BIN)):$$PATH" PYTHONPATH=scripts $(BIN)/python benchmarks/plan.py
+	PATH="$(abspath $(BIN)):$$PATH" PYTHONPATH=scripts $(BIN)/python benchmarks/planning.py
 
 $(VENV)/.run: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

@@ -5,7 +5,7 @@ Finished tokens of synthetic shards are made in build/plan (see synthetic.py), t
 same graph, say what would run: each a whole process, the best of REPEATS with a warm cache. A run that plans anything
 else than it should ends the benchmark. Status 1 if a goal is missed. See docs/benchmarks/plan.md.
 
-    python benchmarks/plan.py [--page] [shards ...]
+    python benchmarks/planning.py [--page] [shards ...]
 
 --page: no new runs, only docs/benchmarks/plan.md and its plot of the last ones.
 """
@@ -228,7 +228,7 @@ def main(sizes: list[int], page: bool) -> None:
         print(HEADER)
         measured = run(sizes)
         RESULTS.write_text(json.dumps([asdict(result) for result in measured], indent=1), encoding="utf-8")
-    from plan_page import write_page
+    from planning_page import write_page
 
     over = missed([Result(**values) for values in json.loads(RESULTS.read_text(encoding="utf-8"))])
     write_page(MOST_WHOLE, REPEATS, over)
