@@ -228,7 +228,7 @@ def main(sizes: list[int], page: bool) -> None:
         print(HEADER)
         measured = run(sizes)
         RESULTS.write_text(json.dumps([asdict(result) for result in measured], indent=1), encoding="utf-8")
-    from plan_page import write_page
+    from planning_page import write_page
 
     over = missed([Result(**values) for values in json.loads(RESULTS.read_text(encoding="utf-8"))])
     write_page(MOST_WHOLE, REPEATS, over)

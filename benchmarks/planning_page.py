@@ -1,4 +1,4 @@
-"""The measurements of plan.py become docs/benchmarks/plan.md and plan.svg."""
+"""The measurements of planning.py become docs/benchmarks/plan.md and plan.svg."""
 
 import json
 import os
@@ -16,7 +16,7 @@ RESULTS = Path("build/plan/results.json")
 SMALL = Path("build/plan/small.json")
 PAGE = Path("docs/benchmarks/plan.md")
 COLOURS = {"nano3": "#1b6ca8", "prune=false": "#c8553d", "make": "#6b8f3c", "ninja": "#8d6cab", "stat": "#555555"}
-TEMPLATE = Path(__file__).with_name("plan.md.j2")
+TEMPLATE = Path(__file__).with_name("planning.md.j2")
 
 
 def table(results: list[dict[str, Any]]) -> str:
