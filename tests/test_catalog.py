@@ -71,8 +71,8 @@ def test_a_sample_needs_the_rows_of_the_shards_up_to_its_end(tmp_path: Path) -> 
     shards = [SHARDS[0], replace(SHARDS[1], rows=None), SHARDS[2]]
     write_pins(tmp_path / "x.tsv", shards)
     assert read_pins("x", tmp_path) == shards
-    assert [rows for _, rows in sampled(shards, 5)] == [5]
-    assert [rows for _, rows in sampled(shards, 0)] == [5, None, 4]
+    assert [rows for _, rows in sampled(shards, 5)] == [None]
+    assert [rows for _, rows in sampled(shards, 0)] == [None, None, None]
     with pytest.raises(ConfigError, match=r"shard b, .*: run `python scripts/pin_dataset\.py --rows x`"):
         sampled(shards, 6, "x")
 

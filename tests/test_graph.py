@@ -148,7 +148,7 @@ def test_a_new_and_a_removed_shard_leave_the_tokens_of_the_others(house: House) 
     [
         ("tiny-code: 25", "tiny-math: 15", {"write_blend": 1, **BELOW_BLENDS}),
         ("adam_beta1: 0.9 ", "adam_beta2: 0.95", BELOW_BLENDS),
-        ("kv_channels: 16", "mamba_head_dim: 32", BELOW_BLENDS),
+        ("moe_ffn_hidden_size: 64", "moe_shared_expert_intermediate_size: 128", BELOW_BLENDS),
     ],
 )
 def test_two_numbers_that_change_places_are_seen(house: House, one: str, other: str, planned: dict[str, int]) -> None:
