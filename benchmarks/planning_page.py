@@ -86,7 +86,7 @@ def write_page(whole: int, repeats: int, over: list[str]) -> None:
             slurm=slurm,
             table=table(results),
             whole=f"{whole:,}",
-            small=small_table() if SMALL.exists() else "",
+            small=small_table(),
             repeats=repeats,
             goals="All are met." if not over else "Missed: " + "; ".join(over) + ".",
         ),
