@@ -54,10 +54,12 @@ def plot(results: list[dict[str, Any]], path: Path) -> None:
                     shards = [r["shards"] for r in rows]
                     panel.plot(shards, [r[what] for r in rows], style, color=colour, marker="o", ms=3, label=label)
     for panel, title in zip(axes, ("Seconds to plan", "Peak memory, MB"), strict=True):
-        panel.set(xscale="log", yscale="log", xlabel="shards")
+        panel.set(xscale="log", xlabel="shards")
         panel.set_title(title, loc="left")
         panel.grid(color="#dddddd", lw=0.6)
-    axes[1].legend(frameon=False, fontsize=7, loc="center left", bbox_to_anchor=(1.02, 0.5))
+    axes[0].set_yscale("log")
+    axes[1].set_ylim(bottom=0)
+    axes[1].legend(frameon=False, handlelength=3, fontsize=7, loc="center left", bbox_to_anchor=(1.02, 0.5))
     figure.savefig(path, metadata={"Date": None})
 
 
@@ -86,7 +88,7 @@ def write_page(whole: int, repeats: int, over: list[str]) -> None:
             slurm=slurm,
             table=table(results),
             whole=f"{whole:,}",
-            small=small_table() if SMALL.exists() else "",
+            small=small_table(),
             repeats=repeats,
             goals="All are met." if not over else "Missed: " + "; ".join(over) + ".",
         ),
