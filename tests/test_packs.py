@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nano3.bulk import PackError, tokenize_pack
@@ -20,6 +20,7 @@ def shards(sizes: list[int]) -> dict[str, Shard]:
     return {f"s{number:05}": Shard(f"s{number:05}", "", size, None, "") for number, size in enumerate(sizes)}
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(st.integers(1, 100), st.booleans()), min_size=50, max_size=200), st.integers(1, 1000))
 def test_packs_hold_every_stale_shard_once_and_begin_and_end_with_one(drawn: list[tuple[int, bool]], size: int) -> None:
     every = shards([size for size, _ in drawn])
