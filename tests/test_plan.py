@@ -198,7 +198,7 @@ def test_reasons_that_differ_are_told_apart(house: Path) -> None:
     edit(RECIPE, "floor: 3.0e-5", "floor: 2.0e-5")
     said = sentences(plan())
     assert [each.split("; ")[0] for each in said] == [
-        "1 shard of tiny-math (set-mm-00): train/set-mm-00.bin has 5 bytes where 300 were written",
+        "1 shard of tiny-math (set-mm-00): training .bin has another size than was written",
         "1 shard of tiny-math (set-mm-01): raw bytes changed",
         "phase1/decay and phase2/anneal: learning_rate.decay.floor: 3e-05 is now 2e-05",
     ]

@@ -199,15 +199,14 @@ def _judged(folder: Path, name: str, key: Mapping[str, Any]) -> tuple[str | None
         receipt = read_receipt(f"{train}.json")
     except ReceiptError:
         there = any(map(os.path.exists, (f"{train}.json", *files)))
-        return (f"{name}.json is missing or damaged" if there else NEW), None
+        return ("its receipt is missing or damaged" if there else NEW), None
     if changed := differences(receipt["key"], dict(key)):
         return "; ".join(WORDS.get(what, f"{what}: {was} is now {now}") for what, (was, now) in changed.items()), None
     for file, output in zip(files, receipt["outputs"], strict=True):
         size = os.path.getsize(file) if os.path.exists(file) else None
         if size != output["bytes"]:
-            place = file.removeprefix(f"{folder}/")
-            says = f"has {size} bytes where {output['bytes']} were written"
-            return f"{place} is missing" if size is None else f"{place} {says}", None
+            kind = f"{'training' if file.startswith(train) else 'held-out'} .{file[-3:]}"
+            return f"{kind} is missing" if size is None else f"{kind} has another size than was written", None
     return None, receipt["content"]
 
 
