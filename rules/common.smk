@@ -5,7 +5,6 @@ What is asked for: the recipe with its overrides, read once and checked before a
     out   the folders of its artifacts, its SHARDS and SEGMENTS, and for each rule what decides its output, as one value
 """
 
-import difflib
 import gc
 import os
 import re
@@ -73,9 +72,9 @@ wildcard_constraints:
 def pinned_shard(wildcards):
     shards = shards_of(wildcards.dataset)
     if wildcards.shard not in shards:
-        near = difflib.get_close_matches(wildcards.shard, shards, n=5, cutoff=0.0)
+        some = ", ".join(list(shards)[:5])
         raise WorkflowError(
-            f"{pins_path(wildcards.dataset)}: has no shard {wildcards.shard}; it has {len(shards)}, e.g. {', '.join(near)}"
+            f"{pins_path(wildcards.dataset)}: has no shard {wildcards.shard}; it has {len(shards)}, e.g. {some}"
         )
     return shards[wildcards.shard][0]
 
@@ -223,6 +222,8 @@ def refuse_if_frozen(phase, segment, spec):
 
 def refuse_frozen():
     """Before any job, as far as can be known: a blend that will be made again is judged when it is there."""
+    if not any(phase.frozen for phase in RECIPE.phases.values()):
+        return
     contents = {}
     for phase in RECIPE.phases:
         blend = Path(f"{BLENDS}/{phase}/blend.receipt.json")
@@ -244,4 +245,7 @@ def all_blends(wildcards):
     return [blend_of(phase, "receipt") for phase in RECIPE.phases]
 
 
-refuse_frozen()
+try:
+    refuse_frozen()
+except Nano3Error as error:
+    raise WorkflowError(str(error)) from None

@@ -233,3 +233,14 @@ def test_entries_read_back_as_written_and_no_others(tree: Path) -> None:
     assert read_entries(tree, digest_entries(entries)) == entries
     with pytest.raises(FreshnessError, match="not what its index was made with"):
         read_entries(tree, digest_entries(entries[:2]))
+
+
+def test_a_damaged_line_of_the_index_is_not_believed_and_harms_nothing(tree: Path) -> None:
+    path = tree / "shards.tsv"
+    lines = path.read_text().splitlines()
+    for damaged in (lines[1][:40], "", lines[1].rsplit("\t", 1)[0] + "\tyesterday"):
+        path.write_text("\n".join([lines[0], damaged, *lines[2:]]) + "\n")
+        assert survey(tree, WANTED, SETTINGS).stale == {}
+        (tree / "train/a.bin").rename(tree / "away")
+        assert survey(tree, WANTED, SETTINGS).stale == {"a": "training .bin is missing"}
+        (tree / "away").rename(tree / "train/a.bin")

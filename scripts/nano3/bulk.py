@@ -35,7 +35,8 @@ def tokenize_pack(
 
     pack: its name, see nano3.packs. pins: the dataset's pinned shards. tokenizer: its tokenizer.json. key: what decides
     all shards' tokens alike, and `shards`, the digest of what was planned. folder: of the dataset's tokens. done: the
-    file to write when all is well. sample: rows taken of the dataset. keep_raw: 0 deletes what was downloaded.
+    file to write when all is well. sample: rows taken of the dataset.
+    keep_raw: 0 deletes downloads that were tokenized.
     A shard that can't be tokenized does not stop the others. Raises PackError with all that failed.
     """
     name = pins.stem
@@ -58,10 +59,10 @@ def tokenize_pack(
             receipt = train.with_name(f"{shard.name}.json")
             tokenize(encoder, raw, tokenizer, whole, train, holdout, receipt, checked_documents, origin)
             made += 1
+            if dataset.remote and not keep_raw:
+                raw.unlink()
         except (Nano3Error, OSError) as error:
             faults.append(str(error))
-        if dataset.remote and not keep_raw:
-            raw.unlink(missing_ok=True)
     if faults:
         raise PackError(f"{len(faults)} of {made + len(faults)} shards failed:\n" + "\n".join(faults))
     write_json(done, {"pack": pack, "made": made})

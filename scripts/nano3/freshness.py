@@ -159,17 +159,18 @@ def write_entries(folder: Path, entries: Iterable[Entry]) -> Path:
 
 def digest_entries(entries: Iterable[Entry]) -> str:
     """What identifies a dataset's tokens: the shards and their contents, not when they were made."""
-    return digest_json([[entry.shard, entry.tokens, entry.content] for entry in entries])
+    return digest_json([[entry.shard, entry.tokens, entry.bin, entry.idx, entry.content] for entry in entries])
 
 
 def _lines(path: Path) -> Iterator[list[str]]:
-    """The lines of a shards.tsv, split; none if there is no such file or it has other columns."""
+    """The whole lines of a shards.tsv, split; none if there is no such file or it has other columns."""
     if not path.is_file():
         return
     with path.open(encoding="utf-8", newline="") as file:
         lines = csv.reader(file, delimiter="\t")
-        if next(lines, None) == [field.name for field in fields(Entry)]:
-            yield from lines
+        columns = [field.name for field in fields(Entry)]
+        if next(lines, None) == columns:
+            yield from (line for line in lines if len(line) == len(columns))
 
 
 def _as_noted(folder: Path, line: list[str], shard: Shard, rows: int | None, today: str) -> bool:
@@ -186,7 +187,7 @@ def _as_noted(folder: Path, line: list[str], shard: Shard, rows: int | None, tod
             and os.stat(f"{held}.bin").st_size == int(held_bin_bytes)
             and os.stat(f"{held}.idx").st_size == int(held_idx_bytes)
         )
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError):
         return False
 
 

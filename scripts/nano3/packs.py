@@ -48,11 +48,11 @@ def packed(shards: Mapping[str, Shard], stale: Mapping[str, str], size: int) -> 
     if len(stale) <= ALONE:
         return []
     packs: list[Pack] = []
-    filled = size
+    filled = 0
     for number, (name, shard) in enumerate(shards.items()):
         if name not in stale:
             continue
-        if filled + shard.bytes > size:
+        if not packs or filled + shard.bytes > size:
             packs.append(Pack(number, number))
             filled = 0
         packs[-1] = Pack(packs[-1].begin, number + 1)

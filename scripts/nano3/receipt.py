@@ -125,7 +125,10 @@ def read_receipt(path: Path | str) -> dict[str, Any]:
         raise ReceiptError(f"{path}: no such receipt: build it with `snakemake {path}`") from None
     except ValueError:
         receipt = None
-    if not isinstance(receipt, dict) or not {"step", "content", "inputs", "outputs"} <= receipt.keys():
+    if (
+        not isinstance(receipt, dict)
+        or not {"step", "content", "key", "inputs", "outputs", "facts", "run"} <= receipt.keys()
+    ):
         raise ReceiptError(f"{path}: not a receipt: delete it and build it again with `snakemake {path}`")
     return receipt
 
