@@ -24,12 +24,12 @@ rule train_segment:
         f"{CHECKPOINTS}/{{phase}}/{{segment}}/train_segment.log",
     conda:
         "../envs/train.yaml"
-    threads: RECIPE.layout.threads
+    threads: lambda wildcards: RECIPE.layout_of(wildcards.phase).threads
     resources:
         weights=RECIPE.checkpoint.save or "results/weights",
         save_interval=RECIPE.checkpoint.save_interval,
         evaluation_tokens=RECIPE.evaluation.tokens,
-        micro_batch_tokens=RECIPE.layout.micro_batch_tokens,
+        micro_batch_tokens=lambda wildcards: RECIPE.layout_of(wildcards.phase).micro_batch_tokens,
     params:
         spec=segment_spec,
     shell:

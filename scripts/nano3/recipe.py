@@ -125,6 +125,27 @@ class Segment(Closed):
     sequence_length: PositiveInt | None = Field(None, description="Tokens per sequence, if not the recipe's.")
 
 
+class Layout(Closed):
+    """How the work is laid out on the machine. Decides nothing about the result."""
+
+    trainer: Literal["cpu", "bridge"] = Field(
+        "cpu", description="What trains: Megatron-Core on CPUs, or Megatron-Bridge on GPUs."
+    )
+    nodes: PositiveInt = Field(1, description="Machines that train one segment together.")
+    processes_per_node: PositiveInt = Field(1, description="Ranks on each of them; one per GPU where there are GPUs.")
+    tensor_model_parallel_size: PositiveInt = Field(1, description="Ranks that share each matrix.")
+    pipeline_model_parallel_size: PositiveInt = Field(1, description="Ranks that share the layers, in stages.")
+    context_parallel_size: PositiveInt = Field(1, description="Ranks that share each sequence.")
+    expert_model_parallel_size: PositiveInt = Field(1, description="Ranks that share the experts.")
+    micro_batch_tokens: PositiveInt = Field(description="Most tokens of one forward pass.")
+    threads: PositiveInt = Field(description="CPU threads of each rank of the CPU trainer.")
+
+    @property
+    def processes(self) -> int:
+        """Ranks that train a segment together."""
+        return self.nodes * self.processes_per_node
+
+
 class Phase(Closed):
     """A phase: one mixture of datasets, trained in segments."""
 
@@ -132,6 +153,7 @@ class Phase(Closed):
     segments: dict[Name, Segment] = Field(min_length=1, description="Segments in the order of training.")
     learning_rate: PositiveFloat | None = Field(None, description="Constant learning rate, off the recipe's curve.")
     frozen: bool = Field(False, description="A run that would train this phase again stops instead, and says why.")
+    layout: Layout | None = Field(None, description="How this phase is laid out, if not as the recipe says.")
 
     @property
     def tokens(self) -> int:
@@ -146,13 +168,6 @@ class Checkpoint(Closed):
         None, description="Folder for new weights instead of results/weights, e.g. a scratch disk."
     )
     save_interval: PositiveInt = Field(description="Steps between two checkpoints inside a segment.")
-
-
-class Layout(Closed):
-    """How the work is laid out on the machine. Decides nothing about the result."""
-
-    micro_batch_tokens: PositiveInt = Field(description="Most tokens of one forward pass.")
-    threads: PositiveInt = Field(description="CPU threads of the CPU trainer.")
 
 
 class Evaluation(Closed):
@@ -201,6 +216,10 @@ class Recipe(Closed):
     def datasets(self) -> list[str]:
         """All datasets of all phases, sorted."""
         return sorted({dataset for phase in self.phases.values() for dataset in phase.mixture})
+
+    def layout_of(self, phase: str) -> Layout:
+        """How a phase is laid out on the machine."""
+        return self.phases[phase].layout or self.layout
 
     def token_settings(self) -> dict[str, Any]:
         """All but the raw bytes and the text column that decides which tokens a shard becomes."""

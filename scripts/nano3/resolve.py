@@ -113,9 +113,9 @@ def _assign(values: dict[str, Any], key: str, value: Any) -> None:
 
 def _identity(recipe: Recipe) -> dict[str, Any]:
     """What decides the result: not where it is saved, nor how it is laid out, nor what it is called."""
-    frozen = {"__all__": {"frozen"}}
+    phases = {"__all__": {"frozen", "layout"}}
     return recipe.model_dump(
-        exclude={"about": True, "checkpoint": True, "layout": True, "tokenizer": SAME_TOKENS, "phases": frozen}
+        exclude={"about": True, "checkpoint": True, "layout": True, "tokenizer": SAME_TOKENS, "phases": phases}
     )
 
 
