@@ -12,6 +12,7 @@ from tokenizers import Tokenizer
 from nano3.digest import digest_file
 from nano3.encode import EncodeError, Encoder
 from nano3.megatron import Pair, PairReader
+from nano3.oracle import OracleError
 from nano3.resolve import load_recipe
 from nano3.tokens import TEST, TRAIN, VALID, TokenError, _checked, splits_of, tokenize_shard
 
@@ -204,7 +205,7 @@ def test_ids_that_hugging_face_would_not_give_fail_the_shard(tmp_path: Path, mon
         return ids, lengths
 
     monkeypatch.setattr(Encoder, "encode", wrong)
-    with pytest.raises(EncodeError, match=r"differ from token 30 on, near '.+': set tokenizer\.engine to tokenizers"):
+    with pytest.raises(OracleError, match=r"differ from token 30 on, near '.+': set tokenizer\.engine to tokenizers"):
         tokenize(ENGLISH, tmp_path, rows=192)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
@@ -216,8 +217,9 @@ def test_a_tokenizer_that_gigatoken_cannot_load_says_what_to_do(tmp_path: Path) 
     other.write_text(json.dumps(definition))
     odd = settings("") | {"sha256": digest_file(other)}
     with pytest.raises(EncodeError, match=r"gigatoken can't load it .*: set tokenizer\.engine to tokenizers"):
-        Encoder.load(other, odd, "gigatoken")
-    assert Encoder.load(other, odd, "tokenizers").encode(pa.array(["abc"], type=pa.large_string()))[1].tolist() == [2]
+        Encoder.load(other, odd, "gigatoken").__enter__()
+    with Encoder.load(other, odd, "tokenizers") as encoder:
+        assert encoder.encode(pa.array(["abc"], type=pa.large_string()))[1].tolist() == [2]
 
 
 def test_a_shard_without_documents_is_an_empty_pair(tmp_path: Path) -> None:
