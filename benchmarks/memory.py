@@ -2,7 +2,8 @@
 How much memory does tokenize_shard take at most, whatever the shard?
 
 Every case is a shard of resources/tiny's texts, repeated with other numbers in them, made in build/bench and
-tokenized by a process of its own. Prints a table; status 1 if one and the oracle's beside it held more than LIMIT bytes.
+tokenized by a process of its own. Prints a table; status 1 if one held more than LIMIT bytes,
+together with the process that checks its ids.
 
     python benchmarks/memory.py [--tokenizer tokenizer.json] [case ...]
 """

@@ -1,6 +1,6 @@
 """The benchmark's page: a table, what it was measured on, how to read it, and a picture, all from results.json."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,21 +43,22 @@ def section(value: Mapping[str, Any], picture: Path) -> str:
     )
 
 
-def speed(result: Mapping[str, Any]) -> float:
-    """Bytes of text a second."""
-    return float(result["text_bytes"] / result["seconds"])
+def speed(result: Mapping[str, Any], by: str = "seconds") -> float:
+    """Bytes of text a second of wall time, or by processor_seconds."""
+    return float(result["text_bytes"] / result[by])
 
 
 def table(results: Results) -> str:
     """A Markdown table, a line per measurement."""
-    peer = max(speed(result) for result in results.values() if result["name"] in {"megatron", "datatrove"})
+    peers = [result for result in results.values() if result["name"] in {"megatron", "datatrove"}]
+    peer = {by: max(speed(result, by) for result in peers) for by in ("seconds", "processor_seconds")}
     head = ["what", "from", "cores", "MB of text", "seconds: median (best)", "processor seconds", "MB/s"]
-    head += ["peak memory, MB", "× the faster peer", "× no encoding"]
+    head += ["peak memory, MB", "× the faster peer (by processor seconds)", "× no encoding"]
     lines = [head, ["---"] * 2 + ["--:"] * 8, *(_row(result, results, peer) for result in results.values())]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _row(result: Mapping[str, Any], results: Results, peer: float) -> list[str]:
+def _row(result: Mapping[str, Any], results: Results, peer: Mapping[str, float]) -> list[str]:
     floor = results.get(f"floor {result['format']} {result['cores']}")
     return [
         NAMES[result["name"]],
@@ -68,7 +69,8 @@ def _row(result: Mapping[str, Any], results: Results, peer: float) -> list[str]:
         f"{result['processor_seconds']:.1f}",
         f"{speed(result) / 1e6:.1f}",
         f"{result['peak_bytes'] / 1e6:.0f}",
-        f"{speed(result) / peer:.1f}×",
+        f"{speed(result) / peer['seconds']:.1f}× "
+        f"({speed(result, 'processor_seconds') / peer['processor_seconds']:.1f}×)",
         f"{speed(result) / speed(floor):.2f}" if floor else "",
     ]
 
@@ -82,10 +84,24 @@ def text(value: Mapping[str, Any], picture: str) -> str:
         picture=picture,
         table=table(value["results"]),
         stages=stages(value["results"]),
+        packs=packs(value["packs"]),
         cores=max(result["cores"] for result in results),
         repeats=max(len(result["runs"]) for result in results),
     )
     return page
+
+
+def packs(measured: Sequence[Mapping[str, Any]]) -> str:
+    """A Markdown table of shards that a process took after another one, and of the same without encoding."""
+    head = ["the shard", "MB of text", "tokenize: seconds", "processor seconds", "MB/s"]
+    head += ["no encoding: seconds", "processor seconds", "× no encoding"]
+    lines = [head, ["---"] + ["--:"] * 7]
+    for each in measured:
+        ours, floor, text_bytes = each["ours"], each["floor"], each["text_bytes"]
+        line = [each["what"], f"{text_bytes / 1e6:.0f}", f"{ours['seconds']:.2f}", f"{ours['processor_seconds']:.2f}"]
+        line += [f"{text_bytes / 1e6 / ours['seconds']:.0f}", f"{floor['seconds']:.2f}"]
+        lines.append([*line, f"{floor['processor_seconds']:.2f}", f"{floor['seconds'] / ours['seconds']:.2f}"])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def stages(results: Results) -> str:
