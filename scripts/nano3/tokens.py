@@ -150,7 +150,7 @@ def tokenize(
         written: Future[None] | None = None
         checks: list[Future[None]] = []
         for batch in batches:
-            parts = _encoded(batch, encoder, checks, tally)
+            parts = _encoded(batch, encoder, checks)
             training = batch.training
             del batch  # a huge one must not live on while the next is read
             for tokens, lengths, cut in _timed(parts, "encode", tally):
@@ -253,7 +253,7 @@ def _batch(
     return Batch(texts, np.flatnonzero(checked).tolist(), splits == TRAIN)
 
 
-def _encoded(batch: Batch, encoder: Encoder, checks: list[Future[None]], tally: Tally) -> Iterator[Part]:
+def _encoded(batch: Batch, encoder: Encoder, checks: list[Future[None]]) -> Iterator[Part]:
     """A batch's documents as written, in parts where it is one long document. checks: of those begun here."""
     if len(batch.texts) == 1 and batch.texts.nbytes > LONG_BYTES:
         yield from encoder.parts(batch.texts)
