@@ -16,6 +16,7 @@ NAMES = {
     "datatrove": "datatrove",
     "floor": "no encoding",
 }
+PEER_GOAL, FLOOR_GOAL = 30, 0.5
 COLOURS = {"ours": "#2c7fb8", "megatron": "#d95f0e", "datatrove": "#d95f0e", "floor": "#bdbdbd"}
 
 
@@ -50,12 +51,36 @@ def speed(result: Mapping[str, Any], by: str = "seconds") -> float:
 
 def table(results: Results) -> str:
     """A Markdown table, a line per measurement."""
-    peers = [result for result in results.values() if result["name"] in {"megatron", "datatrove"}]
-    peer = {by: max(speed(result, by) for result in peers) for by in ("seconds", "processor_seconds")}
+    peer = {by: peers_speed(results, by) for by in ("seconds", "processor_seconds")}
     head = ["what", "from", "cores", "MB of text", "seconds: median (best)", "processor seconds", "MB/s"]
     head += ["peak memory, MB", "× the faster peer (by processor seconds)", "× no encoding"]
     lines = [head, ["---"] * 2 + ["--:"] * 8, *(_row(result, results, peer) for result in results.values())]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def peers_speed(results: Results, by: str) -> float:
+    """Of the faster peer, in bytes of text a second."""
+    return max(speed(result, by) for result in results.values() if result["name"] in {"megatron", "datatrove"})
+
+
+def goals(value: Mapping[str, Any]) -> str:
+    """What was aimed at and whether it was reached: a Markdown list."""
+    results = value["results"]
+    ours = max((result for result in results.values() if result["name"] == "ours"), key=speed)
+    by_wall, by_processors = (speed(ours, by) / peers_speed(results, by) for by in ("seconds", "processor_seconds"))
+    warm = max(each["floor"]["seconds"] / each["ours"]["seconds"] for each in value["packs"])
+    return "\n".join(
+        (
+            f"- {PEER_GOAL}× the faster peer: {_verdict(by_wall, PEER_GOAL)}, {by_wall:.1f}× at best; by processor "
+            f"seconds {by_processors:.1f}×.",
+            f"- {FLOOR_GOAL}× the speed of no encoding, with warm caches: {_verdict(warm, FLOOR_GOAL)}, "
+            f"{warm:.2f}× at best.",
+        )
+    )
+
+
+def _verdict(found: float, goal: float) -> str:
+    return "met" if found >= goal else "missed"
 
 
 def _row(result: Mapping[str, Any], results: Results, peer: Mapping[str, float]) -> list[str]:
@@ -85,6 +110,7 @@ def text(value: Mapping[str, Any], picture: str) -> str:
         table=table(value["results"]),
         stages=stages(value["results"]),
         packs=packs(value["packs"]),
+        goals=goals(value),
         cores=max(result["cores"] for result in results),
         repeats=max(len(result["runs"]) for result in results),
     )

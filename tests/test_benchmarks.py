@@ -51,6 +51,11 @@ def test_ratios_are_to_the_faster_peer_and_to_the_floor_of_the_same_format() -> 
         return value | {"best_seconds": seconds, "processor_seconds": seconds * 1.5, "peak_bytes": 10**9}
 
     seconds = {"megatron": 100.0, "datatrove": 50.0, "ours": 5.0, "floor": 2.0}
-    table = page.table({f"{name} jsonl 2": result(name, taken) for name, taken in seconds.items()})
+    results = {f"{name} jsonl 2": result(name, taken) for name, taken in seconds.items()}
+    table = page.table(results)
     ours = next(line for line in table.splitlines() if line.startswith("| tokenize_shard"))
     assert ours.endswith("| 7.5 | 60.0 | 1000 | 10.0× (10.0×) | 0.40 |")
+    warm = {"ours": {"seconds": 1.8}, "floor": {"seconds": 1.0}}
+    peer, floor = page.goals({"results": results, "packs": [warm]}).splitlines()
+    assert "missed, 10.0× at best" in peer
+    assert "met, 0.56× at best" in floor
