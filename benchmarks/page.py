@@ -40,7 +40,8 @@ def section(value: Mapping[str, Any], picture: Path) -> str:
     return (
         f"![MB of text a second]({picture})\n\n{table(shown)}\n\n"
         f"{cores} of {machine['cores']} cores of {machine['processor']}, {bytes_ / 1e6:.0f} MB of text, "
-        f"131,072 entries, {machine['day']}."
+        f"131,072 entries, {machine['day']}. Load average {machine['busy'][0]:.1f} when it began, "
+        f"{machine['busy'][1]:.1f} when it ended: where that is more than the cores, trust processor seconds."
     )
 
 
@@ -66,15 +67,19 @@ def peers_speed(results: Results, by: str) -> float:
 def goals(value: Mapping[str, Any]) -> str:
     """What was aimed at and whether it was reached: a Markdown list."""
     results = value["results"]
-    ours = max((result for result in results.values() if result["name"] == "ours"), key=speed)
-    by_wall, by_processors = (speed(ours, by) / peers_speed(results, by) for by in ("seconds", "processor_seconds"))
+    cores = max(result["cores"] for result in results.values())
+    ours = [result for result in results.values() if result["name"] == "ours" and result["cores"] == cores]
+    by_wall, by_processors = (
+        max(speed(result, by) for result in ours) / peers_speed(results, by) for by in ("seconds", "processor_seconds")
+    )
     warm = max(each["floor"]["seconds"] / each["ours"]["seconds"] for each in value["packs"])
     return "\n".join(
         (
-            f"- {PEER_GOAL}× the faster peer: {_verdict(by_wall, PEER_GOAL)}, {by_wall:.1f}× at best; by processor "
-            f"seconds {by_processors:.1f}×.",
-            f"- {FLOOR_GOAL}× the speed of no encoding, with warm caches: {_verdict(warm, FLOOR_GOAL)}, "
-            f"{warm:.2f}× at best.",
+            f"- {PEER_GOAL}× the faster peer: {_verdict(min(by_wall, by_processors), PEER_GOAL)}, at best "
+            f"{by_wall:.1f}× by wall time and {by_processors:.1f}× by processor seconds; "
+            "it counts as met when both are.",
+            f"- {FLOOR_GOAL}× the speed of no encoding, with warm caches: {_verdict(warm, FLOOR_GOAL)}, at best "
+            f"{warm:.2f}×.",
         )
     )
 
