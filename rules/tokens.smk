@@ -24,6 +24,7 @@ rule tokenize_shard:
         f"{TOKENS}/logs/tokenize_shard/{{dataset}}/{{shard}}.log",
     conda:
         "../envs/tokens.yaml"
+    threads: 2
     resources:
         engine=RECIPE.tokenizer.engine,
         checked_documents=RECIPE.tokenizer.checked_documents,
@@ -43,6 +44,7 @@ rule tokenize_shard:
         " --engine {resources.engine:q}"
         " --checked-documents {resources.checked_documents}"
         " --origin {resources.origin:q}"
+        " --threads {threads}"
         " > {log:q} 2>&1"
 
 
@@ -56,6 +58,7 @@ rule tokenize_pack:
         f"{TOKENS}/logs/tokenize_pack/{{dataset}}/{{pack}}.log",
     conda:
         "../envs/tokens.yaml"
+    threads: 2
     resources:
         engine=RECIPE.tokenizer.engine,
         checked_documents=RECIPE.tokenizer.checked_documents,
@@ -76,6 +79,7 @@ rule tokenize_pack:
         " --keep-raw {resources.keep_raw}"
         " --engine {resources.engine:q}"
         " --checked-documents {resources.checked_documents}"
+        " --threads {threads}"
         " > {log:q} 2>&1"
 
 
