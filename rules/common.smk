@@ -13,6 +13,9 @@ from functools import cache
 from pathlib import Path
 
 sys.path.insert(0, f"{workflow.basedir}/scripts")
+# Snakemake asks of every param whether it is a data frame, and imports pandas for the question: a quarter of a second
+# of every start. No param here is one, and where there is no pandas it does not ask.
+sys.modules.setdefault("pandas", None)
 
 from snakemake.exceptions import WorkflowError
 

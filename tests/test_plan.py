@@ -50,7 +50,8 @@ def tokens(asked: Asked, dataset: str) -> None:
     shared = keys.shared_key(asked.recipe, asked.datasets[dataset])
     for name, (shard, rows) in asked.shards[dataset].items():
         path = folder / "train" / f"{name}.json"
-        facts = {"bytes_in": shard.bytes, "tokens": 10, "documents": 1}
+        facts = {"bytes_in": shard.bytes, "tokens": 10, "documents": 1, "rows": 1}
+        facts |= {"skipped": [], "valid": [], "test": []}
         receipt(path, keys.whole_key(shared, shard, rows), [], facts, SHARD_SECONDS)
         for split in ("train", "holdout"):
             for ending in ("bin", "idx"):
