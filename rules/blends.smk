@@ -8,9 +8,7 @@ Datasets become the blend of a phase. A checkpoint rule: a blend that comes out 
 
 checkpoint write_blend:
     input:
-        indexes=lambda wildcards: [
-            f"{TOKENS}/{dataset}/index.json" for dataset in sorted(RECIPE.phases[wildcards.phase].mixture)
-        ],
+        indexes=to_blend,
     output:
         blend=f"{BLENDS}/{{phase}}/blend.json",
         receipt=f"{BLENDS}/{{phase}}/blend.receipt.json",

@@ -179,6 +179,17 @@ def index_key(wildcards):
     return canonical_json(keys.index_key(RECIPE, shards_of(wildcards.dataset).values()))
 
 
+def to_blend(wildcards):
+    """
+    The indexes of a phase's datasets. A blend that is not there is made again, needed or not: as long as it is not,
+    Snakemake does not look whether what was made from it is stale.
+    """
+    files = [f"{BLENDS}/{wildcards.phase}/{name}" for name in ("blend.json", "blend.receipt.json")]
+    if workflow.is_main_process and not all(map(os.path.exists, files)):
+        workflow.dag.forcefiles.update(files)
+    return [f"{TOKENS}/{dataset}/index.json" for dataset in sorted(RECIPE.phases[wildcards.phase].mixture)]
+
+
 def blend_key(wildcards):
     return canonical_json(keys.blend_key(RECIPE, wildcards.phase))
 
