@@ -117,7 +117,7 @@ SHARE = edited(RECIPE, "tiny-math: 35", "tiny-math: 36")
         ),
         (edited(RECIPE, "add_bos: false", "add_bos: true"), TOKENS),
         (
-            edited("scripts/nano3/index.py", "rows = skipped = 0", "skipped = rows = 0"),
+            edited("scripts/nano3/index.py", "begin = end = 0", "end = begin = 0"),
             {"index_dataset": 4, "write_blend": 3},
         ),
         (edited("scripts/nano3/blend.py", "if tokens == 0", "if not tokens"), {"write_blend": 3}),
