@@ -21,6 +21,7 @@ DAMAGED = {
     "tokens/*/tiny-spanish/shards.tsv": "index",
     "tokens/*/tiny-code/index.json": "index",
     "blends/*/phase2/blend.json": "blend",
+    "streams/*/epoch_0000.order.npy": "cache",
     "checkpoints/*/phase1/*/metrics.jsonl": "segment",
     "weights/*/iter_*/*.distcp": "segment",
     "exports/*/model/model.safetensors": "export",

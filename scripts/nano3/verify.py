@@ -32,7 +32,9 @@ class VerifyError(Nano3Error):
 
 
 class Artifact(NamedTuple):
-    """Something with a receipt. kind: shard, index, blend, segment, export, lineage or report. words: that mean it."""
+    """
+    Something with a receipt. kind: shard, index, blend, cache, segment, export, lineage or report. words: that mean it.
+    """
 
     kind: str
     words: tuple[str, ...]
@@ -101,6 +103,7 @@ def verify(
     for artifact in tqdm(every.values(), desc="receipts", unit="", leave=False, disable=None):
         if artifact.receipt not in unmade:
             files += _files(artifact, unmade)
+    files = [*{(file.path, file.sha256): file for file in files}.values()]  # phases share index caches
     unmade = {path: unmade[path] for path in unmade.keys() - {file.path for file in files}}
     things: list[Artifact | File] = [*every.values(), *files]
     for target in targets:
@@ -138,6 +141,7 @@ def artifacts(name: str, recipe: Recipe) -> Iterator[Artifact]:
         yield Artifact("index", (dataset,), f"{folder}/index.json")
     for phase in recipe.phases:
         yield Artifact("blend", (phase,), f"{folders.blends}/{phase}/blend.receipt.json")
+        yield Artifact("cache", (phase,), f"{folders.blends}/{phase}/index_cache.json")
     for place in stretches(recipe):
         words = (place.phase, f"{place.phase}/{place.segment}")
         yield Artifact("segment", words, f"{folders.checkpoints}/{place.phase}/{place.segment}/receipt.json")
@@ -173,6 +177,8 @@ def _remedy(artifact: Artifact, path: str, receipt: Mapping[str, Any]) -> tuple[
         return (str(checkpoint.parent) if weights else path, artifact.receipt), artifact.receipt
     if artifact.kind == "export":
         return (artifact.receipt,), artifact.receipt
+    if artifact.kind == "cache":
+        return (path, artifact.receipt), artifact.receipt
     return (path,), artifact.receipt if artifact.kind == "index" else path
 
 

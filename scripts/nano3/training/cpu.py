@@ -9,14 +9,16 @@ import fcntl
 import json
 import math
 import time
+import warnings
 from pathlib import Path
 from typing import IO, Any
 
 import torch
 
 from nano3 import Nano3Error
-from nano3.blend import normalized
 from nano3.digest import digest_json, short
+from nano3.draw import drawn, realized, taken_with
+from nano3.prefixes import dataset_of
 from nano3.receipt import Input, Output, Run, read_receipt, replaced, write_json, write_receipt
 from nano3.training.process import single_process, stand_in_for_cuda
 
@@ -30,7 +32,7 @@ from megatron.core.optimizer_param_scheduler import OptimizerParamScheduler  # n
 from megatron.core.transformer.moe.router import MoEAuxLossAutoScaler  # noqa: E402
 
 from nano3.training.checkpoints import Trained, load, newest, save  # noqa: E402
-from nano3.training.data import Batch, Samples, batches  # noqa: E402
+from nano3.training.data import Batch, HeldOutSamples, TrainSamples, batches  # noqa: E402
 from nano3.training.model import build_model, causal_mask  # noqa: E402
 
 PACKAGES = ("torch", "megatron-core", "numpy")
@@ -47,6 +49,7 @@ def train_segment(
     segment: str,
     blend: Path,
     blend_receipt: Path,
+    index_cache: Path,
     before: list[Path],
     weights: Path,
     receipt: Path,
@@ -60,6 +63,7 @@ def train_segment(
     Train one segment of a phase and leave its weights in weights/{digest of spec}/iter_*.
 
     spec: what to compute, see nano3.spec. phase, segment: what to call it. blend, blend_receipt: the phase's mixture.
+    index_cache: receipt of its index cache.
     before: the receipt of the segment before this one, or nothing. receipt, metrics: the files to write, one line of
     metrics a step. evaluation_tokens: of each dataset's validation set. The rest lays the work out and changes nothing.
     Raises TrainingError if the blend is not the one of the spec, or a loss is not a number.
@@ -79,17 +83,14 @@ def train_segment(
     lock = _locked(folder)
     write_json(folder / "spec.json", spec)
     progress = Progress(folder / "progress.jsonl", spec["steps"]["first"])
-    samples = Samples.build(
-        blend,
-        blend.parent / "index_cache" / short(content),
-        length=spec["batch"]["sequence_length"],
-        train_samples=spec["data"]["phase_samples"],
-        held_out_samples=max(1, evaluation_tokens // spec["batch"]["sequence_length"]),
-        vocabulary=spec["model"]["vocab_size"],
-        seed=spec["seed"],
+    size, length = spec["batch"]["global_batch_size"], spec["batch"]["sequence_length"]
+    count = spec["steps"]["count"] * size
+    folders = read_receipt(index_cache)["facts"]["folders"]
+    samples = TrainSamples(blend, folders, spec["data"], length, count, spec["seed"])
+    micro_batch = max(1, micro_batch_tokens // length)
+    held_out = Evaluations(
+        folder / f"held_out_{evaluation_tokens}.json", _held_out(blend, length, evaluation_tokens), micro_batch
     )
-    micro_batch = max(1, micro_batch_tokens // spec["batch"]["sequence_length"])
-    held_out = Evaluations(folder / f"held_out_{evaluation_tokens}.json", samples, evaluation_tokens, micro_batch)
 
     done = _begin(trained, earlier, spec["steps"]["first"])
     if earlier is None or earlier["facts"]["phase"] != phase:
@@ -113,13 +114,18 @@ def train_segment(
         aside.write_text("".join(json.dumps(step) + "\n" for step in steps), encoding="utf-8")
     # Megatron-Core's .metadata holds an identifier of its own for every save: the weights alone are the artifact.
     saved = [Output.of(path) for path in sorted(checkpoint.iterdir())]
-    drawn = spec["steps"]["count"] * spec["batch"]["global_batch_size"]
+    drew = drawn(spec["data"]["shares"], spec["seed"], spec["data"]["first_sample"], count)
+    mixture = realized(spec["data"]["shares"], drew)
+    if mixture["largest_deviation"] > mixture["allowed"]:
+        warnings.warn(
+            f"{phase}/{segment}: the mixture drawn is off by {mixture['largest_deviation']:.2%}", stacklevel=1
+        )
     write_receipt(
         receipt,
         "train_segment",
         run,
         key=spec,
-        inputs=[Input.receipt(path) for path in (blend_receipt, *before)],
+        inputs=[Input.receipt(path) for path in (blend_receipt, index_cache, *before)],
         outputs=[*saved, Output.of(metrics)],
         content=digest_json(
             {name: output.sha256 for output in saved if (name := Path(output.path).name) != ".metadata"}
@@ -130,14 +136,12 @@ def train_segment(
             "checkpoint": str(checkpoint),
             "parameters": sum(parameter.numel() for parameter in trained.model.parameters()),
             "steps": last,
-            "tokens": drawn * spec["batch"]["sequence_length"],
-            "tokens_seen": spec["steps"]["first_token"] + drawn * spec["batch"]["sequence_length"],
+            "tokens": count * length,
+            "tokens_seen": spec["steps"]["first_token"] + count * length,
             "loss": {"first": steps[0]["loss"], "last": steps[-1]["loss"]},
             "held_out": held_out.losses,
-            "mixture": {
-                "target": normalized(read_receipt(blend_receipt)["key"]["mixture"]),
-                "samples": samples.realized(spec["data"]["first_sample"], drawn),
-            },
+            "mixture": mixture,
+            "ledger": taken_with(earlier["facts"]["ledger"] if earlier else {}, drew, length),
             "seconds_of_steps": round(sum(step["seconds"] for step in steps), 3),
         },
     )
@@ -176,8 +180,8 @@ class Progress:
 class Evaluations:
     """Mean loss per token of each dataset's validation set, before and after, kept over interruptions."""
 
-    def __init__(self, path: Path, samples: Samples, tokens: int, micro_batch: int) -> None:
-        self.path, self.samples, self.tokens, self.micro_batch = path, samples, tokens, micro_batch
+    def __init__(self, path: Path, samples: dict[str, HeldOutSamples], micro_batch: int) -> None:
+        self.path, self.samples, self.micro_batch = path, samples, micro_batch
         self.losses: dict[str, dict[str, float]] = json.loads(path.read_text()) if path.exists() else {}
 
     def measure(self, when: str, model: Any) -> None:
@@ -185,7 +189,7 @@ class Evaluations:
         if when not in self.losses:
             model.eval()
             with torch.no_grad():
-                losses = {name: self._loss(model, data) for name, data in self.samples.held_out.items()}
+                losses = {name: self._loss(model, data) for name, data in self.samples.items()}
             for name, loss in losses.items():
                 if not math.isfinite(loss):
                     raise TrainingError(
@@ -195,12 +199,19 @@ class Evaluations:
             model.train()
             write_json(self.path, self.losses)
 
-    def _loss(self, model: Any, dataset: Any) -> float:
-        count = max(1, self.tokens // dataset.config.sequence_length)
-        losses = [
-            loss for batch in batches(dataset, 0, count, self.micro_batch) for loss in _losses(model, batch).mean(1)
-        ]
+    def _loss(self, model: Any, dataset: HeldOutSamples) -> float:
+        every = batches(dataset, 0, len(dataset), self.micro_batch)
+        losses = [loss for batch in every for loss in _losses(model, batch).mean(1)]
         return float(torch.stack(losses).mean())
+
+
+def _held_out(blend: Path, length: int, tokens: int) -> dict[str, HeldOutSamples]:
+    """Samples of each validation set of a blend that is long enough for one, by dataset."""
+    prefixes = json.loads(blend.read_text(encoding="utf-8"))["valid"][1::2]
+    sets = {
+        dataset_of(prefix, "valid"): HeldOutSamples(prefix, length, max(1, tokens // length)) for prefix in prefixes
+    }
+    return {dataset: samples for dataset, samples in sets.items() if len(samples)}
 
 
 def _locked(folder: Path) -> IO[bytes]:
@@ -248,7 +259,7 @@ def _begin(trained: Trained, earlier: dict[str, Any] | None, first: int) -> int:
 
 
 def _train_step(
-    trained: Trained, spec: dict[str, Any], step: int, samples: Samples, micro_batch: int
+    trained: Trained, spec: dict[str, Any], step: int, samples: TrainSamples, micro_batch: int
 ) -> dict[str, Any]:
     """One optimizer step; step counts from the beginning of training. Returns its line of metrics."""
     began = time.perf_counter()
@@ -258,7 +269,7 @@ def _train_step(
     rate = _set_rate(trained.optimizer, spec, token)
     trained.optimizer.zero_grad()
     total = 0.0
-    for batch in batches(samples.train, spec["data"]["first_sample"] + within * size, size, micro_batch):
+    for batch in batches(samples, within * size, size, micro_batch):
         part = len(batch.tokens) / size
         MoEAuxLossAutoScaler.set_loss_scale(torch.tensor(part))
         loss = _losses(trained.model, batch).mean() * part
