@@ -32,9 +32,7 @@ class VerifyError(Nano3Error):
 
 
 class Artifact(NamedTuple):
-    """
-    Something with a receipt. kind: shard, index, blend, cache, segment, export, lineage or report. words: that mean it.
-    """
+    """What has a receipt. kind: shard, index, blend, cache, segment, export, lineage or report. words: that mean it."""
 
     kind: str
     words: tuple[str, ...]
