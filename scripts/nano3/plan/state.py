@@ -174,7 +174,7 @@ def _cache(asked: Asked, phase: str, specs: Mapping[tuple[str, str], Spec], blen
         was, today = (_drawn(key, known) for key in (receipt["key"], keys.index_cache_key(specs, phase)))
         reason = _joined(_words("cache", was, today))
     sources = [
-        Source(node, Certainty.WILL if _share_moved(asked, name) else Certainty.IF if name == phase else Certainty.NO)
+        Source(node, Certainty.WILL if _share_moved(asked, name) else Certainty.IF)
         for name, node in list(blends.items())[: list(blends).index(phase) + 1]
     ]
     return _single("cache", phase, reason, files, sources)
