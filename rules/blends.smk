@@ -13,9 +13,7 @@ The orders themselves lie in results/streams/{dataset}-{digest}, which is no out
 
 checkpoint write_blend:
     input:
-        indexes=lambda wildcards: [
-            f"{TOKENS}/{dataset}/index.json" for dataset in sorted(RECIPE.phases[wildcards.phase].mixture)
-        ],
+        indexes=to_blend,
     output:
         blend=f"{BLENDS}/{{phase}}/blend.json",
         receipt=f"{BLENDS}/{{phase}}/blend.receipt.json",

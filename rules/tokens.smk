@@ -7,6 +7,8 @@ pack of them is one job.
           results/tokens/{tokenizer}/{dataset}/holdout/{shard}.bin .idx         its held-out documents
           results/tokens/{tokenizer}/{dataset}/index.json, shards.tsv           all shards, with tokens and digests
           results/tokens/{tokenizer}/{dataset}/valid.bin .idx, test.bin .idx    all held-out documents
+
+An index is made from the one before, which Snakemake must therefore leave in place: update().
 """
 
 
@@ -88,12 +90,12 @@ rule index_dataset:
         stale=to_index,
         pins=lambda wildcards: ancient(str(pins_path(wildcards.dataset))),
     output:
-        index=f"{TOKENS}/{{dataset}}/index.json",
-        shards=f"{TOKENS}/{{dataset}}/shards.tsv",
-        valid_bin=f"{TOKENS}/{{dataset}}/valid.bin",
-        valid_idx=f"{TOKENS}/{{dataset}}/valid.idx",
-        test_bin=f"{TOKENS}/{{dataset}}/test.bin",
-        test_idx=f"{TOKENS}/{{dataset}}/test.idx",
+        index=update(f"{TOKENS}/{{dataset}}/index.json"),
+        shards=update(f"{TOKENS}/{{dataset}}/shards.tsv"),
+        valid_bin=update(f"{TOKENS}/{{dataset}}/valid.bin"),
+        valid_idx=update(f"{TOKENS}/{{dataset}}/valid.idx"),
+        test_bin=update(f"{TOKENS}/{{dataset}}/test.bin"),
+        test_idx=update(f"{TOKENS}/{{dataset}}/test.idx"),
     log:
         f"{TOKENS}/logs/index_dataset/{{dataset}}.log",
     conda:

@@ -176,8 +176,7 @@ def _cache(asked: Asked, phase: str, specs: Mapping[tuple[str, str], Spec], blen
         known = not blends[phase].runs and not blends[phase].absent
         was, today = (_drawn(key, known) for key in (receipt["key"], keys.index_cache_key(specs, phase)))
         reason = _joined(_words("cache", was, today))
-    earlier = list(blends)[: list(blends).index(phase)]
-    sources = [Source(blends[name], Certainty.IF if _share_moved(asked, name) else Certainty.NO) for name in earlier]
+    sources = [Source(blends[name], Certainty.IF) for name in list(blends)[: list(blends).index(phase)]]
     sources.append(Source(blends[phase], Certainty.WILL if _share_moved(asked, phase) else Certainty.IF))
     return _single("cache", phase, reason, files, sources)
 
