@@ -1,7 +1,8 @@
 """
 Datasets become the blend of a phase. A checkpoint rule: a blend that comes out the same retrains nothing.
 
-    in    results/tokens/{tokenizer}/{dataset}/index.json of the phase's datasets
+    in    results/tokens/{tokenizer}/{dataset}/index.json of the phase's datasets; where the recipe caps epochs, of
+          earlier phases' datasets, too
     out   results/blends/{recipe}/{phase}/blend.json, blend.receipt.json
 """
 
@@ -9,7 +10,7 @@ Datasets become the blend of a phase. A checkpoint rule: a blend that comes out 
 checkpoint write_blend:
     input:
         indexes=lambda wildcards: [
-            f"{TOKENS}/{dataset}/index.json" for dataset in sorted(RECIPE.phases[wildcards.phase].mixture)
+            f"{TOKENS}/{dataset}/index.json" for dataset in keys.blend_datasets(RECIPE, wildcards.phase)
         ],
     output:
         blend=f"{BLENDS}/{{phase}}/blend.json",

@@ -54,7 +54,7 @@ rule export_hf:
     input:
         checkpoint=segment_receipt(SEGMENTS[-1]),
         blends=all_blends,
-        tokenizer=ancient(str(RECIPE.tokenizer_file)),
+        tokenizer=tokenizer_files(),
     output:
         model=directory(f"{EXPORT}/model"),
         receipt=f"{EXPORT}/receipt.json",
@@ -65,7 +65,7 @@ rule export_hf:
     threads: RECIPE.layout.threads
     params:
         key=canonical_json(keys.export_key(RECIPE)),
-        tokenizer=subpath(input.tokenizer, parent=True),
+        tokenizer=str(RECIPE.tokenizer_file.parent),
     shell:
         "python scripts/export_hf.py"
         " --checkpoint {input.checkpoint:q}"

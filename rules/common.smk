@@ -16,18 +16,19 @@ sys.path.insert(0, f"{workflow.basedir}/scripts")
 
 from snakemake.exceptions import WorkflowError
 
-from nano3 import Nano3Error, keys
+from nano3 import Nano3Error, keys, tokenizers
 from nano3.catalog import pins_path, raw_file, read_dataset, read_pins, sampled
 from nano3.digest import canonical_json
 from nano3.freshness import INDEX_FILES, NEW, shard_reason, survey
 from nano3.packs import pack_bytes, packed
 from nano3.receipt import read_receipt
-from nano3.resolve import load_recipe, read_settings
+from nano3.resolve import load_recipe, read_settings, require_pins
 from nano3.spec import segment_specs, stretches, why_trained
 
 try:
     settings = read_settings(config)
     RECIPE_NAME, RECIPE = load_recipe(settings.recipe, settings.set, settings.sample)
+    require_pins(settings.recipe, RECIPE)
     DATASETS = {dataset: read_dataset(dataset) for dataset in RECIPE.datasets}
 except Nano3Error as error:
     raise WorkflowError(str(error)) from None
@@ -123,6 +124,16 @@ def to_tokenize(wildcards):
     return file if reason else ancient(file)
 
 
+def tokenizer_files():
+    """All of the tokenizer's files, or tokenizer.json alone where its folder is part of the repository."""
+    names = [RECIPE.tokenizer_file.name] if RECIPE.tokenizer.path else RECIPE.tokenizer_digests()
+    return [ancient(str(RECIPE.tokenizer_file.with_name(name))) for name in sorted(names)]
+
+
+def tokenizer_pin(wildcards):
+    return next(file for file in tokenizers.read_pins(RECIPE.tokenizer.name) if file.name == wildcards.file)
+
+
 def tokens_of(wildcards):
     return Path(TOKENS) / wildcards.dataset
 
@@ -189,6 +200,10 @@ def segment_before(wildcards):
     return [segment_receipt(SEGMENTS[place - 1])] if place else []
 
 
+def blend_receipt(phase):
+    return f"{BLENDS}/{phase}/blend.receipt.json"
+
+
 def blend_of(phase, file):
     return ancient(checkpoints.write_blend.get(phase=phase).output[file])
 
@@ -212,7 +227,9 @@ def refuse_if_frozen(phase, segment, spec):
     if not RECIPE.phases[phase].frozen or phase in THAWED or not workflow.is_main_process:
         return
     file = Path(segment_receipt((phase, segment)))
-    reason = why_trained(read_receipt(file) if file.is_file() else None, spec, RECIPE.phases[phase].mixture)
+    blends = [read_receipt(blend) for name in RECIPE.phases if (blend := Path(blend_receipt(name))).is_file()]
+    shares = keys.expected_shares(RECIPE, phase, blends)
+    reason = why_trained(read_receipt(file) if file.is_file() else None, spec, shares)
     if reason:
         raise WorkflowError(
             f"config/recipes/{settings.recipe}.yaml: phases.{phase} is frozen, but {phase}/{segment} would be trained "
@@ -226,7 +243,7 @@ def refuse_frozen():
         return
     contents = {}
     for phase in RECIPE.phases:
-        blend = Path(f"{BLENDS}/{phase}/blend.receipt.json")
+        blend = Path(blend_receipt(phase))
         if not blend.is_file() or read_receipt(blend)["key"] != keys.blend_key(RECIPE, phase):
             break
         contents[phase] = read_receipt(blend)["content"]

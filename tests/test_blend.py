@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from nano3.blend import BlendError, dataset_of, train_entries, write_blend
+from nano3.blend import BlendError, dataset_of, write_blend
 from nano3.freshness import Entry, FreshnessError, digest_entries, write_entries
+from nano3.mixture import MixtureError
 from nano3.receipt import Output, Run, write_receipt
 
 SHARDS = {"a": 100, "b": 300, "empty": 0}
@@ -68,9 +69,10 @@ def test_content_is_weights_and_bytes_not_places_or_times(tmp_path: Path) -> Non
     assert content("five", {"x": 1, "y": 1}, byte="f") != first
 
 
-def test_a_share_without_tokens_is_an_error() -> None:
-    with pytest.raises(BlendError, match=r"x has share 0\.5 but its index counts 0 tokens: drop it"):
-        train_entries("x", 0.5, entries({"empty": 0}), Path())
+def test_a_share_without_tokens_is_an_error(tmp_path: Path) -> None:
+    paths = [index(tmp_path, "x", {"empty": 0}), index(tmp_path, "y", SHARDS)]
+    with pytest.raises(MixtureError, match=r"x has share 0\.5 but its index counts 0 tokens: drop it"):
+        blended(tmp_path, paths, {"x": 1, "y": 1})
 
 
 def test_no_held_out_documents_at_all_is_an_error(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from nano3.catalog import Dataset, Shard
 from nano3.digest import digest_code, digest_file, digest_json
+from nano3.mixture import MixtureError, as_floats, resolved
 from nano3.recipe import Recipe
 from nano3.spec import stretches
 
@@ -63,17 +64,71 @@ def index_key(recipe: Recipe, shards: Iterable[tuple[Shard, int | None]]) -> Key
     return {"shards": shards_digest(shards), "sample": recipe.sample, "code": digest_code("index_dataset")}
 
 
+def mixture_decision(recipe: Recipe, phase: str) -> Key:
+    """
+    What decides a phase's shares, see nano3.mixture: its mixture, the categories that it draws from and, where the
+    recipe caps epochs, what earlier phases draw.
+    """
+    caps = recipe.repetition if recipe.repetition and recipe.repetition.over_cap != "allow" else None
+    decision = _asked(recipe, phase)
+    if caps:
+        phases = list(recipe.phases)
+        earlier = phases[: phases.index(phase)]
+        datasets = blend_datasets(recipe, phase)
+        decision |= {
+            "phase_tokens": recipe.phases[phase].tokens,
+            "earlier": [_asked(recipe, name) | {"phase_tokens": recipe.phases[name].tokens} for name in earlier],
+            "max_epochs": {dataset: caps.most(dataset) for dataset in datasets},
+            "over_cap": caps.over_cap,
+        }
+    return decision
+
+
+def _asked(recipe: Recipe, phase: str) -> Key:
+    """A phase's mixture, with the categories that have to do with it."""
+    mixture = dict(sorted(recipe.phases[phase].mixture.items()))
+    used = {
+        name: category.model_dump()
+        for name, category in sorted(recipe.categories.items())
+        if name in mixture or set(category.datasets) & mixture.keys()
+    }
+    return {"mixture": mixture} | ({"categories": used} if used else {})
+
+
+def blend_datasets(recipe: Recipe, phase: str) -> list[str]:
+    """Datasets whose tokens decide a phase's blend, sorted: where epochs are capped, those of earlier phases, too."""
+    phases = list(recipe.phases)
+    capped = recipe.repetition is not None and recipe.repetition.over_cap != "allow"
+    wanted = phases[: phases.index(phase) + 1] if capped else [phase]
+    return sorted({dataset for name in wanted for dataset in recipe.datasets_of(name)})
+
+
+def expected_shares(recipe: Recipe, phase: str, blends: Iterable[dict[str, Any]]) -> dict[str, float] | None:
+    """
+    The shares of a phase's datasets, as far as receipts of blends know the tokens; None if they do not.
+
+    A blend that will be made again may count other tokens.
+    """
+    tokens = {name: facts["tokens"] for blend in blends for name, facts in blend["facts"]["datasets"].items()}
+    try:
+        return as_floats({part.dataset: part.share for part in resolved(mixture_decision(recipe, phase), tokens)})
+    except (KeyError, MixtureError):
+        return None
+
+
 def blend_key(recipe: Recipe, phase: str) -> Key:
     """The shares, and which tokens they are shares of: tokens made otherwise lie in another folder."""
-    mixture = dict(sorted(recipe.phases[phase].mixture.items()))
-    return {"mixture": mixture, "tokens": recipe.tokens_name, "code": digest_code("write_blend")}
+    return mixture_decision(recipe, phase) | {"tokens": recipe.tokens_name, "code": digest_code("write_blend")}
 
 
 def export_key(recipe: Recipe) -> Key:
     """What goes beside the weights: the tokenizer's files, and how long a sequence may be."""
-    tokenizer = {path.name: digest_file(path) for path in sorted(Path(recipe.tokenizer.path).iterdir())}
     longest = max(stretch.sequence_length for stretch in stretches(recipe))
-    return {"tokenizer": tokenizer, "longest_sequence": longest, "code": digest_code("export_hf")}
+    return {
+        "tokenizer": recipe.tokenizer_digests(),
+        "longest_sequence": longest,
+        "code": digest_code("export_hf"),
+    }
 
 
 def lineage_key() -> Key:

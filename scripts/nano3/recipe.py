@@ -8,12 +8,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
+from nano3 import tokenizers
+from nano3.curriculum import Category, Chain, Name, Repetition, Segment
 from nano3.digest import digest_file, digest_json, short
+from nano3.mixture import members
 from nano3.schema import Closed
 
 SAME_TOKENS = {"engine", "checked_documents"}  # keys of the tokenizer that change no token
 
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Share = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(gt=0, lt=0.25)]
 Decay = Annotated[float, Field(gt=0, lt=1)]
@@ -23,7 +25,11 @@ class Tokenizer(Closed):
     """How text becomes tokens."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$")] = Field(description="Readable name, for paths.")
-    path: str = Field(description="Folder of the tokenizer (tokenizer.json and its configuration).")
+    path: str | None = Field(
+        None,
+        description="Folder of the tokenizer (tokenizer.json and its configuration); "
+        "if not given, it is the one that config/tokenizers/{name}.yaml describes.",
+    )
     bos_token: str = Field(description="Token put before each document if add_bos is set.")
     eos_token: str = Field(description="Token put after each document if add_eos is set; Megatron's end of document.")
     add_bos: bool = Field(False, description="Begin each document with bos_token.")
@@ -114,15 +120,7 @@ class Train(Closed):
         description="Steps of phase1 and phase2 together; all token counts of the recipe shrink or grow in proportion.",
     )
     seed: NonNegativeInt = Field(description="Seed of the initial weights and of the data order.")
-    precision: Literal["fp32"] = Field(description="Arithmetic of forward and backward pass.")
-
-
-class Segment(Closed):
-    """A stretch of a phase that ends in a checkpoint of its own."""
-
-    tokens: PositiveInt = Field(description="Tokens to train on.")
-    global_batch_size: PositiveInt | None = Field(None, description="Sequences per step, if not the recipe's.")
-    sequence_length: PositiveInt | None = Field(None, description="Tokens per sequence, if not the recipe's.")
+    precision: Literal["fp32", "bf16"] = Field(description="Arithmetic of forward and backward pass.")
 
 
 class Layout(Closed):
@@ -149,16 +147,40 @@ class Layout(Closed):
 class Phase(Closed):
     """A phase: one mixture of datasets, trained in segments."""
 
-    mixture: dict[str, Share] = Field(min_length=1, description="Share of each dataset in the samples, any scale.")
-    segments: dict[Name, Segment] = Field(min_length=1, description="Segments in the order of training.")
+    mixture: dict[str, Share] = Field(
+        min_length=1, description="Share of each dataset or category in the samples, any scale."
+    )
+    without_data: dict[str, Share] = Field(
+        {},
+        description="Shares, on the mixture's scale, of categories that nobody has data for. "
+        "They are left out, and those of the mixture grow in proportion.",
+    )
+    segments: dict[Name, Segment] = Field({}, description="Segments in the order of training.")
+    chain: Chain | None = Field(None, description="Segments that take turns, after the others if there are any.")
     learning_rate: PositiveFloat | None = Field(None, description="Constant learning rate, off the recipe's curve.")
     frozen: bool = Field(False, description="A run that would train this phase again stops instead, and says why.")
     layout: Layout | None = Field(None, description="How this phase is laid out, if not as the recipe says.")
 
+    @model_validator(mode="after")
+    def _has_segments(self) -> "Phase":
+        turns = self.chain.expanded if self.chain else {}
+        if not (self.segments or turns):
+            raise ValueError("has neither segments nor a chain: give it one of them")
+        if twice := sorted(self.segments.keys() & turns.keys()):
+            raise ValueError(f"segments.{twice[0]}: the chain has a segment of that name, too: rename one")
+        if both := sorted(self.mixture.keys() & self.without_data.keys()):
+            raise ValueError(f"without_data.{both[0]}: has a share in the mixture, too: remove one of them")
+        return self
+
+    @property
+    def all_segments(self) -> dict[str, Segment]:
+        """Every segment by name, in the order of training."""
+        return self.segments | (self.chain.expanded if self.chain else {})
+
     @property
     def tokens(self) -> int:
         """Tokens of the whole phase."""
-        return sum(segment.tokens for segment in self.segments.values())
+        return sum(segment.tokens for segment in self.all_segments.values())
 
 
 class Checkpoint(Closed):
@@ -187,6 +209,8 @@ class Recipe(Closed):
     optimizer: Optimizer = Field(description="The optimizer.")
     learning_rate: LearningRate = Field(description="The learning rate over phase1 and phase2.")
     train: Train = Field(description="Batch, sequence length, seed.")
+    categories: dict[str, Category] = Field({}, description="Datasets that mixtures give a share together, by category.")
+    repetition: Repetition | None = Field(None, description="How often a dataset may be seen; by default any number.")
     phases: dict[Name, Phase] = Field(min_length=1, description="Phases in the order of training.")
     evaluation: Evaluation = Field(description="Held-out losses.")
     checkpoint: Checkpoint = Field(description="Where and how often weights are saved.")
@@ -207,6 +231,43 @@ class Recipe(Closed):
             )
         return self
 
+    @model_validator(mode="after")
+    def _segments_have_a_step(self) -> "Recipe":
+        for phase_name, phase in self.phases.items():
+            for name, segment in phase.all_segments.items():
+                batch = segment.global_batch_size or self.train.global_batch_size
+                length = segment.sequence_length or self.train.sequence_length
+                if segment.tokens < batch * length and self.train.train_iters is None:
+                    raise ValueError(
+                        f"phases.{phase_name}: segment {name} has {segment.tokens:,} tokens, less than one batch of "
+                        f"{batch:,} x {length:,}: lengthen it"
+                    )
+        return self
+
+    @model_validator(mode="after")
+    def _shares_reach_datasets(self) -> "Recipe":
+        owner: dict[str, str] = {}
+        for name, category in self.categories.items():
+            for dataset in category.datasets:
+                if dataset in owner or dataset in self.categories:
+                    other = f"category {owner[dataset]} has it, too" if dataset in owner else "is a category, too"
+                    raise ValueError(f"categories.{name}: {dataset}: {other}: remove it from one")
+                owner[dataset] = name
+            shared = {key for phase in self.phases.values() for key in phase.mixture}
+            if name not in shared and (rest := [dataset for dataset in category.datasets if dataset not in shared]):
+                raise ValueError(
+                    f"categories.{name}: no phase has a share for it, so {', '.join(rest)} would never be drawn: "
+                    "give it one, or remove it"
+                )
+        for phase_name, phase in self.phases.items():
+            if given := sorted(phase.without_data.keys() & self.categories.keys()):
+                raise ValueError(
+                    f"phases.{phase_name}.without_data.{given[0]}: the category has datasets: move it to the mixture"
+                )
+        if self.repetition and (strange := sorted(self.repetition.max_epochs_of.keys() - set(self.datasets))):
+            raise ValueError(f"repetition.max_epochs_of.{strange[0]}: no phase draws from such a dataset: remove it")
+        return self
+
     @property
     def curve_tokens(self) -> int:
         """Tokens of the phases that follow the learning-rate curve."""
@@ -215,24 +276,41 @@ class Recipe(Closed):
     @property
     def datasets(self) -> list[str]:
         """All datasets of all phases, sorted."""
-        return sorted({dataset for phase in self.phases.values() for dataset in phase.mixture})
+        return sorted({dataset for phase in self.phases for dataset in self.datasets_of(phase)})
+
+    def datasets_of(self, phase: str) -> dict[str, str]:
+        """A phase's datasets, sorted, each with its category in the recipe or, without one, its own name."""
+        return members(
+            self.phases[phase].mixture, {name: category.datasets for name, category in self.categories.items()}
+        )
 
     def layout_of(self, phase: str) -> Layout:
         """How a phase is laid out on the machine."""
         return self.phases[phase].layout or self.layout
 
     def token_settings(self) -> dict[str, Any]:
-        """All but the raw bytes and the text column that decides which tokens a shard becomes."""
+        """
+        All but the raw bytes and the text column that decides which tokens a shard becomes.
+
+        Raises ConfigError if the tokenizer is one of config/tokenizers that is not pinned.
+        """
         tokenizer = self.tokenizer.model_dump(exclude={"name", "path", *SAME_TOKENS})
-        return {
-            "tokenizer": tokenizer | {"sha256": digest_file(self.tokenizer_file)},
-            "holdout": self.holdout.model_dump(),
-        }
+        if self.tokenizer.path:
+            sha256 = digest_file(self.tokenizer_file)
+        else:
+            sha256 = self.tokenizer_digests()[tokenizers.DEFINITION]
+        return {"tokenizer": tokenizer | {"sha256": sha256}, "holdout": self.holdout.model_dump()}
+
+    def tokenizer_digests(self) -> dict[str, str]:
+        """SHA-256 of the tokenizer's files, by name: those of its folder, or those that were pinned."""
+        if self.tokenizer.path:
+            return {path.name: digest_file(path) for path in sorted(Path(self.tokenizer.path).iterdir())}
+        return {file.name: file.sha256 for file in tokenizers.read_pins(self.tokenizer.name)}
 
     @property
     def tokenizer_file(self) -> Path:
-        """The tokenizer.json."""
-        return Path(self.tokenizer.path) / "tokenizer.json"
+        """The tokenizer.json; one of config/tokenizers is there once it was downloaded."""
+        return Path(self.tokenizer.path or tokenizers.folder(self.tokenizer.name)) / tokenizers.DEFINITION
 
     @property
     def tokens_name(self) -> str:

@@ -16,7 +16,9 @@ from typing import Any
 import yaml
 from pydantic import Field, NonNegativeInt
 
-from nano3.catalog import known_datasets, read_dataset
+from nano3 import tokenizers
+from nano3.catalog import known_datasets, pins_path, read_dataset
+from nano3.curriculum import Segment
 from nano3.digest import differences, digest_json, short
 from nano3.recipe import SAME_TOKENS, Recipe
 from nano3.schema import Closed, ConfigError, read_yaml, validated
@@ -101,8 +103,8 @@ def _words(text: str) -> list[str]:
 
 def _assign(values: dict[str, Any], key: str, value: Any) -> None:
     """Set a dotted key. What is not in the schema is left for validation to refuse by name."""
-    before, mixture, dataset = key.partition(".mixture.")  # a dataset's name may have dots
-    *outer, last = [*before.split("."), "mixture", dataset] if mixture else key.split(".")
+    named = re.fullmatch(r"(.+)\.(mixture|without_data|max_epochs_of)\.(.+)", key)  # a dataset's name may have dots
+    *outer, last = [*named[1].split("."), *named.groups()[1:]] if named else key.split(".")
     for part in outer:
         inner = values.setdefault(part, {})
         if not isinstance(inner, dict):
@@ -128,17 +130,15 @@ def _scaled(recipe: Recipe) -> Recipe:
     def scale(tokens: int) -> int:
         return max(1, round(tokens * wanted / recipe.curve_tokens)) if tokens else 0
 
-    phases = {
-        name: phase.model_copy(
-            update={
-                "segments": {
-                    key: segment.model_copy(update={"tokens": scale(segment.tokens)})
-                    for key, segment in phase.segments.items()
-                }
-            }
-        )
-        for name, phase in recipe.phases.items()
-    }
+    def scaled(segments: Mapping[str, Segment]) -> dict[str, Segment]:
+        return {
+            name: segment.model_copy(update={"tokens": scale(segment.tokens)}) for name, segment in segments.items()
+        }
+
+    phases = {}
+    for name, phase in recipe.phases.items():
+        chain = phase.chain and phase.chain.model_copy(update={"segments": scaled(phase.chain.segments)})
+        phases[name] = phase.model_copy(update={"segments": scaled(phase.segments), "chain": chain})
     curve = recipe.learning_rate
     shrunk = {"warmup_tokens": scale(curve.warmup_tokens), "decay_tokens": scale(curve.decay_tokens)}
     return recipe.model_copy(update={"phases": phases, "learning_rate": curve.model_copy(update=shrunk)})
@@ -146,21 +146,43 @@ def _scaled(recipe: Recipe) -> Recipe:
 
 def _check(recipe: Recipe, source: str) -> None:
     """What can only be seen with the rest of the repository at hand."""
-    for phase_name, phase in recipe.phases.items():
-        for dataset in phase.mixture:
-            if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", dataset):
-                raise ConfigError(
-                    f"{source}: phases.{phase_name}.mixture.{dataset}: a dataset's name has letters, digits, . _ - only"
-                )
-            if dataset not in known_datasets():
-                raise ConfigError(
-                    f"{source}: phases.{phase_name}.mixture.{dataset}: no such dataset; "
-                    f"describe it in config/datasets/{dataset}.yaml or use one of: {', '.join(known_datasets())}"
-                )
-    for dataset in recipe.datasets:
-        read_dataset(dataset)
-    if not recipe.tokenizer_file.is_file():
+    known = set(known_datasets())
+    places = {
+        dataset: f"phases.{phase_name}.mixture"
+        for phase_name, phase in recipe.phases.items()
+        for dataset in phase.mixture
+        if dataset not in recipe.categories
+    }
+    places |= {dataset: f"categories.{name}" for name, each in recipe.categories.items() for dataset in each.datasets}
+    for dataset, place in places.items():
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", dataset):
+            raise ConfigError(f"{source}: {place}.{dataset}: a dataset's name has letters, digits, . _ - only")
+        if dataset not in known:
+            raise ConfigError(
+                f"{source}: {place}.{dataset}: no such dataset; "
+                f"describe it in config/datasets/{dataset}.yaml or use one of: {', '.join(sorted(known))}"
+            )
+        said, listed = read_dataset(dataset).category, place.removeprefix("categories.")
+        if place.startswith("categories.") and said != listed:
+            raise ConfigError(
+                f"{source}: {place}: config/datasets/{dataset}.yaml says that {dataset} is of category {said}: "
+                "mend one of them"
+            )
+    for phase in recipe.phases:
+        if recipe.train.precision == "bf16" and recipe.layout_of(phase).trainer == "cpu":
+            raise ConfigError(
+                f"{source}: train.precision: the cpu trainer computes in fp32 only: write fp32, or layout.trainer: "
+                "bridge, which trains in bf16 on GPUs"
+            )
+    if recipe.tokenizer.path is None:
+        tokenizers.read_tokenizer(recipe.tokenizer.name)
+    elif not recipe.tokenizer_file.is_file():
         raise ConfigError(f"{source}: tokenizer.path: {recipe.tokenizer_file} is missing; name a folder that has one")
+    if recipe.tokenizer_file.is_file():
+        _check_vocabulary(recipe, source)
+
+
+def _check_vocabulary(recipe: Recipe, source: str) -> None:
     vocabulary = read_vocabulary(recipe.tokenizer_file)
     for key in ("bos_token", "eos_token"):
         token = getattr(recipe.tokenizer, key)
@@ -170,6 +192,22 @@ def _check(recipe: Recipe, source: str) -> None:
         raise ConfigError(
             f"{source}: model.vocab_size: {recipe.model.vocab_size} is less than the {entries} entries of "
             f"{recipe.tokenizer_file}: raise it"
+        )
+
+
+def require_pins(name: str, recipe: Recipe) -> None:
+    """Raises ConfigError, in one sentence, for all that must be pinned before there can be tokens."""
+    missing = [dataset for dataset in recipe.datasets if not pins_path(dataset).is_file()]
+    tokenizer = recipe.tokenizer.name
+    unpinned = recipe.tokenizer.path is None and not tokenizers.pins_path(tokenizer).is_file()
+    commands = [f"`python scripts/pin_tokenizer.py {tokenizer}`"] if unpinned else []
+    commands += [f"`python scripts/pin_dataset.py {' '.join(missing)}`"] if missing else []
+    if commands:
+        what = [f"tokenizer {tokenizer}"] if unpinned else []
+        what += [f"dataset {missing[0]}" if len(missing) == 1 else f"{len(missing)} datasets"] if missing else []
+        raise ConfigError(
+            f"recipe {name}: {' and '.join(what)} {'is' if len(what) == 1 and len(missing) < 2 else 'are'} not pinned, "
+            f"which needs HF_TOKEN where they are gated: run {' and '.join(commands)}"
         )
 
 

@@ -144,17 +144,17 @@ def _index(asked: Asked, dataset: str, found: Survey, tokens: Node) -> Node:
 def _blend(asked: Asked, phase: str, indexes: Mapping[str, Node]) -> Node:
     files = _blend_files(asked, phase)
     receipt, reasons, implied = _receipt(files[1]), [], False
-    mixture = dict(sorted(asked.recipe.phases[phase].mixture.items()))
+    datasets = keys.blend_datasets(asked.recipe, phase)
     if receipt:
         reasons = [*_words("blend", receipt["key"], keys.blend_key(asked.recipe, phase))]
         used = {source["path"]: source["digest"] for source in receipt["inputs"]}
-        for dataset in mixture:
+        for dataset in datasets:
             path = asked.tokens(dataset) / INDEX_FILES[0]
             index = _receipt(path)
             if index and str(path) in used and (index["content"] != used[str(path)] or _later(index, receipt)):
                 reasons.append(f"the index of {dataset} was made again")
         implied = reasons == [WORDS["tokens"]]
-    sources = [Source(indexes[dataset], Certainty.WILL) for dataset in mixture]
+    sources = [Source(indexes[dataset], Certainty.WILL) for dataset in datasets]
     node = _single("blend", phase, _joined(reasons), files, sources)
     node.implied = implied
     return node
@@ -178,7 +178,10 @@ def _segment(
         for node in before[-1:]:
             one = _receipt(asked.segment(*node.name.split("/")))
             reason = reason or (WORDS["before"] if one and _later(one, receipt) else None)
-    share = blend and normalized(blend["key"]["mixture"]) != normalized(asked.recipe.phases[phase].mixture)
+    today = keys.mixture_decision(asked.recipe, phase)
+    share = (
+        blend and "over_cap" not in today and normalized(blend["key"]["mixture"]) != normalized(today["mixture"])
+    )
     sources = [Source(node, Certainty.WILL) for node in before[-1:]]
     sources += [Source(blends[name], Certainty.NO) for name in earlier]
     sources += [Source(blends[phase], Certainty.WILL if share else Certainty.IF)]
