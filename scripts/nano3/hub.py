@@ -106,7 +106,11 @@ def describe_files(
         if missing := sorted({*some} - {file.path for file in files}):
             raise HubError(f"{missing[0]} is not in {repository} at {commit}: try again")
         for file in files:
-            yield file.path, file.size, file.lfs.sha256 if file.lfs else _digest(_origin(repository, commit, file.path, kind))
+            yield (
+                file.path,
+                file.size,
+                file.lfs.sha256 if file.lfs else _digest(_origin(repository, commit, file.path, kind)),
+            )
 
 
 def _digest(origin: str) -> str:
@@ -127,9 +131,7 @@ def fetch(origin: str, folder: Path) -> Path:
     try:
         with _explained(repository, commit, path, kind):
             return Path(
-                _patiently(
-                    lambda: hf_hub_download(repository, path, repo_type=kind, revision=commit, local_dir=folder)
-                )
+                _patiently(lambda: hf_hub_download(repository, path, repo_type=kind, revision=commit, local_dir=folder))
             )
     except HubError:
         shutil.rmtree(folder, ignore_errors=True)

@@ -69,37 +69,40 @@ def mixture_decision(recipe: Recipe, phase: str) -> Key:
     What decides a phase's shares, see nano3.mixture: its mixture, the categories that it draws from and, where the
     recipe caps epochs, what earlier phases draw.
     """
-    caps = recipe.repetition if recipe.repetition and recipe.repetition.over_cap != "allow" else None
-    decision = _asked(recipe, phase)
-    if caps:
-        phases = list(recipe.phases)
-        earlier = phases[: phases.index(phase)]
-        datasets = blend_datasets(recipe, phase)
-        decision |= {
-            "phase_tokens": recipe.phases[phase].tokens,
-            "earlier": [_asked(recipe, name) | {"phase_tokens": recipe.phases[name].tokens} for name in earlier],
-            "max_epochs": {dataset: caps.most(dataset) for dataset in datasets},
-            "over_cap": caps.over_cap,
-        }
-    return decision
+    over_cap = _over_cap(recipe)
+    if not over_cap:
+        return _asked(recipe, phase)
+    phases = list(recipe.phases)
+    earlier = [_asked(recipe, name) for name in phases[: phases.index(phase)]]
+    return _asked(recipe, phase) | {"earlier": earlier, "over_cap": over_cap}
 
 
 def _asked(recipe: Recipe, phase: str) -> Key:
-    """A phase's mixture, with the categories that have to do with it."""
+    """A phase's mixture, with the categories and the caps that have to do with it."""
     mixture = dict(sorted(recipe.phases[phase].mixture.items()))
     used = {
         name: category.model_dump()
         for name, category in sorted(recipe.categories.items())
         if name in mixture or set(category.datasets) & mixture.keys()
     }
-    return {"mixture": mixture} | ({"categories": used} if used else {})
+    caps = {dataset: recipe.max_epochs(phase, dataset) for dataset in recipe.datasets_of(phase)}
+    return (
+        {"mixture": mixture}
+        | ({"categories": used} if used else {})
+        | ({"phase_tokens": recipe.phases[phase].tokens, "max_epochs": caps} if _over_cap(recipe) else {})
+    )
+
+
+def _over_cap(recipe: Recipe) -> str | None:
+    """What happens over a cap; None if no cap can change a share."""
+    said = recipe.repetition.over_cap if recipe.repetition else "allow"
+    return None if said == "allow" else said
 
 
 def blend_datasets(recipe: Recipe, phase: str) -> list[str]:
     """Datasets whose tokens decide a phase's blend, sorted: where epochs are capped, those of earlier phases, too."""
     phases = list(recipe.phases)
-    capped = recipe.repetition is not None and recipe.repetition.over_cap != "allow"
-    wanted = phases[: phases.index(phase) + 1] if capped else [phase]
+    wanted = phases[: phases.index(phase) + 1] if _over_cap(recipe) else [phase]
     return sorted({dataset for name in wanted for dataset in recipe.datasets_of(name)})
 
 

@@ -46,15 +46,14 @@ def resolved(decision: Mapping[str, Any], tokens: Mapping[str, int]) -> list[Par
     """
     The parts of a phase, sorted by dataset; their shares sum to 1 exactly.
 
-    decision: `mixture`, shares by dataset or category; `categories`, `datasets` and `factors` of each by name; and, where
-    there are caps, `phase_tokens`, `earlier` (the same of the phases before it), `max_epochs` by dataset and `over_cap`.
-    tokens: by dataset; those of a phase with neither categories nor caps may be missing.
+    decision: `mixture`, shares by dataset or category; `categories`, `datasets` and `factors` of each by name; where
+    there are caps, `max_epochs` by dataset, `phase_tokens`, `over_cap`, and `earlier`, the same of the phases before it.
+    tokens: by dataset; of a phase with neither categories nor caps they may be missing.
     Raises MixtureError for a share without tokens, or caps that leave too few.
     """
     drawn: dict[str, Fraction] = {}
     for before in decision.get("earlier", []):
-        limits = {key: decision[key] for key in ("max_epochs", "over_cap")}
-        for part in _phase(before | limits, tokens, drawn):
+        for part in _phase(before | {"over_cap": decision["over_cap"]}, tokens, drawn):
             drawn[part.dataset] = drawn.get(part.dataset, Fraction()) + part.share * before["phase_tokens"]
     return _phase(decision, tokens, drawn)
 
@@ -119,7 +118,9 @@ def _divided(mixture: Mapping[str, float], categories: Mapping[str, Any], tokens
         datasets = categories[name]["datasets"]
         given = categories[name]["factors"] or [tokens[dataset] for dataset in datasets]
         parts = {
-            dataset: Fraction(str(part)) for dataset, part in zip(datasets, given, strict=True) if dataset not in mixture
+            dataset: Fraction(str(part))
+            for dataset, part in zip(datasets, given, strict=True)
+            if dataset not in mixture
         }
         if not any(parts.values()):
             raise MixtureError(

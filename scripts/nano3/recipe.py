@@ -155,6 +155,11 @@ class Phase(Closed):
         description="Shares, on the mixture's scale, of categories that nobody has data for. "
         "They are left out, and those of the mixture grow in proportion.",
     )
+    max_epochs: PositiveFloat | None = Field(
+        None,
+        description="Most epochs of any dataset up to the end of this phase, if fewer than the recipe's: "
+        "what is above them is left to later phases.",
+    )
     segments: dict[Name, Segment] = Field({}, description="Segments in the order of training.")
     chain: Chain | None = Field(None, description="Segments that take turns, after the others if there are any.")
     learning_rate: PositiveFloat | None = Field(None, description="Constant learning rate, off the recipe's curve.")
@@ -209,7 +214,7 @@ class Recipe(Closed):
     optimizer: Optimizer = Field(description="The optimizer.")
     learning_rate: LearningRate = Field(description="The learning rate over phase1 and phase2.")
     train: Train = Field(description="Batch, sequence length, seed.")
-    categories: dict[str, Category] = Field({}, description="Datasets that mixtures give a share together, by category.")
+    categories: dict[str, Category] = Field({}, description="Datasets that have a share together, by category.")
     repetition: Repetition | None = Field(None, description="How often a dataset may be seen; by default any number.")
     phases: dict[Name, Phase] = Field(min_length=1, description="Phases in the order of training.")
     evaluation: Evaluation = Field(description="Held-out losses.")
@@ -264,6 +269,8 @@ class Recipe(Closed):
                 raise ValueError(
                     f"phases.{phase_name}.without_data.{given[0]}: the category has datasets: move it to the mixture"
                 )
+        if not self.repetition and (capped := [name for name, phase in self.phases.items() if phase.max_epochs]):
+            raise ValueError(f"phases.{capped[0]}.max_epochs: repetition does not say what happens over it: add that")
         if self.repetition and (strange := sorted(self.repetition.max_epochs_of.keys() - set(self.datasets))):
             raise ValueError(f"repetition.max_epochs_of.{strange[0]}: no phase draws from such a dataset: remove it")
         return self
@@ -283,6 +290,13 @@ class Recipe(Closed):
         return members(
             self.phases[phase].mixture, {name: category.datasets for name, category in self.categories.items()}
         )
+
+    def max_epochs(self, phase: str, dataset: str) -> float | None:
+        """Most epochs of a dataset that may have been drawn when a phase ends; None: any number."""
+        if self.repetition is None:
+            return None
+        most, here = self.repetition.most(dataset), self.phases[phase].max_epochs
+        return most if here is None else min(most, here)
 
     def layout_of(self, phase: str) -> Layout:
         """How a phase is laid out on the machine."""

@@ -32,9 +32,10 @@ def learning_rate(curve: Mapping[str, Any], token: int) -> float:
 
 def _left(style: str, done: float) -> float:
     """What is left of the fall from peak to floor, 1 to 0, when a part of the decay, 0 to 1, is done."""
-    return {
+    left: dict[str, float] = {
         "linear": 1 - done,
         "cosine": 0.5 * (math.cos(math.pi * done) + 1),
-        "exponential": 2 * 0.5**done - 1,
+        "exponential": 2 * math.pow(0.5, done) - 1,
         "minus_sqrt": 1 - math.sqrt(done),
-    }[style]
+    }
+    return left[style]

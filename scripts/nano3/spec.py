@@ -112,9 +112,7 @@ def segment_specs(recipe: Recipe, blends: Mapping[str, str]) -> dict[tuple[str, 
     return specs
 
 
-def why_trained(
-    receipt: Mapping[str, Any] | None, spec: Spec, shares: Mapping[str, float] | None
-) -> str | None:
+def why_trained(receipt: Mapping[str, Any] | None, spec: Spec, shares: Mapping[str, float] | None) -> str | None:
     """
     Why a segment has to be trained, in words; None if its receipt is that of its spec.
 

@@ -179,9 +179,7 @@ def _segment(
             one = _receipt(asked.segment(*node.name.split("/")))
             reason = reason or (WORDS["before"] if one and _later(one, receipt) else None)
     today = keys.mixture_decision(asked.recipe, phase)
-    share = (
-        blend and "over_cap" not in today and normalized(blend["key"]["mixture"]) != normalized(today["mixture"])
-    )
+    share = blend and "over_cap" not in today and normalized(blend["key"]["mixture"]) != normalized(today["mixture"])
     sources = [Source(node, Certainty.WILL) for node in before[-1:]]
     sources += [Source(blends[name], Certainty.NO) for name in earlier]
     sources += [Source(blends[phase], Certainty.WILL if share else Certainty.IF)]
