@@ -1,4 +1,4 @@
-"""Show a recipe's schedule: segments in whole steps, learning rate, tokens of a step and sequence length over tokens."""
+"""Show a recipe's schedule: segments in whole steps, and learning rate, batch and sequence length over tokens."""
 
 from nano3.tables.door import show
 from nano3.tables.pictures import schedule_picture

@@ -15,7 +15,7 @@ from typing import Any
 
 from nano3 import Nano3Error, freshness
 from nano3.digest import digest_json
-from nano3.mixture import as_floats, resolved
+from nano3.mixture import MixtureError, as_floats, resolved
 from nano3.receipt import Input, Output, Run, read_receipt, write_json, write_receipt
 
 SPLITS = ("train", "valid", "test")
@@ -62,7 +62,10 @@ def write_blend(indexes: list[Path], key: dict[str, Any], blend: Path, receipt: 
     """
     run = Run()
     receipts = {path.parent.name: read_receipt(path) for path in indexes}
-    parts = resolved(key, {dataset: index["facts"]["tokens"] for dataset, index in receipts.items()})
+    try:
+        parts = resolved(key, {dataset: index["facts"]["tokens"] for dataset, index in receipts.items()})
+    except MixtureError as error:
+        raise MixtureError(f"{blend}: {error}") from None
     shares = as_floats({part.dataset: part.share for part in parts if part.share})
     folders = {path.parent.name: path.parent for path in indexes}
     splits: dict[str, list[Entry]] = {split: [] for split in SPLITS}

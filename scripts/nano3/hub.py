@@ -122,8 +122,8 @@ def fetch(origin: str, folder: Path) -> Path:
     """
     Download a file into a folder, which is nobody else's; returns where in it the file is.
 
-    origin: hf://datasets/org/repo@commit/path, for a model's file hf://org/repo@commit/path. A cut connection goes on where it was cut, and a file that is there
-    already, whole, stays. Raises HubError, and removes the folder.
+    origin: hf://datasets/org/repo@commit/path, or hf://org/repo@commit/path for a model's file. A cut connection goes
+    on where it was cut, and a file that is there already, whole, stays. Raises HubError, and removes the folder.
     """
     from huggingface_hub import hf_hub_download
 

@@ -26,20 +26,12 @@ class MixtureError(Nano3Error):
 
 @dataclass(frozen=True)
 class Part:
-    """
-    A dataset's part of a phase.
-
-    asked, share: before and after caps, of the phase's samples. tokens: the dataset has. drawn: by earlier phases.
-    most: tokens that may be drawn of it in all phases together; None: no cap.
-    """
+    """A dataset's part of a phase. asked, share: of the phase's samples, before and after caps."""
 
     dataset: str
     category: str
     asked: Fraction
     share: Fraction
-    tokens: int
-    drawn: Fraction
-    most: Fraction | None
 
 
 def resolved(decision: Mapping[str, Any], tokens: Mapping[str, int]) -> list[Part]:
@@ -47,7 +39,7 @@ def resolved(decision: Mapping[str, Any], tokens: Mapping[str, int]) -> list[Par
     The parts of a phase, sorted by dataset; their shares sum to 1 exactly.
 
     decision: `mixture`, shares by dataset or category; `categories`, `datasets` and `factors` of each by name; where
-    there are caps, `max_epochs` by dataset, `phase_tokens`, `over_cap`, and `earlier`, the same of the phases before it.
+    there are caps, `max_epochs` by dataset, `phase_tokens`, `over_cap`, and `earlier`, the same of phases before it.
     tokens: by dataset; of a phase with neither categories nor caps they may be missing.
     Raises MixtureError for a share without tokens, or caps that leave too few.
     """
@@ -92,18 +84,7 @@ def _phase(decision: Mapping[str, Any], tokens: Mapping[str, int], drawn: Mappin
             raise MixtureError(_over_caps(over, asked, drawn, tokens, decision))
         if over and decision["over_cap"] == "redistribute":
             shares = _redistributed(asked, left, category_of, decision["phase_tokens"])
-    return [
-        Part(
-            name,
-            category_of[name],
-            asked[name],
-            shares[name],
-            tokens.get(name, 0),
-            drawn.get(name, Fraction()),
-            most.get(name),
-        )
-        for name in sorted(asked)
-    ]
+    return [Part(name, category_of[name], asked[name], shares[name]) for name in sorted(asked)]
 
 
 def _divided(mixture: Mapping[str, float], categories: Mapping[str, Any], tokens: Mapping[str, int]) -> Shares:

@@ -195,19 +195,25 @@ def _check_vocabulary(recipe: Recipe, source: str) -> None:
         )
 
 
+def unpinned(recipe: Recipe) -> list[str]:
+    """The recipe's datasets that are not pinned."""
+    return [dataset for dataset in recipe.datasets if not pins_path(dataset).is_file()]
+
+
 def require_pins(name: str, recipe: Recipe) -> None:
-    """Raises ConfigError, in one sentence, for all that must be pinned before there can be tokens."""
-    missing = [dataset for dataset in recipe.datasets if not pins_path(dataset).is_file()]
-    tokenizer = recipe.tokenizer.name
-    unpinned = recipe.tokenizer.path is None and not tokenizers.pins_path(tokenizer).is_file()
-    commands = [f"`python scripts/pin_tokenizer.py {tokenizer}`"] if unpinned else []
-    commands += [f"`python scripts/pin_dataset.py {' '.join(missing)}`"] if missing else []
-    if commands:
-        what = [f"tokenizer {tokenizer}"] if unpinned else []
-        what += [f"dataset {missing[0]}" if len(missing) == 1 else f"{len(missing)} datasets"] if missing else []
+    """Raises ConfigError, in one sentence, if a recipe is not pinned wholly; before that there can't be tokens."""
+    datasets, tokenizer = unpinned(recipe), recipe.tokenizer
+    missing, commands = [], []
+    if tokenizer.path is None and not tokenizers.pins_path(tokenizer.name).is_file():
+        missing.append(f"tokenizer {tokenizer.name}")
+        commands.append(f"`python scripts/pin_tokenizer.py {tokenizer.name}`")
+    if datasets:
+        missing.append(f"{len(datasets)} of its {len(recipe.datasets)} datasets")
+        commands.append(f"`python scripts/pin_dataset.py --recipe {name}`")
+    if missing:
         raise ConfigError(
-            f"recipe {name}: {' and '.join(what)} {'is' if len(what) == 1 and len(missing) < 2 else 'are'} not pinned, "
-            f"which needs HF_TOKEN where they are gated: run {' and '.join(commands)}"
+            f"config/recipes/{name}.yaml: not pinned yet: {' and '.join(missing)}: run {' and '.join(commands)}, with "
+            "HF_TOKEN of an account that has access to what is gated"
         )
 
 

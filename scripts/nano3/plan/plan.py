@@ -103,7 +103,7 @@ def make_plan(settings: Settings, what_if: Mapping[str, Any], targets: Sequence[
     Raises ConfigError as Snakemake would, PlanError for a target that the recipe does not have.
     """
     name, recipe = load_recipe(settings.recipe, settings.set, settings.sample, edits=what_if)
-    require_pins(name, recipe)
+    require_pins(settings.recipe, recipe)
     state = read_state(Asked.of(name, recipe))
     wanted = [_target(state, target) for target in targets] or [state.nodes[-1]]
     needed = ancestors(wanted)

@@ -44,7 +44,7 @@ def show(
         found = value(*(part for recipe in recipes for part in recipe))
     except Nano3Error as error:
         sys.exit(f"{parser.prog.removesuffix('.py')}: {error}")
-    print(json.dumps(found, indent=1, ensure_ascii=False) if asked.json else as_text(found))  # noqa: T201
+    print(json.dumps(found, indent=1, ensure_ascii=False) if asked.json else as_text(found))
     for form in ("svg", "png"):
         if file := getattr(asked, form):
             with page_style():

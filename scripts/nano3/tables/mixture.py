@@ -4,13 +4,14 @@ The mixture of each phase: what is asked for, what caps make of it, and how ofte
 Tokens are counted where a dataset is tokenized, else what its publisher says: those are marked as estimates.
 """
 
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from nano3.catalog import read_dataset
 from nano3.freshness import INDEX_FILES
 from nano3.keys import mixture_decision
-from nano3.mixture import Part, resolved
+from nano3.mixture import MixtureError, Part, resolved
 from nano3.receipt import read_receipt
 from nano3.recipe import Recipe
 from nano3.report.wording import compact
@@ -29,31 +30,34 @@ def mixture_plan(name: str, recipe: Recipe) -> dict[str, Any]:
     Raises MixtureError if the shares can't be drawn, ConfigError if they depend on tokens that nobody knows.
     """
     tokens, estimated = known_tokens(recipe)
-    wanted: dict[str, float] = {}
+    drawn = dict.fromkeys(recipe.datasets, Fraction())
+    wanted = dict.fromkeys(recipe.datasets, Fraction())
     phases: dict[str, Any] = {}
     for phase, section in recipe.phases.items():
         rows = {}
-        for part in _parts(recipe, phase, tokens):
-            wanted[part.dataset] = wanted.get(part.dataset, 0.0) + float(part.asked) * section.tokens
+        order = list(section.mixture)
+        for part in sorted(_parts(recipe, phase, tokens), key=lambda part: order.index(_key(part, order))):
             there = tokens.get(part.dataset)
-            needed = part.share * section.tokens
+            drawn[part.dataset] += part.share * section.tokens
+            wanted[part.dataset] += part.asked * section.tokens
             rows[part.dataset] = {
                 "category": part.category,
                 "asked": float(part.asked),
                 "share": float(part.share),
-                "needed": round(needed),
+                "needed": round(part.share * section.tokens),
                 "available": there,
                 "estimated": part.dataset in estimated,
-                "epochs": float((part.drawn + needed) / there) if there else None,
-                "epochs_asked": wanted[part.dataset] / there if there else None,
+                "epochs": float(drawn[part.dataset] / there) if there else None,
+                "epochs_asked": float(wanted[part.dataset] / there) if there else None,
                 "max_epochs": recipe.max_epochs(phase, part.dataset),
             }
-        order = list(section.mixture)
-        rows = dict(
-            sorted(rows.items(), key=lambda item: order.index(item[0] if item[0] in order else item[1]["category"]))
-        )
         phases[phase] = {"tokens": section.tokens, "without_data": section.without_data, "datasets": rows}
     return {"recipe": name, "over_cap": recipe.repetition and recipe.repetition.over_cap, "phases": phases}
+
+
+def _key(part: Part, mixture: list[str]) -> str:
+    """The key of the mixture that gives a dataset its share."""
+    return part.dataset if part.dataset in mixture else part.category
 
 
 def known_tokens(recipe: Recipe) -> tuple[dict[str, int], set[str]]:
@@ -75,21 +79,14 @@ def known_tokens(recipe: Recipe) -> tuple[dict[str, int], set[str]]:
 
 def _parts(recipe: Recipe, phase: str, tokens: dict[str, int]) -> list[Part]:
     try:
-        parts = resolved(mixture_decision(recipe, phase), tokens)
+        return resolved(mixture_decision(recipe, phase), tokens)
+    except MixtureError as error:
+        raise MixtureError(f"{phase}: {error}") from None
     except KeyError as error:
         raise ConfigError(
             f"config/datasets/{error.args[0]}.yaml: {phase}'s shares depend on its tokens, which nobody has counted: "
-            f"add tokens_estimate, or make its tokens with `snakemake --until index_dataset`"
+            "add tokens_estimate, or make its tokens with `snakemake --until index_dataset`"
         ) from None
-    if recipe.repetition and recipe.repetition.over_cap != "allow":
-        return parts
-    drawn = dict.fromkeys(recipe.datasets, 0)
-    earlier = list(recipe.phases)[: list(recipe.phases).index(phase)]
-    sums: dict[str, Any] = dict(drawn)
-    for before in earlier:
-        for part in resolved(mixture_decision(recipe, before), tokens):
-            sums[part.dataset] += part.share * recipe.phases[before].tokens
-    return [Part(**(vars(part) | {"drawn": sums[part.dataset]})) for part in parts]
 
 
 def as_text(plan: dict[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from nano3.recipe import Model
+from nano3.network import Model
 
 CONVOLUTION = 4  # tokens that a Mamba-2 layer's convolution sees; Megatron-Core's d_conv
 
@@ -18,9 +18,9 @@ class Parameters:
 
 def parameters(model: Model) -> Parameters:
     """
-    The parameters of Megatron-Core's hybrid model with this recipe; the router's expert bias is none, it is not trained.
+    The parameters of Megatron-Core's hybrid model of this recipe; a test counts those of one that was built.
 
-    A test counts those of a model that was built.
+    The router's expert bias is no parameter: nothing has a gradient for it.
     """
     width, pattern = model.hidden_size, model.hybrid_override_pattern
     expert = 2 * width * model.moe_ffn_hidden_size

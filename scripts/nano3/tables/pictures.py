@@ -169,8 +169,14 @@ def sides_picture(told: dict[str, Any]) -> Figure:
         highest, last = max(highest, *rates), max(last, tokens[-1])
         axes.plot(tokens, rates, color=COLOURS[number], linewidth=2.2, linestyle="-" if number == 0 else (0, (5, 1.5)))
         place = next(place for place, token in enumerate(tokens) if token > 0.4 * tokens[-1])
-        style = {"color": COLOURS[number], "weight": "bold", "textcoords": "offset points", "xytext": (0, 8)}
-        axes.annotate(name, (tokens[place], rates[place]), **style)
+        axes.annotate(
+            name,
+            (tokens[place], rates[place]),
+            xytext=(0, 8),
+            textcoords="offset points",
+            color=COLOURS[number],
+            weight="bold",
+        )
         for part, _ in phases.values():
             axes.axvline(part[0], color=PALE, linewidth=1)
     axes.set(yscale="log", ylabel="learning rate", xlabel="tokens trained on; grey lines: phases begin")
