@@ -68,7 +68,7 @@ def test_the_curve_is_the_one_that_training_uses(recipe: Recipe) -> None:
 @given(recipes())
 def test_segments_follow_one_continuous_curve(recipe: Recipe) -> None:
     curve, total = recipe.learning_rate, recipe.curve_tokens
-    whole = {"peak": curve.peak, "warmup_tokens": curve.warmup_tokens}
+    whole: dict[str, Any] = {"peak": curve.peak, "warmup_tokens": curve.warmup_tokens}
     if curve.decay_tokens:
         whole["decay"] = {
             "from_token": total - curve.decay_tokens,
