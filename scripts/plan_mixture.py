@@ -2,7 +2,6 @@
 
 from nano3.tables.door import show
 from nano3.tables.mixture import as_text, mixture_plan
-from nano3.tables.pictures import mixture_picture
 
 if __name__ == "__main__":
-    show(str(__doc__), 1, mixture_plan, as_text, mixture_picture)
+    show(str(__doc__), 1, mixture_plan, as_text, "mixture_picture")

@@ -78,6 +78,11 @@ class Dataset(Closed):
         return self.source.startswith(HUB)
 
     @property
+    def abbreviated(self) -> bool:
+        """Whether its commit on the Hub still has to be completed, which pinning does."""
+        return self.on_hub and len(str(self.revision)) < COMMIT_DIGITS
+
+    @property
     def remote(self) -> bool:
         """Whether shards are downloaded first; a local folder's are read in place."""
         return "://" in self.source
@@ -90,11 +95,6 @@ class Dataset(Closed):
     def origin(self, path: str) -> str:
         """Where a pinned path is: a local path, a URL, or the Hub's hf://datasets/org/repo@commit/path."""
         if self.on_hub:
-            if len(str(self.revision)) < COMMIT_DIGITS:
-                raise ConfigError(
-                    f"revision: {self.revision} of {self.source} is abbreviated: pin the dataset again with "
-                    "scripts/pin_dataset.py, which completes it"
-                )
             return f"{HUB}datasets/{self.repository}@{self.revision}/{path}"
         return f"{self.source.rstrip('/')}/{path}" if self.remote else path
 

@@ -196,8 +196,8 @@ def _check_vocabulary(recipe: Recipe, source: str) -> None:
 
 
 def unpinned(recipe: Recipe) -> list[str]:
-    """The recipe's datasets that are not pinned."""
-    return [dataset for dataset in recipe.datasets if not pins_path(dataset).is_file()]
+    """The recipe's datasets that are not pinned, or not at a whole commit."""
+    return [name for name in recipe.datasets if not pins_path(name).is_file() or read_dataset(name).abbreviated]
 
 
 def require_pins(name: str, recipe: Recipe) -> None:

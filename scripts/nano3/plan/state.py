@@ -29,6 +29,7 @@ WORDS = {
     "data.blend": "its blend changed",
     "data.phase_samples": "another number of samples in the phase",
     "before": "another segment was trained before it",
+    "earlier": "earlier phases draw something else",
     "mathematics": "the mathematics of training changed",
 }
 MOST = 3  # reasons told of one artifact

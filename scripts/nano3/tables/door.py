@@ -3,15 +3,12 @@
 import argparse
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from matplotlib.figure import Figure
-
 from nano3 import Nano3Error
 from nano3.recipe import Recipe
-from nano3.report.svg import page_style
 from nano3.resolve import load_recipe
 
 DOTS_PER_INCH = 110
@@ -22,12 +19,13 @@ def show(
     count: int,
     value: Callable[..., Any],
     as_text: Callable[[Any], str],
-    picture: Callable[[Any], Figure],
+    picture: str,
 ) -> None:
     """
     Print what recipes of the command line come to, as text or JSON, and draw it if asked to.
 
-    count: of recipes. value: of the recipes, as JSON can hold it, given their names and themselves in turns. A
+    count: of recipes. value: of the recipes, as JSON can hold it, given their names and themselves in turns. picture:
+    the function of nano3.tables.pictures that draws it, imported when it is asked for, for that takes longest. A
     Nano3Error ends the program with its message alone, status 1.
     """
     parser = argparse.ArgumentParser(description=description)
@@ -45,9 +43,16 @@ def show(
     except Nano3Error as error:
         sys.exit(f"{parser.prog.removesuffix('.py')}: {error}")
     print(json.dumps(found, indent=1, ensure_ascii=False) if asked.json else as_text(found))
-    for form in ("svg", "png"):
-        if file := getattr(asked, form):
-            with page_style():
-                picture(found).savefig(
-                    file, dpi=DOTS_PER_INCH, facecolor="white", metadata={"Date": None} if form == "svg" else None
-                )
+    if files := [file for file in (asked.svg, asked.png) if file]:
+        _draw(found, picture, files)
+
+
+def _draw(found: Any, picture: str, files: Sequence[Path]) -> None:
+    from nano3.report.svg import page_style
+    from nano3.tables import pictures
+
+    with page_style():
+        figure = getattr(pictures, picture)(found)
+        for file in files:
+            undated = {"Date": None} if file.suffix == ".svg" else None
+            figure.savefig(file, dpi=DOTS_PER_INCH, facecolor="white", metadata=undated)
