@@ -51,11 +51,15 @@ def resolved(decision: Mapping[str, Any], tokens: Mapping[str, int]) -> list[Par
 
 
 def as_floats(shares: Mapping[str, Fraction]) -> dict[str, float]:
-    """Shares as numbers to write, whose sum is 1 exactly; the largest takes the rounding of all."""
-    floats = {name: float(share) for name, share in shares.items()}
-    largest = max(floats, key=lambda name: floats[name])
-    floats[largest] = float(1 - sum(Fraction(share) for name, share in floats.items() if name != largest))
-    return floats
+    """
+    Shares as numbers to write, whose sum is 1 exactly, in whatever order they are added.
+
+    Each is a whole number of 2^-53, so that no partial sum is rounded; the largest takes the rounding of all.
+    """
+    units = {name: max(1, round(share * 2**53)) if share else 0 for name, share in shares.items()}
+    largest = max(units, key=lambda name: units[name])
+    units[largest] += 2**53 - sum(units.values())
+    return {name: unit / 2**53 for name, unit in units.items()}
 
 
 def members(mixture: Collection[str], categories: Mapping[str, Iterable[str]]) -> dict[str, str]:
