@@ -7,12 +7,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from nano3.report.figures import panels
 from nano3.report.svg import COLOURS, LIGHT, blank
 from nano3.report.wording import compact, rate
 from nano3.tables.mixture import is_over
 
 INK, MUTED, PALE, LINE = (LIGHT[name] for name in ("ink", "muted", "pale", "line"))
-WIDE = 1180
+WIDE, RIGHT = 1180, 30
 LETTER = 7.4  # mean width of a letter
 ROW = 21
 NARROWEST_PHASE = 0.16  # of the width
@@ -26,9 +27,9 @@ def mixture_picture(plan: dict[str, Any]) -> Figure:
     labels = [f"{name}  {_there(last[name])}" for name in names]
     left, top, bottom = 24 + LETTER * max(map(len, labels)), 74, 64
     figure = blank(WIDE, top + ROW * len(names) + bottom)
-    panels = _columns(figure, [1.0] * len(phases) + [1.6], left, top, bottom)
+    columns = panels(figure, [1.0] * len(phases) + [1.6], left, RIGHT, bottom, top, gap=26)
     widest = max(max(row["asked"], row["share"]) for told in phases.values() for row in told["datasets"].values())
-    for number, ((phase, told), axes) in enumerate(zip(phases.items(), panels, strict=False)):
+    for number, ((phase, told), axes) in enumerate(zip(phases.items(), columns, strict=False)):
         rows = told["datasets"]
         places = [place for place, name in enumerate(names) if name in rows]
         there = [rows[names[place]] for place in places]
@@ -37,10 +38,10 @@ def mixture_picture(plan: dict[str, Any]) -> Figure:
         axes.set(xlim=(0, widest * 106))
         axes.set_title(f"{phase}\n{compact(told['tokens'])} tokens", loc="left", color=COLOURS[number], weight="bold")
         axes.set_xlabel("share, %")
-    _epochs(panels[-1], phases, names)
-    for axes in panels:
+    _epochs(columns[-1], phases, names)
+    for axes in columns:
         axes.set_ylim(len(names) - 0.4, -0.6)
-        axes.set_yticks(range(len(names)), labels if axes is panels[0] else [""] * len(names), color=INK)
+        axes.set_yticks(range(len(names)), labels if axes is columns[0] else [""] * len(names), color=INK)
         axes.xaxis.set_major_locator(MaxNLocator(5))
         axes.grid(visible=False, axis="y")
     legend = (
@@ -92,8 +93,8 @@ def schedule_picture(told: dict[str, Any]) -> Figure:
     shares = [NARROWEST_PHASE + (1 - NARROWEST_PHASE * len(phases)) * part for part in parts]
     y = float(top)
     for label, tall in zip(("learning rate", "tokens a step", "sequence length"), heights, strict=True):
-        panels = _columns(figure, shares, left, y, height - y - tall, gap=12)
-        for number, ((phase, rows), axes) in enumerate(zip(phases.items(), panels, strict=True)):
+        columns = panels(figure, shares, left, RIGHT, height - y - tall, y, gap=12)
+        for number, ((phase, rows), axes) in enumerate(zip(phases.items(), columns, strict=True)):
             _frame(axes, rows, COLOURS[number])
             if label == "learning rate":
                 axes.plot(*told["points"][phase], color=COLOURS[number], linewidth=2)
@@ -105,8 +106,8 @@ def schedule_picture(told: dict[str, Any]) -> Figure:
                 axes.stairs(values, edges, baseline=None, color=COLOURS[number], linewidth=2)
             _scale(axes, segments, label)
             axes.tick_params(labelleft=number == 0)
-        panels[0].set_ylabel(label)
-        panels[0].yaxis.set_label_coords(-64 / (panels[0].get_position().width * WIDE), 0.5)
+        columns[0].set_ylabel(label)
+        columns[0].yaxis.set_label_coords(-64 / (columns[0].get_position().width * WIDE), 0.5)
         y += tall + gap
     figure.text(left / WIDE, 6 / height, "tokens trained on; thin lines: segments end", color=MUTED)
     return figure
@@ -185,17 +186,3 @@ def sides_picture(told: dict[str, Any]) -> Figure:
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: compact(value)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: rate(value)))
     return figure
-
-
-def _columns(
-    figure: Figure, shares: Sequence[float], left: float, top: float, bottom: float, gap: float = 26
-) -> list[Axes]:
-    """Panels side by side. shares: of the width. The others: margins in pixels."""
-    width, height = (inches * 72 for inches in figure.get_size_inches())
-    room = width - left - 30 - gap * (len(shares) - 1)
-    panels, x = [], left
-    for share in shares:
-        across = room * share / sum(shares)
-        panels.append(figure.add_axes((x / width, bottom / height, across / width, (height - top - bottom) / height)))
-        x += across + gap
-    return panels
