@@ -54,7 +54,8 @@ rule export_hf:
     input:
         checkpoint=segment_receipt(SEGMENTS[-1]),
         blends=all_blends,
-        tokenizer=tokenizer_files(),
+        tokenizer=ancient(str(RECIPE.tokenizer_file)),
+        beside=beside_tokenizer(),
     output:
         model=directory(f"{EXPORT}/model"),
         receipt=f"{EXPORT}/receipt.json",
@@ -65,7 +66,7 @@ rule export_hf:
     threads: RECIPE.layout.threads
     params:
         key=canonical_json(keys.export_key(RECIPE)),
-        tokenizer=str(RECIPE.tokenizer_file.parent),
+        tokenizer=subpath(input.tokenizer, parent=True),
     shell:
         "python scripts/export_hf.py"
         " --checkpoint {input.checkpoint:q}"

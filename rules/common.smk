@@ -124,10 +124,11 @@ def to_tokenize(wildcards):
     return file if reason else ancient(file)
 
 
-def tokenizer_files():
-    """All of the tokenizer's files, or tokenizer.json alone where its folder is part of the repository."""
-    names = [RECIPE.tokenizer_file.name] if RECIPE.tokenizer.path else RECIPE.tokenizer_digests()
-    return [ancient(str(RECIPE.tokenizer_file.with_name(name))) for name in sorted(names)]
+def beside_tokenizer():
+    """The files that are downloaded with a tokenizer.json of the Hub."""
+    file = RECIPE.tokenizer_file
+    names = [] if RECIPE.tokenizer.path else sorted(RECIPE.tokenizer_digests().keys() - {file.name})
+    return [ancient(str(file.with_name(name))) for name in names]
 
 
 def tokenizer_pin(wildcards):
