@@ -121,7 +121,7 @@ def test_what_is_not_pinned_is_one_sentence(bare_house: House, command: str) -> 
     assert done.returncode == 1
     assert "Traceback" not in said
     assert (
-        "config/recipes/nano3.yaml: not pinned yet: tokenizer nemotron-3-nano and 26 of its 26 datasets: run "
+        "config/recipes/nano3.yaml: tokenizer nemotron-3-nano and 26 of its 26 datasets are not pinned: run "
         "`python scripts/pin_tokenizer.py nemotron-3-nano` and `python scripts/pin_dataset.py --recipe nano3`"
     ) in said
 

@@ -207,13 +207,16 @@ def require_pins(name: str, recipe: Recipe) -> None:
     if tokenizer.path is None and not tokenizers.pins_path(tokenizer.name).is_file():
         missing.append(f"tokenizer {tokenizer.name}")
         commands.append(f"`python scripts/pin_tokenizer.py {tokenizer.name}`")
-    if datasets:
+    if len(datasets) == 1:
+        missing.append(f"dataset {datasets[0]}")
+        commands.append(f"`python scripts/pin_dataset.py {datasets[0]}`")
+    elif datasets:
         missing.append(f"{len(datasets)} of its {len(recipe.datasets)} datasets")
         commands.append(f"`python scripts/pin_dataset.py --recipe {name}`")
     if missing:
+        verb = "is" if len(missing) == 1 and len(datasets) < 2 else "are"
         raise ConfigError(
-            f"config/recipes/{name}.yaml: not pinned yet: {' and '.join(missing)}: run {' and '.join(commands)}, with "
-            "HF_TOKEN of an account that has access to what is gated"
+            f"config/recipes/{name}.yaml: {' and '.join(missing)} {verb} not pinned: run {' and '.join(commands)}"
         )
 
 
