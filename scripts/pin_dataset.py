@@ -15,6 +15,8 @@ if __name__ == "__main__":
         "--rows", action="store_true", help="count the rows of shards that are not on this machine, too"
     )
     asked = parser.parse_args()
+    if not (asked.datasets or asked.recipe):
+        parser.error("name datasets, or a --recipe")
     try:
         names = [*asked.datasets, *(unpinned(load_recipe(asked.recipe)[1]) if asked.recipe else [])]
         for name in names:

@@ -4,7 +4,7 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nano3.mixture import MixtureError, as_floats, resolved
@@ -102,6 +102,7 @@ def curricula(draw: st.DrawFn) -> tuple[list[dict[str, Any]], dict[str, int]]:
     return phases, tokens
 
 
+@settings(deadline=None)
 @given(curricula())
 def test_shares_are_exact_and_no_cap_is_exceeded(drawn: tuple[list[dict[str, Any]], dict[str, int]]) -> None:
     phases, tokens = drawn

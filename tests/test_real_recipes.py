@@ -126,6 +126,16 @@ def test_what_is_not_pinned_is_one_sentence(bare_house: House, command: str) -> 
     ) in said
 
 
+def test_where_epochs_are_capped_a_blend_needs_what_earlier_phases_draw(bare_house: House) -> None:
+    blend = "results/blends/tiny/phase2/blend.json"
+    bare_house.edit("config/recipes/tiny.yaml", "      tiny-math: 35\n", "")
+    assert bare_house.planned(blend) == {"tokenize_shard": 9, "index_dataset": 3, "write_blend": 1}
+    bare_house.edit("config/recipes/tiny.yaml", "phases:\n", "repetition: {max_epochs: 5, over_cap: refuse}\nphases:\n")
+    assert bare_house.planned(blend) == {"tokenize_shard": 12, "index_dataset": 4, "write_blend": 1}
+    kinds = json.loads(bare_house.run("scripts/plan.py", blend, "--json").stdout)["kinds"]
+    assert {kind: counts["new"] for kind, counts in kinds.items()} == {"tokens": 12, "index": 4, "blend": 1}
+
+
 def test_the_tools_print_json_and_draw(bare_house: House) -> None:
     for script, recipes in (
         ("plan_mixture", ["nano3"]),
@@ -149,6 +159,10 @@ def test_the_tools_print_json_and_draw(bare_house: House) -> None:
         ("categories.math.factors=[1,2]", "categories.math: factors: 2 for 4 datasets: give each one"),
         ("categories.history={datasets:[tiny-math]}", "history: no phase has a share for it, so tiny-math would never"),
         ("categories.wiki.datasets=[tiny-math]", "tiny-math.yaml says that tiny-math is of category math"),
+        (
+            "categories.crawl-high.datasets=[cc-v2-high-quality]",
+            "cc-v2.1-high-quality.yaml is of this category and of hf",
+        ),
         ("categories.wiki.datasets=[nothing]", "categories.wiki.nothing: no such dataset; describe it in"),
         ("phases.phase1.mixture.academic=3", "phases.phase1: without_data.academic: has a share in the mixture, too"),
         ("phases.phase2.without_data.math=3", "phases.phase2: without_data.math: has a share in the mixture, too"),

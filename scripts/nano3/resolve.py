@@ -9,7 +9,7 @@ nothing, or only where and how the work is done, is none.
 import json
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -168,6 +168,8 @@ def _check(recipe: Recipe, source: str) -> None:
                 f"{source}: {place}: config/datasets/{dataset}.yaml says that {dataset} is of category {said}: "
                 "mend one of them"
             )
+    if recipe.categories:
+        _refuse_unreached(recipe, known, source)
     for phase in recipe.phases:
         if recipe.train.precision == "bf16" and recipe.layout_of(phase).trainer == "cpu":
             raise ConfigError(
@@ -180,6 +182,20 @@ def _check(recipe: Recipe, source: str) -> None:
         raise ConfigError(f"{source}: tokenizer.path: {recipe.tokenizer_file} is missing; name a folder that has one")
     if recipe.tokenizer_file.is_file():
         _check_vocabulary(recipe, source)
+
+
+def _refuse_unreached(recipe: Recipe, known: Iterable[str], source: str) -> None:
+    """Raises ConfigError for a dataset of a category and a source that the recipe draws from, but no share reaches."""
+    listed = {dataset for category in recipe.categories.values() for dataset in category.datasets}
+    sources = {read_dataset(dataset).source for dataset in listed}
+    for dataset in sorted(set(known) - listed - set(recipe.datasets)):
+        described = read_dataset(dataset)
+        if described.category in recipe.categories and described.source in sources:
+            raise ConfigError(
+                f"{source}: categories.{described.category}: config/datasets/{dataset}.yaml is of this category and of "
+                f"{described.source}, which the recipe draws from, but no share reaches it: list it there, with a "
+                "factor of 0 if it is not wanted"
+            )
 
 
 def _check_vocabulary(recipe: Recipe, source: str) -> None:
