@@ -223,16 +223,18 @@ def require_pins(name: str, recipe: Recipe) -> None:
     if tokenizer.path is None and not tokenizers.pins_path(tokenizer.name).is_file():
         missing.append(f"tokenizer {tokenizer.name}")
         commands.append(f"`python scripts/pin_tokenizer.py {tokenizer.name}`")
-    if len(datasets) == 1:
-        missing.append(f"dataset {datasets[0]}")
-        commands.append(f"`python scripts/pin_dataset.py {datasets[0]}`")
-    elif datasets:
+    if len(datasets) == 1 and not missing:
+        pins = pins_path(datasets[0])
+        raise ConfigError(
+            f"{pins}: dataset {datasets[0]} is not pinned: run `python scripts/pin_dataset.py {datasets[0]}`"
+        )
+    if datasets:
         missing.append(f"{len(datasets)} of its {len(recipe.datasets)} datasets")
         commands.append(f"`python scripts/pin_dataset.py --recipe {name}`")
     if missing:
-        verb = "is" if len(missing) == 1 and len(datasets) < 2 else "are"
         raise ConfigError(
-            f"config/recipes/{name}.yaml: {' and '.join(missing)} {verb} not pinned: run {' and '.join(commands)}"
+            f"config/recipes/{name}.yaml: {' and '.join(missing)} {'are' if datasets else 'is'} not pinned: "
+            f"run {' and '.join(commands)}"
         )
 
 
