@@ -58,11 +58,6 @@ def folder(name: str) -> Path:
     return DOWNLOADS / name
 
 
-def known_tokenizers() -> list[str]:
-    """Names of all tokenizers of the catalogue."""
-    return sorted(path.stem for path in TOKENIZERS.glob("*.yaml"))
-
-
 def read_tokenizer(name: str) -> HubTokenizer:
     """A tokenizer's description. Raises ConfigError with the known names if there is none."""
     path = TOKENIZERS / f"{name}.yaml"
