@@ -137,11 +137,11 @@ def test_a_branch_is_answered_with_the_commit_that_it_is(hub: Hub, catalogue: Pa
 def test_an_abbreviated_commit_is_completed_in_the_description(hub: Hub, catalogue: Path) -> None:
     commit = hub.commit(REPOSITORY, FILES)
     hub.commit(REPOSITORY, FILES | {"README.md": README.encode() + b"more"})
-    describe(catalogue, revision=f"{commit[:7]}   # of its commit", subset="High-Quality")
+    describe(catalogue, revision=f'"{commit[:7]}"   # of its commit', subset="High-Quality")
     assert read_dataset("corpus", catalogue).abbreviated
     changes = pin_datasets(["corpus"], catalogue)
     assert changes[0] == f"corpus: revision {commit[:7]} is {commit}: written to {catalogue}/corpus.yaml"
-    assert f"revision: {commit}   # of its commit\n" in (catalogue / "corpus.yaml").read_text()
+    assert f'revision: "{commit}"   # of its commit\n' in (catalogue / "corpus.yaml").read_text()
     assert not read_dataset("corpus", catalogue).abbreviated
     assert pin_datasets(["corpus"], catalogue) == changes[-1:]
 

@@ -35,7 +35,7 @@ def test_a_tokenizer_is_pinned_by_the_content_of_its_files(hub: Hub, catalogue: 
         ConfigError, match=r"t\.tsv: tokenizer t is not pinned: run `python scripts/pin_tokenizer\.py t`"
     ):
         read_pins("t")
-    (catalogue / "t.yaml").write_text(f"revision: {commit[:8]}\n{DESCRIPTION}")
+    (catalogue / "t.yaml").write_text(f'revision: "{commit[:8]}"\n{DESCRIPTION}')
     assert pin_tokenizer("t")[0] == f"t: revision {commit[:8]} is {commit}: written to config/tokenizers/t.yaml"
     assert read_pins("t") == [
         TokenizerFile(name, len(content), hashlib.sha256(content).hexdigest())
@@ -45,7 +45,7 @@ def test_a_tokenizer_is_pinned_by_the_content_of_its_files(hub: Hub, catalogue: 
 
 def test_a_repository_without_a_tokenizer_is_an_error(hub: Hub, catalogue: Path) -> None:
     commit = hub.commit(REPOSITORY, {"model.safetensors": b"weights"})
-    (catalogue / "t.yaml").write_text(f"revision: {commit}\n{DESCRIPTION}")
+    (catalogue / "t.yaml").write_text(f'revision: "{commit}"\n{DESCRIPTION}')
     with pytest.raises(
         HubError, match=r"t\.yaml: source: org/model has no tokenizer\.json: name a repository that has"
     ):
@@ -57,7 +57,7 @@ def test_the_workflow_downloads_a_tokenizer_that_is_pinned(
     hub: Hub, bare_house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     commit = hub.commit(REPOSITORY, FILES)
-    (bare_house.root / "config/tokenizers/t.yaml").write_text(f"revision: {commit}\n{DESCRIPTION}")
+    (bare_house.root / "config/tokenizers/t.yaml").write_text(f'revision: "{commit}"\n{DESCRIPTION}')
     environment = {"HF_ENDPOINT": HUB.url, "HF_HOME": HUB_HOME.name}
     assert bare_house.run("scripts/pin_tokenizer.py", "t", **environment).returncode == 0
     bare_house.edit("config/recipes/tiny.yaml", "  name: tiny\n  path: resources/tiny/tokenizer\n", "  name: t\n")
