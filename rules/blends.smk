@@ -3,7 +3,8 @@ Datasets become the blend of a phase. A checkpoint rule: a blend that comes out 
 needs to find any sample of the phase is built here too, so that no GPU waits for it; a checkpoint as well, for Snakemake
 looks at what decides a training job only when nothing above it is left to run.
 
-    in    results/tokens/{tokenizer}/{dataset}/index.json of the phase's datasets
+    in    results/tokens/{tokenizer}/{dataset}/index.json of the phase's datasets; where the recipe caps epochs, of
+          earlier phases' datasets, too
     out   results/blends/{recipe}/{phase}/blend.json, blend.receipt.json
           results/blends/{recipe}/{phase}/index_cache.json     where the orders of the datasets' documents are
 

@@ -57,6 +57,7 @@ rule export_hf:
         checkpoint=segment_receipt(SEGMENTS[-1]),
         blends=all_blends,
         tokenizer=ancient(str(RECIPE.tokenizer_file)),
+        beside=beside_tokenizer(),
     output:
         model=directory(f"{EXPORT}/model"),
         receipt=f"{EXPORT}/receipt.json",

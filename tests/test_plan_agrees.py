@@ -121,7 +121,7 @@ SHARE = edited(RECIPE, "tiny-math: 35", "tiny-math: 36")
             edited("scripts/nano3/index.py", "begin = end = 0", "end = begin = 0"),
             {"index_dataset": 4, "write_blend": 3},
         ),
-        (edited("scripts/nano3/blend.py", "if tokens == 0", "if not tokens"), {"write_blend": 3}),
+        (edited("scripts/nano3/blend.py", "if part.share}", "if part.share > 0}"), {"write_blend": 3}),
         (edited("scripts/nano3/spec.py", "MATHEMATICS = 2", "MATHEMATICS = 3"), {"train_segment": 4, "end": 3}),
         (SHARE, {"write_blend": 1, "build_index_cache": 1, "train_segment": 2, "end": 3}),
         (edited(RECIPE, "floor: 3.0e-5", "floor: 2.0e-5"), {"train_segment": 3, "end": 3}),

@@ -30,6 +30,7 @@ WORDS = {
     "data.blend": "its blend changed",
     "data.first_sample": "the phase's segments before it are of another length",
     "before": "another segment was trained before it",
+    "earlier": "earlier phases draw something else",
     "mathematics": "the mathematics of training changed",
 }
 MOST = 3  # reasons told of one artifact
@@ -149,17 +150,17 @@ def _index(asked: Asked, dataset: str, found: Survey, tokens: Node) -> Node:
 def _blend(asked: Asked, phase: str, indexes: Mapping[str, Node]) -> Node:
     files = _blend_files(asked, phase)
     receipt, reasons, implied = _receipt(files[1]), [], False
-    mixture = dict(sorted(asked.recipe.phases[phase].mixture.items()))
+    datasets = keys.blend_datasets(asked.recipe, phase)
     if receipt:
         reasons = [*_words("blend", receipt["key"], keys.blend_key(asked.recipe, phase))]
         used = {source["path"]: source["digest"] for source in receipt["inputs"]}
-        for dataset in mixture:
+        for dataset in datasets:
             path = asked.tokens(dataset) / INDEX_FILES[0]
             index = _receipt(path)
             if index and str(path) in used and (index["content"] != used[str(path)] or _later(index, receipt)):
                 reasons.append(f"the index of {dataset} was made again")
         implied = reasons == [WORDS["tokens"]]
-    sources = [Source(indexes[dataset], Certainty.WILL) for dataset in mixture]
+    sources = [Source(indexes[dataset], Certainty.WILL) for dataset in datasets]
     node = _single("blend", phase, _joined(reasons), files, sources)
     node.implied = implied
     return node
@@ -220,8 +221,12 @@ def _segment(
 
 def _share_moved(asked: Asked, phase: str) -> bool:
     """Whether a phase's blend was made with other shares."""
-    blend = _receipt(_blend_files(asked, phase)[1])
-    return blend is not None and normalized(blend["key"]["mixture"]) != normalized(asked.recipe.phases[phase].mixture)
+    blend, today = _receipt(_blend_files(asked, phase)[1]), keys.mixture_decision(asked.recipe, phase)
+    return (
+        blend is not None
+        and "over_cap" not in today
+        and normalized(blend["key"]["mixture"]) != normalized(today["mixture"])
+    )
 
 
 def _ends(asked: Asked, blends: Sequence[Node], last: Node) -> list[Node]:
