@@ -18,6 +18,7 @@ from pydantic import Field, NonNegativeInt
 
 from nano3.catalog import known_datasets, read_dataset
 from nano3.digest import differences, digest_json, short
+from nano3.layout import check_layouts
 from nano3.recipe import SAME_TOKENS, Recipe
 from nano3.schema import Closed, ConfigError, read_yaml, validated
 
@@ -145,7 +146,8 @@ def _scaled(recipe: Recipe) -> Recipe:
 
 
 def _check(recipe: Recipe, source: str) -> None:
-    """What can only be seen with the rest of the repository at hand."""
+    """What can only be seen with the rest of the repository, or the rules of Megatron, at hand."""
+    check_layouts(recipe, source)
     for phase_name, phase in recipe.phases.items():
         for dataset in phase.mixture:
             if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", dataset):
