@@ -9,4 +9,10 @@ checkpoints.py  its distributed checkpoints, whole or not there
 
 import os
 
+from nano3 import Nano3Error
+
 os.environ.setdefault("TORCHDYNAMO_DISABLE", "1")  # compiling for so few steps takes longer than the steps
+
+
+class TrainingError(Nano3Error):
+    """Training can't go on, or must not: another attempt would end the same way."""

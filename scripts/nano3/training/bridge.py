@@ -1,0 +1,341 @@
+"""
+The trainer for GPUs: Megatron-Bridge's pretrain() on all ranks of a layout, from the same spec and to the same receipt.
+
+Each segment is a run of its own that loads the checkpoint before it. Bridge begins at random without a word where it
+finds none, and ends with status 0 where it stopped early: so what was loaded and what was saved are checked here.
+The last rank writes, for only the last pipeline stage has losses.
+"""
+
+import json
+import math
+import os
+import shutil
+import time
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from megatron.bridge.data.samplers import build_pretraining_data_loader
+from megatron.bridge.training import initialize
+from megatron.bridge.training.callbacks import Callback, CallbackContext
+from megatron.bridge.training.config import ConfigContainer, DatasetBuildContext, DatasetProvider
+from megatron.bridge.training.eval import evaluate
+from megatron.bridge.training.gpt_step import forward_step
+from megatron.bridge.training.pretrain import pretrain
+from megatron.bridge.training.state import TrainState
+from megatron.core import datasets, parallel_state
+
+from nano3.digest import digest_json, short
+from nano3.layout import Placement
+from nano3.receipt import Run, read_receipt, write_json
+from nano3.recipe import Layout, Model
+from nano3.training import TrainingError
+from nano3.training.architecture import parameters
+from nano3.training.attempts import Ledger, alone, tried_again
+from nano3.training.bridge_config import check_settings, check_version, configured, finished
+from nano3.training.bridge_settings import bridge_settings
+from nano3.training.data import Samples
+from nano3.training.finish import Place, finish
+from nano3.training.interruption import OUT_OF_TIME, Interrupted, Interruption
+from nano3.training.progress import Progress
+from nano3.training.window import Window
+
+PACKAGES = ("megatron-bridge", "megatron-core", "torch", "transformer-engine", "mamba-ssm", "causal-conv1d", "numpy")
+WORKERS = 4  # processes that read samples, for each rank
+TORN = "run_config.yaml"  # what Bridge writes last into a checkpoint
+COUNTERS = ("step", "consumed_train_samples", "skipped_train_samples", "consumed_valid_samples")
+
+
+@dataclass
+class PhaseSamples(DatasetProvider):  # type: ignore[misc]
+    """Bridge's way to our samples. blend: blend.json. cache: for Megatron's indices. The rest is of spec and Window."""
+
+    blend: str = ""
+    cache: str = ""
+    length: int = 0
+    phase_samples: int = 0
+    held_out_samples: int = 0
+    vocabulary: int = 0
+    seed: int = 0
+    first: int = 0
+    before: int = 0
+    count: int = 0
+    dataloader_type: str = "single"
+    num_workers: int = WORKERS
+    skip_getting_attention_mask_from_dataset: bool = True
+
+    def build_datasets(self, context: DatasetBuildContext) -> tuple[Window, None, None]:
+        """Called on each rank, with the process group there."""
+        self.samples = Samples.build(
+            Path(self.blend),
+            Path(self.cache),
+            length=self.length,
+            train_samples=self.phase_samples,
+            held_out_samples=self.held_out_samples,
+            vocabulary=self.vocabulary,
+            seed=self.seed,
+        )
+        return Window(self.samples.train, self.first, self.before, self.count), None, None
+
+
+def train_segment(
+    spec: dict[str, Any],
+    place: Place,
+    blend: Path,
+    weights: Path,
+    evaluation_tokens: int,
+    layout: Layout,
+    save_interval: int,
+    attempt: int,
+) -> None:
+    """
+    Train one segment of a phase and leave its weights in weights/{digest of spec}/iter_*. Call it on each rank.
+
+    spec: what to compute, see nano3.spec. evaluation_tokens: of each dataset's validation set. The rest lays the work
+    out and changes nothing. Raises TrainingError if a checkpoint, a setting or a loss is not what it must be,
+    Interrupted if it stopped early, with a checkpoint.
+    """
+    run = Run(PACKAGES)
+    check_version()
+    first_rank, last_rank = int(os.environ.get("RANK", "0")) == 0, int(os.environ.get("RANK", "0")) + 1 == layout.processes
+    placement = Placement(
+        layout,
+        Model(**spec["model"]),
+        spec["batch"]["global_batch_size"],
+        spec["batch"]["sequence_length"],
+        layout.processes,
+    )
+    folder = weights / short(digest_json(spec))
+    folder.mkdir(parents=True, exist_ok=True)
+    earlier = read_receipt(place.before[0]) if place.before else None
+    first, count = spec["steps"]["first"], spec["steps"]["count"]
+    interruption, again, ledger = Interruption(), tried_again(attempt), Ledger(folder)
+    with alone(folder) if first_rank else nullcontext():
+        own = newest_whole(folder)
+        start = own or (Path(earlier["facts"]["checkpoint"]) if earlier else None)
+        done, seen = counters(start) if start else (0, 0)
+        if own is None and done != first:
+            raise TrainingError(f"{start}: holds step {done}, this segment begins at step {first}")
+        ledger.refuse(done, again)
+        with ledger.attempt(done, again, first_rank):
+            if first_rank:
+                write_json(folder / "spec.json", spec)
+                _drop_torn(folder)
+            settings = bridge_settings(
+                spec,
+                placement,
+                samples_before=seen - (done - first) * placement.batch,
+                folder=folder,
+                checkpoint=start,
+                save_interval=save_interval,
+                stop_minutes=_minutes_to(interruption.stop_at),
+            )
+            data = PhaseSamples(
+                blend=str(blend),
+                cache=str(blend.parent / "index_cache" / short(spec["data"]["blend"])),
+                length=placement.length,
+                phase_samples=spec["data"]["phase_samples"],
+                held_out_samples=max(1, evaluation_tokens // placement.length),
+                vocabulary=spec["model"]["vocab_size"],
+                seed=spec["seed"],
+                first=spec["data"]["first_sample"],
+                before=seen - (done - first) * placement.batch,
+                count=count * placement.batch,
+            )
+            watch = Watch(spec, settings, data, folder, done, evaluation_tokens, last_rank)
+            watch.measures_before = earlier is None or earlier["facts"]["phase"] != place.phase
+            _pretrain(configured(settings, data), watch, interruption, folder, first + count)
+            if not last_rank:
+                return
+            checkpoint = newest_whole(folder)
+            if checkpoint is None or counters(checkpoint) != (first + count, data.before + data.count):
+                raise TrainingError(f"{folder}: no whole checkpoint of step {first + count}: run snakemake again")
+            finish(
+                run,
+                place,
+                spec,
+                checkpoint,
+                watch.progress.lines(),
+                watch.held_out,
+                data.samples.realized(data.first, data.count),
+                parameters=parameters(spec["model"]),
+                gpus=layout.processes,
+            )
+
+
+class Watch(Callback):  # type: ignore[misc]
+    """What a segment's run has to be, step by step, and its line of metrics for each."""
+
+    def __init__(
+        self,
+        spec: dict[str, Any],
+        settings: dict[str, Any],
+        data: PhaseSamples,
+        folder: Path,
+        done: int,
+        evaluation_tokens: int,
+        writes: bool,
+    ) -> None:
+        self.spec, self.settings, self.data, self.done, self.writes = spec, settings, data, done, writes
+        self.progress = Progress(folder / "progress.jsonl", spec["steps"]["first"])
+        self.evaluation_tokens, self.measured = evaluation_tokens, folder / f"held_out_{evaluation_tokens}.json"
+        self.held_out: dict[str, dict[str, float]] = (
+            json.loads(self.measured.read_text()) if self.measured.exists() else {}
+        )
+        self.measures_before = False
+        self.began, self.rate = 0.0, 0.0
+
+    def on_train_start(self, context: CallbackContext) -> None:
+        """Everything is built and loaded, nothing is trained yet."""
+        check_settings(context.state.cfg, finished(self.settings))
+        if context.state.train_state.step != self.done:
+            raise TrainingError(
+                f"Megatron-Bridge begins at step {context.state.train_state.step} instead of {self.done}: "
+                f"it did not load {self.settings['checkpoint.load']}"
+            )
+        if self.writes:
+            self.progress.forget_after(self.done)
+        if self.measures_before:
+            self._measure("before", context)
+
+    def on_train_step_start(self, context: CallbackContext) -> None:
+        """The learning rate is that of the step to come."""
+        self.began, self.rate = time.perf_counter(), float(context.optimizer.param_groups[0]["lr"])
+
+    def on_train_step_end(self, context: CallbackContext) -> None:
+        """Bridge counts the step after this."""
+        if not self.writes:
+            return
+        step, batch = context.state.train_state.step, self.spec["batch"]
+        loss = float(context.loss_dict["lm loss"])
+        size = batch["global_batch_size"] * batch["sequence_length"]
+        line = {
+            "step": step,
+            "tokens": self.spec["steps"]["first_token"] + (step + 1 - self.spec["steps"]["first"]) * size,
+            "loss": round(loss, 6),
+            "learning_rate": self.rate,
+            "grad_norm": round(float(context.grad_norm), 6),
+            "seconds": round(time.perf_counter() - self.began, 4),
+        }
+        if context.skipped_iter or not math.isfinite(loss):
+            raise TrainingError(f"step {step}: the loss is {loss}: look at the metrics before it, then at the batch")
+        self.progress.add(line)
+
+    def on_train_end(self, context: CallbackContext) -> None:
+        """All steps are done."""
+        self._measure("after", context)
+
+    def _measure(self, when: str, context: CallbackContext) -> None:
+        """Held-out losses, once; an interrupted segment knows already what came before it."""
+        if when in self.held_out:
+            return
+        losses = {name: _held_out_loss(context, data, self.evaluation_tokens) for name, data in self.data.samples.held_out.items()}
+        if not self.writes:
+            return
+        for name, loss in losses.items():
+            if not math.isfinite(loss):
+                raise TrainingError(f"held-out loss of {name} is {loss}: look at the metrics of the steps before it")
+        self.held_out[when] = losses
+        write_json(self.measured, self.held_out)
+
+
+def _held_out_loss(context: CallbackContext, dataset: Any, tokens: int) -> float:
+    """
+    Mean loss per token of a validation set's first `tokens`, made up to whole micro-batches of all copies of the model.
+
+    Not a number on ranks that have no losses. Bridge's evaluate() takes batch and repetitions from the configuration.
+    """
+    config, parallel = context.state.cfg, context.state.cfg.data_parallel_size
+    together = config.train.micro_batch_size * parallel
+    sequences = -(-max(1, tokens // config.model.seq_length) // together) * together
+    rank = torch.distributed.get_rank(group=parallel_state.get_data_parallel_group())
+    loader = build_pretraining_data_loader(
+        _Repeated(dataset, sequences), 0, "single", config.train.micro_batch_size, 0, True,
+        data_parallel_rank=rank, data_parallel_size=parallel,
+    )
+    kept = config.train.global_batch_size, config.train.eval_iters
+    config.train.global_batch_size, config.train.eval_iters = sequences, 1
+    try:
+        losses, *_ = evaluate(context.state, forward_step, iter(loader), context.model, None, config.model)
+    finally:
+        config.train.global_batch_size, config.train.eval_iters = kept
+    return float(losses["lm loss"]) if losses else math.nan
+
+
+@dataclass(frozen=True)
+class _Repeated:
+    """A dataset of which more samples may be asked than it has."""
+
+    dataset: Any
+    count: int
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int) -> Any:
+        return self.dataset[index % len(self.dataset)]
+
+
+def newest_whole(folder: Path) -> Path | None:
+    """The whole checkpoint with the most steps in a folder, if there is one."""
+    found = [path for path in folder.glob("iter_*") if (path / TORN).is_file()]
+    return max(found, key=lambda path: path.name, default=None)
+
+
+def counters(checkpoint: Path) -> tuple[int, int]:
+    """Steps and samples that a checkpoint of Bridge has seen. Raises TrainingError if it is none, or is gone."""
+    try:
+        state = torch.load(checkpoint / "train_state.pt", weights_only=True)
+    except FileNotFoundError:
+        raise TrainingError(
+            f"{checkpoint}: is no checkpoint of Megatron-Bridge, or it is gone: train the segment before this one again, "
+            "with layout.trainer bridge (delete its receipt and run snakemake)"
+        ) from None
+    return int(state["step"]), int(state["consumed_train_samples"])
+
+
+def count_beyond_int32() -> None:
+    """Let Bridge save its counters as 64 bits: 25T tokens in 4,096s are more samples than the 32 bits of 0.3 hold."""
+    saved = TrainState.state_dict
+
+    def state_dict(self: Any) -> dict[str, Any]:
+        small: dict[str, Any] = saved(replace(self, **dict.fromkeys(COUNTERS, 0)))
+        return small | {name: torch.tensor(getattr(self, name), dtype=torch.int64) for name in COUNTERS}
+
+    TrainState.state_dict = state_dict
+
+
+def keep_built_helpers() -> None:
+    """PyPI's megatron-core has its C++ helpers built, and no Makefile; Bridge would call make and end the process."""
+    if not (Path(datasets.__path__[0]) / "Makefile").exists():
+        initialize.compile_helpers = lambda: None
+
+
+def _pretrain(config: ConfigContainer, watch: Watch, interruption: Interruption, folder: Path, last: int) -> None:
+    """Run Bridge to the segment's end. Raises Interrupted if it was told to stop before."""
+    count_beyond_int32()
+    keep_built_helpers()
+    for name, alone_value in {"RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500"}.items():
+        os.environ.setdefault(name, alone_value)
+    try:
+        pretrain(config, forward_step, callbacks=[watch])
+    except SystemExit as end:
+        checkpoint = newest_whole(folder)
+        step = counters(checkpoint)[0] if checkpoint else watch.done
+        if end.code or step >= last:
+            raise
+        late = time.time() >= interruption.stop_at
+        raise Interrupted(OUT_OF_TIME if late else 128 + int(config.train.exit_signal), step) from None
+
+
+def _drop_torn(folder: Path) -> None:
+    for path in folder.glob("iter_*"):
+        if not (path / TORN).is_file():
+            shutil.rmtree(path)
+
+
+def _minutes_to(moment: float) -> float | None:
+    """Minutes from now; Bridge takes 0 for never."""
+    return None if math.isinf(moment) else max(1e-3, (moment - time.time()) / 60)
