@@ -63,10 +63,14 @@ def check_settings(config: Any, settings: Mapping[str, Any]) -> None:
 
 
 def finished(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings as they are when Bridge has validated them: it counts steps then."""
-    return {**settings, "train.train_iters": settings["train.train_samples"] // settings["train.global_batch_size"]}
+    """
+    The settings as they are when Bridge has validated them: it counts steps then, and mixed_precision has become the
+    precisions of model, optimizer and gradients, which are settings of their own.
+    """
+    steps = settings["train.train_samples"] // settings["train.global_batch_size"]
+    return {key: value for key, value in settings.items() if key != "mixed_precision"} | {"train.train_iters": steps}
 
 
 def _same(found: Any, value: Any) -> bool:
-    """Equal; Bridge turns names into its own objects: of an enumeration, or of a mixed precision."""
-    return found == value or (isinstance(value, str) and value in (getattr(found, "name", None), getattr(found, "__bridge_name__", None)))
+    """Equal; Bridge makes members of an enumeration of their names."""
+    return found == value or (isinstance(value, str) and getattr(found, "name", None) == value)
