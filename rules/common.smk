@@ -23,6 +23,7 @@ from nano3.freshness import INDEX_FILES, NEW, shard_reason, survey
 from nano3.packs import pack_bytes, packed
 from nano3.receipt import read_receipt
 from nano3.resolve import load_recipe, read_settings
+from nano3.site import check_site
 from nano3.spec import segment_specs, stretches, why_trained
 
 try:
@@ -56,7 +57,17 @@ def shards_of(dataset):
         gc.enable()
 
 
+def written(resources):
+    """Resources of a profile as they are written there."""
+    return {name: resource.raw for name, resource in resources.items()}
+
+
 if workflow.is_main_process:  # a job's own process looks at its own dataset only
+    try:
+        of_rules = {rule: written(resources) for rule, resources in workflow.resource_settings.overwrite_resources.items()}
+        check_site(written(workflow.resource_settings.default_resources), of_rules)
+    except Nano3Error as error:
+        raise WorkflowError(str(error)) from None
     for dataset in RECIPE.datasets:
         shards_of(dataset)
 
@@ -191,6 +202,15 @@ def segment_before(wildcards):
 
 def blend_of(phase, file):
     return ancient(checkpoints.write_blend.get(phase=phase).output[file])
+
+
+def layout(wildcards):
+    return RECIPE.layout_of(wildcards.phase)
+
+
+def gpus(wildcards):
+    """GPUs of each node that trains a phase: one for each rank, where the trainer uses them."""
+    return layout(wildcards).processes_per_node if layout(wildcards).trainer == "bridge" else 0
 
 
 def phases_before(phase):
