@@ -1,4 +1,3 @@
-import json
 import os
 import signal
 import stat
@@ -12,7 +11,9 @@ import pytest
 from nano3.launch import Command, Container, LaunchError
 from tests.conftest import REPOSITORY
 
-PLACE = "import os, sys; sys.stdout.write(' '.join(os.environ[k] for k in ('RANK', 'LOCAL_RANK', 'WORLD_SIZE')) + '\\n')"
+PLACE = (
+    "import os, sys; sys.stdout.write(' '.join(os.environ[k] for k in ('RANK', 'LOCAL_RANK', 'WORLD_SIZE')) + '\\n')"
+)
 ONE_FAILS = """
 import os, sys, time
 if os.environ["RANK"] == "1":

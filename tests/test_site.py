@@ -27,7 +27,9 @@ def test_a_partition_that_the_cluster_does_not_have_is_named(tmp_path: Path, mon
     (tmp_path / "sinfo").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     check_site(DEFAULTS, OF_RULES)
-    with pytest.raises(SiteError, match=r"train_segment\.slurm_partition: this cluster has no partition gpus; it has cpu"):
+    with pytest.raises(
+        SiteError, match=r"train_segment\.slurm_partition: this cluster has no partition gpus; it has cpu"
+    ):
         check_site(DEFAULTS, {"train_segment": {"slurm_partition": "gpus"}})
 
 

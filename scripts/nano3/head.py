@@ -3,8 +3,9 @@ Snakemake itself as a small Slurm job, which outlives whoever started it.
 
 What ends the job must not leave its jobs behind: on SIGTERM (scancel) Snakemake gets a SIGINT, at which it cancels
 them, for at a SIGTERM it would wait for them. Near its own time limit the job does the same and is queued again. When
-it comes back, after that or after its node was lost, it first cancels what is left of its jobs, which are known by their
-names, and takes away the lock of its earlier self. All that was made stays, and training goes on where it saved last.
+it comes back, after that or after its node was lost, it first cancels what is left of its jobs, which are known by
+their names, and takes away the lock of its earlier self. All that was made stays, and training goes on where it saved
+last.
 """
 
 import os
@@ -53,17 +54,22 @@ class Head:
         LOGS.mkdir(parents=True, exist_ok=True)
         site = [f"--{option}={defaults[key]}" for option, key in SITE.items() if key in defaults]
         options = ["--parsable", "--job-name=nano3-head", "--ntasks=1", f"--mem={MEMORY_MB}", f"--time={time_limit}"]
-        manners = [f"--signal=B:USR1@{WARNING_SECONDS}", "--requeue", "--open-mode=append", f"--output={LOGS}/head-%j.log"]
+        manners = [
+            f"--signal=B:USR1@{WARNING_SECONDS}",
+            "--requeue",
+            "--open-mode=append",
+            f"--output={LOGS}/head-%j.log",
+        ]
         script = f'#!/bin/sh\nexec {sys.executable} scripts/head.py --profile {profile} -- "$@"\n'
         command = ["sbatch", *options, *site, *manners, "/dev/stdin", *self.arguments]
         done = subprocess.run(command, input=script, capture_output=True, text=True, check=False)
         if done.returncode:
             raise HeadError(f"sbatch: {done.stderr.strip()}")
         job = done.stdout.strip().split(";")[0]
-        print(f"job {job} runs: snakemake --profile {profile} {' '.join(self.arguments)}")  # noqa: T201
-        print(f"follow  tail -F {LOGS}/head-{job}.log")  # noqa: T201
-        print(f"cancel  scancel {job}    (its jobs are cancelled too; what they saved stays)")  # noqa: T201
-        print("resume  the same command again")  # noqa: T201
+        print(f"job {job} runs: snakemake --profile {profile} {' '.join(self.arguments)}")
+        print(f"follow  tail -F {LOGS}/head-{job}.log")
+        print(f"cancel  scancel {job}    (its jobs are cancelled too; what they saved stays)")
+        print("resume  the same command again")
 
     def run(self, profile: Path) -> None:
         """Run Snakemake inside the job that submit made, and exit with its status."""
@@ -74,7 +80,9 @@ class Head:
             _cancel_leftovers(f"{prefix}_")
             subprocess.run([*snakemake, "--unlock", *self.arguments], check=True)
         ended_by = 0
-        process = subprocess.Popen([*snakemake, "--slurm-jobname-prefix", prefix, *self.arguments], start_new_session=True)
+        process = subprocess.Popen(
+            [*snakemake, "--slurm-jobname-prefix", prefix, *self.arguments], start_new_session=True
+        )
 
         def end(number: int, _frame: Any) -> None:
             nonlocal ended_by
@@ -101,5 +109,9 @@ def _cancel_leftovers(prefix: str) -> None:
 
 
 def _jobs_called(prefix: str) -> list[str]:
-    done = subprocess.run(["squeue", "--me", "--noheader", "--format=%A %j"], capture_output=True, text=True, check=True)
-    return [job for job, name in (line.split(maxsplit=1) for line in done.stdout.splitlines()) if name.startswith(prefix)]
+    done = subprocess.run(
+        ["squeue", "--me", "--noheader", "--format=%A %j"], capture_output=True, text=True, check=True
+    )
+    return [
+        job for job, name in (line.split(maxsplit=1) for line in done.stdout.splitlines()) if name.startswith(prefix)
+    ]

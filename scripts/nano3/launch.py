@@ -80,7 +80,9 @@ class Command:
 
     words: list[str]
 
-    def launch(self, nodes: int, processes_per_node: int, threads: int, container: str, mounts: str, grace: int) -> None:
+    def launch(
+        self, nodes: int, processes_per_node: int, threads: int, container: str, mounts: str, grace: int
+    ) -> None:
         """
         Run the command on nodes x processes_per_node ranks and exit with its status.
 
@@ -114,9 +116,7 @@ class Command:
         if ranks == 1:
             os.execvp(words[0], words)
         environment["MASTER_ADDR"] = "127.0.0.1"
-        sys.exit(
-            _ended([(words, environment | {"RANK": str(rank), "LOCAL_RANK": str(rank)}) for rank in range(ranks)])
-        )
+        sys.exit(_ended([(words, environment | {"RANK": str(rank), "LOCAL_RANK": str(rank)}) for rank in range(ranks)]))
 
 
 def _ended(commands: list[tuple[list[str], dict[str, str]]]) -> int:
@@ -169,9 +169,9 @@ def _queue_again(job: str) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     done = subprocess.run(["scontrol", "requeue", job], capture_output=True, text=True, check=False)
     if done.returncode:
-        print(f"scontrol requeue {job}: {done.stderr.strip()}: Snakemake's retries must do", file=sys.stderr)  # noqa: T201
+        print(f"scontrol requeue {job}: {done.stderr.strip()}: Snakemake's retries must do", file=sys.stderr)
         return
-    print(f"job {job} is queued again", file=sys.stderr, flush=True)  # noqa: T201
+    print(f"job {job} is queued again", file=sys.stderr, flush=True)
     time.sleep(REQUEUE_SECONDS)
 
 

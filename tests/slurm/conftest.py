@@ -83,7 +83,9 @@ def _hurry(stop: threading.Event) -> None:
         waiting = slurm("squeue", "--noheader", "--states=PENDING", "--format=%A %r").splitlines()
         for job, reason in (line.split(maxsplit=1) for line in waiting):
             if reason == "BeginTime":
-                subprocess.run(["scontrol", "update", f"JobId={job}", "StartTime=now"], check=False, capture_output=True)
+                subprocess.run(
+                    ["scontrol", "update", f"JobId={job}", "StartTime=now"], check=False, capture_output=True
+                )
 
 
 @pytest.fixture(scope="session")

@@ -141,7 +141,9 @@ def test_a_cancelled_segment_saves_and_is_not_tried_again_until_asked(site: Site
     slurm("scancel", job)
     printed, _ = snakemake.communicate()
     assert snakemake.returncode == 1
-    assert "not tried again, for the last attempt ended like this: it was told to end (SIGTERM); saved at step" in printed
+    assert (
+        "not tried again, for the last attempt ended like this: it was told to end (SIGTERM); saved at step" in printed
+    )
     [cancelled] = attempts(site)
     site.snakemake(*asked(LONG))
     assert attempts(site)[1].step > cancelled.step

@@ -16,8 +16,9 @@ from nano3.digest import digest_json
 from nano3.receipt import read_receipt
 from nano3.training import TrainingError, cpu
 from nano3.training.attempts import RESTARTS
-from nano3.training.cpu import _set_rate, train_segment
+from nano3.training.cpu import train_segment
 from nano3.training.interruption import OUT_OF_TIME, STOP_AT, Interrupted
+from nano3.training.schedule import set_rate
 from tests.conftest import REPOSITORY
 from tests.training.conftest import BATCH, LENGTH, Corpus
 
@@ -92,9 +93,7 @@ def test_a_segment_that_runs_out_of_time_after_every_step_computes_the_same(
     assert facts["held_out"] == read_receipt(whole["receipt"])["facts"]["held_out"]
 
 
-def test_a_signal_is_answered_with_a_checkpoint_after_the_step(
-    corpus: Corpus, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_signal_is_answered_with_a_checkpoint_after_the_step(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
     arguments = corpus.arguments("told_to_end", corpus.spec())
 
     def told_to_end(trained: Any, spec: Any, step: int, *rest: Any) -> Any:
@@ -121,9 +120,9 @@ def test_two_ranks_go_on_where_one_stopped_and_one_where_two_did(
     with pytest.raises(Interrupted):
         train_segment(**turns)
     monkeypatch.setenv("PYTHONPATH", "scripts")
-    launch = "scripts/launch.py --nodes=1 --processes-per-node=2 --threads=1 --container= --mounts= --grace=0 --".split()
+    layout = ["--nodes=1", "--processes-per-node=2", "--threads=1", "--container=", "--mounts=", "--grace=0", "--"]
     options = [word for name, value in turns.items() for word in _option(name, value)]
-    command = [sys.executable, *launch, sys.executable, "scripts/train_segment.py", *options]
+    command = [sys.executable, "scripts/launch.py", *layout, sys.executable, "scripts/train_segment.py", *options]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == OUT_OF_TIME, done.stderr
     assert done.stderr.count("saved at step 2") == 1  # the first rank alone speaks
@@ -243,7 +242,7 @@ def test_the_learning_rate_is_warm_up_stable_decay(token: int, expected: float) 
     optimizer = torch.optim.AdamW([{"params": [torch.zeros(1, requires_grad=True)], "wd_mult": 1.0}])
     settings = {"weight_decay": 0.1}
     with_decay = {"learning_rate": rate | {"decay": decay}, "optimizer": settings}
-    assert _set_rate(optimizer, with_decay, token) == pytest.approx(expected)
+    assert set_rate(optimizer, with_decay, token) == pytest.approx(expected)
     if token <= 500:  # a segment that ends before the decay knows nothing of it and does the same
-        assert _set_rate(optimizer, {"learning_rate": rate, "optimizer": settings}, token) == pytest.approx(expected)
-    assert _set_rate(optimizer, {"learning_rate": {"constant": 0.3}, "optimizer": settings}, token) == 0.3
+        assert set_rate(optimizer, {"learning_rate": rate, "optimizer": settings}, token) == pytest.approx(expected)
+    assert set_rate(optimizer, {"learning_rate": {"constant": 0.3}, "optimizer": settings}, token) == 0.3

@@ -101,13 +101,15 @@ class Ledger:
         """Enter an attempt that begins at a step, and how it ends; any rank may say that it failed."""
         if first_rank:
             job = os.environ.get("SLURM_JOB_ID")
-            self._add({"began": _now(), "host": socket.gethostname(), "job": job, "again": _again(attempt), "step": step})
+            self._add(
+                {"began": _now(), "host": socket.gethostname(), "job": job, "again": _again(attempt), "step": step}
+            )
         try:
             yield
         except Interrupted as interrupted:
             if first_rank:
                 self._end("out of time" if interrupted.code == OUT_OF_TIME else "told to end", str(interrupted))
-                print(f"train_segment: {interrupted}", file=sys.stderr)  # noqa: T201
+                print(f"train_segment: {interrupted}", file=sys.stderr)
                 raise
             raise SystemExit(0) from None  # the first rank's status is that of all
         except Nano3Error as error:

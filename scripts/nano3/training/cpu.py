@@ -30,13 +30,13 @@ stand_in_for_cuda()
 
 from megatron.core.distributed import DistributedDataParallel, DistributedDataParallelConfig  # noqa: E402
 from megatron.core.distributed.finalize_model_grads import finalize_model_grads  # noqa: E402
-from megatron.core.optimizer_param_scheduler import OptimizerParamScheduler  # noqa: E402
 from megatron.core.transformer.moe.router import MoEAuxLossAutoScaler  # noqa: E402
 
 from nano3.training.checkpoints import Trained, load, newest, save, steps_of  # noqa: E402
 from nano3.training.data import Batch, Samples, batches  # noqa: E402
 from nano3.training.held_out import Evaluations  # noqa: E402
 from nano3.training.model import build_model, causal_mask  # noqa: E402
+from nano3.training.schedule import set_rate  # noqa: E402
 
 PACKAGES = ("torch", "megatron-core", "numpy")
 NO_WEIGHT_DECAY_DIMENSIONS = 1
@@ -115,16 +115,16 @@ def train_segment(
             last = spec["steps"]["first"] + spec["steps"]["count"]
             checkpoint = as_first_rank_says(newest(folder))
             if checkpoint is None or load(trained, checkpoint) != last:
-                raise TrainingError(f"{folder}: no checkpoint of step {last}: delete the folder and run snakemake again")
+                raise TrainingError(
+                    f"{folder}: no checkpoint of step {last}: delete the folder and run snakemake again"
+                )
             if not first_rank:
                 return
             progress.forget_after(last)
-            steps = progress.lines()
             with replaced(metrics) as aside:
-                aside.write_text("".join(json.dumps(step) + "\n" for step in steps), encoding="utf-8")
-            # Megatron-Core's .metadata holds an identifier of its own for every save: the weights alone are the artifact.
+                aside.write_text("".join(json.dumps(line) + "\n" for line in progress.lines()), encoding="utf-8")
+            # Megatron-Core's .metadata holds an identifier of its own for every save: weights alone are the artifact.
             saved = [Output.of(path) for path in sorted(checkpoint.iterdir())]
-            drawn = spec["steps"]["count"] * spec["batch"]["global_batch_size"]
             write_receipt(
                 receipt,
                 "train_segment",
@@ -142,18 +142,30 @@ def train_segment(
                     "parameters": sum(parameter.numel() for parameter in trained.model.parameters()),
                     "ranks": ranks(),
                     "attempts": len(ledger.attempts()),
-                    "steps": last,
-                    "tokens": drawn * spec["batch"]["sequence_length"],
-                    "tokens_seen": spec["steps"]["first_token"] + drawn * spec["batch"]["sequence_length"],
-                    "loss": {"first": steps[0]["loss"], "last": steps[-1]["loss"]},
                     "held_out": held_out.losses,
                     "mixture": {
                         "target": normalized(read_receipt(blend_receipt)["key"]["mixture"]),
-                        "samples": samples.realized(spec["data"]["first_sample"], drawn),
+                        "samples": samples.realized(spec["data"]["first_sample"], _samples(spec)),
                     },
-                    "seconds_of_steps": round(sum(step["seconds"] for step in steps), 3),
+                    **_what_was_done(spec, progress.lines()),
                 },
             )
+
+
+def _samples(spec: dict[str, Any]) -> int:
+    return int(spec["steps"]["count"] * spec["batch"]["global_batch_size"])
+
+
+def _what_was_done(spec: dict[str, Any], steps: list[dict[str, Any]]) -> dict[str, Any]:
+    """Counts and losses of a segment for its receipt. steps: its lines of metrics."""
+    tokens = _samples(spec) * spec["batch"]["sequence_length"]
+    return {
+        "steps": spec["steps"]["first"] + spec["steps"]["count"],
+        "tokens": tokens,
+        "tokens_seen": spec["steps"]["first_token"] + tokens,
+        "loss": {"first": steps[0]["loss"], "last": steps[-1]["loss"]},
+        "seconds_of_steps": round(sum(step["seconds"] for step in steps), 3),
+    }
 
 
 def _train(
@@ -237,11 +249,13 @@ def _train_step(
     size, length = spec["batch"]["global_batch_size"], spec["batch"]["sequence_length"]
     within = step - spec["steps"]["first"]
     token = spec["steps"]["first_token"] + within * size * length
-    rate = _set_rate(trained.optimizer, spec, token)
+    rate = set_rate(trained.optimizer, spec, token)
     trained.optimizer.zero_grad()
     trained.parallel.zero_grad_buffer()
     own, shares = own_part(size), [0.0]
-    for batch in batches(samples.train, spec["data"]["first_sample"] + within * size + own.start, len(own), micro_batch):
+    for batch in batches(
+        samples.train, spec["data"]["first_sample"] + within * size + own.start, len(own), micro_batch
+    ):
         part = len(batch.tokens) / size
         # Megatron-Core takes the mean of the ranks' gradients, but these are parts of one: hence times ranks.
         MoEAuxLossAutoScaler.set_loss_scale(torch.tensor(part * ranks()))
@@ -273,31 +287,3 @@ def _losses(model: Any, batch: Batch) -> torch.Tensor:
     """Cross-entropy of every token, shape [sequences, length]."""
     losses: torch.Tensor = model(batch.tokens, None, causal_mask(batch.tokens.shape[1]), labels=batch.labels)
     return losses
-
-
-def _set_rate(optimizer: torch.optim.Optimizer, spec: dict[str, Any], token: int) -> float:
-    """
-    Learning rate and weight decay at a token, by Megatron-Core's scheduler with tokens for its steps.
-
-    The scheduler has no memory: its state is the number of tokens.
-    """
-    rate, decay = spec["learning_rate"], spec["optimizer"]["weight_decay"]
-    fall = rate.get("decay")
-    peak = rate.get("constant", rate.get("peak"))
-    scheduler = OptimizerParamScheduler(
-        optimizer,
-        init_lr=0.0,
-        max_lr=peak,
-        min_lr=fall["floor"] if fall else 0.0,
-        lr_warmup_steps=rate.get("warmup_tokens", 0),
-        lr_decay_steps=fall["from_token"] + fall["tokens"] if fall else 1 + rate.get("warmup_tokens", 0),
-        lr_decay_style="WSD" if fall else "constant",
-        start_wd=decay,
-        end_wd=decay,
-        wd_incr_steps=0,
-        wd_incr_style="constant",
-        wsd_decay_steps=fall["tokens"] if fall else None,
-        lr_wsd_decay_style=fall["style"] if fall else None,
-    )
-    scheduler.step(token)
-    return float(optimizer.param_groups[0]["lr"])

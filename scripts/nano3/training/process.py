@@ -46,7 +46,7 @@ def join(seed: int) -> None:
 
 
 def rank() -> int:
-    """This process's number in its group; the first one writes what is written once."""
+    """Number of this process in its group; the first one writes what is written once."""
     return torch.distributed.get_rank()
 
 
