@@ -64,7 +64,9 @@ def written(resources):
 
 if workflow.is_main_process:  # a job's own process looks at its own dataset only
     try:
-        of_rules = {rule: written(resources) for rule, resources in workflow.resource_settings.overwrite_resources.items()}
+        of_rules = {
+            rule: written(resources) for rule, resources in workflow.resource_settings.overwrite_resources.items()
+        }
         check_site(written(workflow.resource_settings.default_resources), of_rules)
     except Nano3Error as error:
         raise WorkflowError(str(error)) from None
