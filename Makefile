@@ -3,6 +3,7 @@
 # make bench-memory: what tokenize_shard holds at most, on shards of some GB (10 GB of disk, about 15 minutes).
 # make bench: how fast tokenizing is, next to others; writes docs/tokenize-benchmark.md. About 8 minutes, 5 GB in build/.
 # make bench-plan: what planning up to 100,000 shards takes (3 GB of disk, about half an hour).
+# make bench-index: building and opening the index of a blend of 1,000 and of 10,000 pairs (about 10 minutes).
 # Another interpreter or folder: make demo PYTHON=python3.11 VENV=/somewhere
 
 PYTHON ?= python3
@@ -10,7 +11,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 PIP_INSTALL = $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: demo test lint bench bench-memory bench-plan constraints
+.PHONY: demo test lint bench bench-memory bench-plan bench-index constraints
 
 demo: $(VENV)/.run
 	PATH="$(abspath $(BIN)):$$PATH" snakemake --quiet host
@@ -48,6 +49,9 @@ $(VENV)/.run: pyproject.toml constraints.txt
 $(VENV)/.test: $(VENV)/.run
 	$(PIP_INSTALL) --editable '.[test]'
 	touch $@
+
+bench-index: $(VENV)/.run
+	PYTHONPATH=scripts $(BIN)/python benchmarks/index_cache.py
 
 # The newest versions that pyproject.toml allows become the pinned ones. The `+cpu` of a wheel without CUDA is no version.
 constraints:

@@ -1,7 +1,7 @@
 """
 Blends become checkpoints: phase after phase, segment after segment, each continuing the one before.
 
-    in    results/blends/{recipe}/{phase}/blend.json, the receipt of the segment before
+    in    results/blends/{recipe}/{phase}/blend.json, index_cache.json, the receipt of the segment before
     out   results/checkpoints/{recipe}/{phase}/{segment}/receipt.json, metrics.jsonl
           results/exports/{recipe}/model, receipt.json      the last checkpoint for Hugging Face transformers
 
@@ -15,6 +15,7 @@ rule train_segment:
     input:
         blend=lambda wildcards: blend_of(wildcards.phase, "blend"),
         blend_receipt=lambda wildcards: blend_of(wildcards.phase, "receipt"),
+        index_cache=ancient(f"{BLENDS}/{{phase}}/index_cache.json"),
         earlier_blends=lambda wildcards: [blend_of(phase, "receipt") for phase in phases_before(wildcards.phase)],
         before=segment_before,
     output:
@@ -60,6 +61,7 @@ rule train_segment:
         " --segment {wildcards.segment:q}"
         " --blend {input.blend:q}"
         " --blend-receipt {input.blend_receipt:q}"
+        " --index-cache {input.index_cache:q}"
         " --before {input.before:q}"
         " --weights {resources.weights:q}"
         " --receipt {output.receipt:q}"

@@ -24,7 +24,7 @@ from nano3.packs import pack_bytes, packed
 from nano3.receipt import read_receipt
 from nano3.resolve import load_recipe, read_settings
 from nano3.site import check_site
-from nano3.spec import segment_specs, stretches, why_trained
+from nano3.spec import Mixed, segment_specs, stretches, why_trained
 
 try:
     settings = read_settings(config)
@@ -220,11 +220,20 @@ def phases_before(phase):
     return phases[: phases.index(phase)]
 
 
+def specs_up_to(phase):
+    """Specs of the segments of a phase and of those before it, from the blends there are."""
+    phases = [*phases_before(phase), phase]
+    return segment_specs(RECIPE, {each: Mixed.of(read_receipt(blend_of(each, "receipt"))) for each in phases})
+
+
+def index_cache_key(wildcards):
+    """What the phase draws, and from where in its datasets' streams on."""
+    return canonical_json(keys.index_cache_key(specs_up_to(wildcards.phase), wildcards.phase))
+
+
 def segment_spec(wildcards):
     """The segment's spec; it contains, by digest, everything that was trained before it."""
-    phases = [*phases_before(wildcards.phase), wildcards.phase]
-    contents = {phase: read_receipt(blend_of(phase, "receipt"))["content"] for phase in phases}
-    spec = segment_specs(RECIPE, contents)[wildcards.phase, wildcards.segment]
+    spec = specs_up_to(wildcards.phase)[wildcards.phase, wildcards.segment]
     refuse_if_frozen(wildcards.phase, wildcards.segment, spec)
     return canonical_json(spec)
 
@@ -246,13 +255,13 @@ def refuse_frozen():
     """Before any job, as far as can be known: a blend that will be made again is judged when it is there."""
     if not any(phase.frozen for phase in RECIPE.phases.values()):
         return
-    contents = {}
+    blends = {}
     for phase in RECIPE.phases:
         blend = Path(f"{BLENDS}/{phase}/blend.receipt.json")
         if not blend.is_file() or read_receipt(blend)["key"] != keys.blend_key(RECIPE, phase):
             break
-        contents[phase] = read_receipt(blend)["content"]
-    specs = segment_specs(RECIPE, contents)
+        blends[phase] = Mixed.of(read_receipt(blend))
+    specs = segment_specs(RECIPE, blends)
     for phase, segment in SEGMENTS:
         file = Path(segment_receipt((phase, segment)))
         if (phase, segment) in specs or file.is_file():

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from nano3.digest import digest_json
+from nano3.draw import drawn, taken_with
 from nano3.receipt import read_receipt
 from nano3.training import TrainingError, cpu
 from nano3.training.attempts import RESTARTS
@@ -20,7 +21,7 @@ from nano3.training.cpu import train_segment
 from nano3.training.interruption import OUT_OF_TIME, STOP_AT, Interrupted
 from nano3.training.schedule import set_rate
 from tests.conftest import REPOSITORY
-from tests.training.conftest import BATCH, LENGTH, Corpus
+from tests.training.conftest import BATCH, LENGTH, SHARES, Corpus
 
 pytestmark = pytest.mark.slow
 
@@ -30,7 +31,7 @@ from pathlib import Path
 if __name__ == "__main__":
     import nano3.training.cpu as cpu
     arguments, killed_at = json.loads(sys.argv[1]), int(sys.argv[2])
-    for name in ("blend", "blend_receipt", "weights", "receipt", "metrics"):
+    for name in ("blend", "blend_receipt", "index_cache", "weights", "receipt", "metrics"):
         arguments[name] = Path(arguments[name])
     train_step = cpu._train_step
     def step_or_die(trained, spec, step, *rest):
@@ -196,7 +197,8 @@ def test_a_second_segment_continues_as_if_there_were_one(corpus: Corpus) -> None
     trained(whole)
     first = corpus.arguments("first_half", corpus.spec(steps=4))
     trained(first)
-    data = corpus.spec()["data"] | {"first_sample": 4 * BATCH}
+    taken = taken_with({}, drawn(SHARES, whole["spec"]["seed"], 0, 4 * BATCH), LENGTH)
+    data = corpus.spec()["data"] | {"first_sample": 4 * BATCH, "taken": taken}
     steps = {"first": 4, "count": 2, "first_token": 4 * BATCH * LENGTH}
     second = corpus.arguments(
         "second_half", corpus.spec(steps=2) | {"data": data, "steps": steps}, before=[first["receipt"]]
@@ -214,9 +216,11 @@ def test_micro_batches_change_only_the_last_digits(corpus: Corpus) -> None:
 
 
 def test_another_blend_than_planned_is_refused(corpus: Corpus) -> None:
-    data = corpus.spec()["data"] | {"blend": "0" * 64}
+    spec = corpus.spec()
+    other = spec | {"data": spec["data"] | {"blend": "0" * 64}}
+    arguments = corpus.arguments("refused", other, index_cache=corpus.indexed(spec))
     with pytest.raises(TrainingError, match="changed since the segment was planned"):
-        train_segment(**corpus.arguments("refused", corpus.spec(data=data)))
+        train_segment(**arguments)
 
 
 @pytest.mark.parametrize(("when", "said"), [(True, "step 0: the loss is nan"), (False, "loss of plain is nan")])

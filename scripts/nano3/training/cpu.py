@@ -10,6 +10,7 @@ Each rank takes its part of every global batch; how many there are moves the las
 import json
 import math
 import time
+import warnings
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
@@ -17,8 +18,8 @@ from typing import Any
 
 import torch
 
-from nano3.blend import normalized
 from nano3.digest import digest_json, short
+from nano3.draw import drawn, realized, taken_with
 from nano3.receipt import Input, Output, Run, read_receipt, replaced, write_json, write_receipt
 from nano3.training import TrainingError
 from nano3.training.attempts import Ledger, alone
@@ -33,8 +34,8 @@ from megatron.core.distributed.finalize_model_grads import finalize_model_grads 
 from megatron.core.transformer.moe.router import MoEAuxLossAutoScaler  # noqa: E402
 
 from nano3.training.checkpoints import Trained, load, newest, save, steps_of  # noqa: E402
-from nano3.training.data import Batch, Samples, batches  # noqa: E402
-from nano3.training.held_out import Evaluations  # noqa: E402
+from nano3.training.data import Batch, TrainSamples, batches  # noqa: E402
+from nano3.training.held_out import Evaluations, held_out_samples  # noqa: E402
 from nano3.training.model import build_model, causal_mask  # noqa: E402
 from nano3.training.schedule import set_rate  # noqa: E402
 
@@ -48,6 +49,7 @@ def train_segment(
     segment: str,
     blend: Path,
     blend_receipt: Path,
+    index_cache: Path,
     before: list[Path],
     weights: Path,
     receipt: Path,
@@ -62,9 +64,10 @@ def train_segment(
     Train one segment of a phase and leave its weights in weights/{digest of spec}/iter_*.
 
     spec: what to compute, see nano3.spec. phase, segment: what to call it. blend, blend_receipt: the phase's mixture.
-    before: the receipt of the segment before this one, or nothing. receipt, metrics: the files to write, one line of
-    metrics a step. evaluation_tokens: of each dataset's validation set. attempt: which of Snakemake's tries it is. The
-    rest lays the work out and changes nothing. All ranks call it alike; the first writes.
+    index_cache: receipt of its index cache. before: the receipt of the segment before this one, or nothing. receipt,
+    metrics: the files to write, one line of metrics a step. evaluation_tokens: of each dataset's validation set.
+    attempt: which of Snakemake's tries it is. The rest lays the work out and changes nothing. All ranks call it alike;
+    the first writes.
     Raises TrainingError if the blend is not the one of the spec, a loss is not a number, or attempts come no further;
     Interrupted if it stopped early, with a checkpoint.
     """
@@ -88,18 +91,13 @@ def train_segment(
         _together(lambda: ledger.refuse(began, attempt))
         with ledger.attempt(began, attempt, first_rank):
             trained = _fresh(spec)
-            samples = Samples.build(
-                blend,
-                blend.parent / "index_cache" / short(content),
-                length=spec["batch"]["sequence_length"],
-                train_samples=spec["data"]["phase_samples"],
-                held_out_samples=max(1, evaluation_tokens // spec["batch"]["sequence_length"]),
-                vocabulary=spec["model"]["vocab_size"],
-                seed=spec["seed"],
-            )
-            micro_batch = max(1, micro_batch_tokens // spec["batch"]["sequence_length"])
+            length = spec["batch"]["sequence_length"]
+            count = spec["steps"]["count"] * spec["batch"]["global_batch_size"]
+            folders = read_receipt(index_cache)["facts"]["folders"]
+            samples = TrainSamples(blend, folders, spec["data"], length, count, spec["seed"])
+            micro_batch = max(1, micro_batch_tokens // length)
             measured = folder / f"held_out_{evaluation_tokens}.json"
-            held_out = Evaluations(measured, samples, evaluation_tokens, micro_batch, _losses)
+            held_out = Evaluations(measured, held_out_samples(blend, length, evaluation_tokens), micro_batch, _losses)
             if first_rank:
                 write_json(folder / "spec.json", spec)
 
@@ -125,12 +123,13 @@ def train_segment(
                 aside.write_text("".join(json.dumps(line) + "\n" for line in progress.lines()), encoding="utf-8")
             # Megatron-Core's .metadata holds an identifier of its own for every save: weights alone are the artifact.
             saved = [Output.of(path) for path in sorted(checkpoint.iterdir())]
+            drew, mixture = _mixture(spec, f"{phase}/{segment}", count)
             write_receipt(
                 receipt,
                 "train_segment",
                 run,
                 key=spec,
-                inputs=[Input.receipt(path) for path in (blend_receipt, *before)],
+                inputs=[Input.receipt(path) for path in (blend_receipt, index_cache, *before)],
                 outputs=[*saved, Output.of(metrics)],
                 content=digest_json(
                     {name: output.sha256 for output in saved if (name := Path(output.path).name) != ".metadata"}
@@ -143,22 +142,24 @@ def train_segment(
                     "ranks": ranks(),
                     "attempts": len(ledger.attempts()),
                     "held_out": held_out.losses,
-                    "mixture": {
-                        "target": normalized(read_receipt(blend_receipt)["key"]["mixture"]),
-                        "samples": samples.realized(spec["data"]["first_sample"], _samples(spec)),
-                    },
-                    **_what_was_done(spec, progress.lines()),
+                    "mixture": mixture,
+                    "ledger": taken_with(earlier["facts"]["ledger"] if earlier else {}, drew, length),
+                    **_what_was_done(spec, count * length, progress.lines()),
                 },
             )
 
 
-def _samples(spec: dict[str, Any]) -> int:
-    return int(spec["steps"]["count"] * spec["batch"]["global_batch_size"])
+def _mixture(spec: dict[str, Any], where: str, count: int) -> tuple[Any, dict[str, Any]]:
+    """What was drawn of each dataset, and how that compares with the shares; a difference is worth a warning."""
+    drew = drawn(spec["data"]["shares"], spec["seed"], spec["data"]["first_sample"], count)
+    mixture = realized(spec["data"]["shares"], drew)
+    if mixture["largest_deviation"] > mixture["allowed"]:
+        warnings.warn(f"{where}: the mixture drawn is off by {mixture['largest_deviation']:.2%}", stacklevel=1)
+    return drew, mixture
 
 
-def _what_was_done(spec: dict[str, Any], steps: list[dict[str, Any]]) -> dict[str, Any]:
-    """Counts and losses of a segment for its receipt. steps: its lines of metrics."""
-    tokens = _samples(spec) * spec["batch"]["sequence_length"]
+def _what_was_done(spec: dict[str, Any], tokens: int, steps: list[dict[str, Any]]) -> dict[str, Any]:
+    """Counts and losses of a segment for its receipt. tokens: of the segment. steps: its lines of metrics."""
     return {
         "steps": spec["steps"]["first"] + spec["steps"]["count"],
         "tokens": tokens,
@@ -172,7 +173,7 @@ def _train(
     trained: Trained,
     spec: dict[str, Any],
     done: int,
-    samples: Samples,
+    samples: TrainSamples,
     micro_batch: int,
     progress: Progress,
     folder: Path,
@@ -242,7 +243,7 @@ def _begin(trained: Trained, earlier: dict[str, Any] | None, first: int) -> int:
 
 
 def _train_step(
-    trained: Trained, spec: dict[str, Any], step: int, samples: Samples, micro_batch: int
+    trained: Trained, spec: dict[str, Any], step: int, samples: TrainSamples, micro_batch: int
 ) -> dict[str, Any]:
     """One optimizer step; step counts from the beginning of training. Returns its line of metrics."""
     began = time.perf_counter()
@@ -253,9 +254,7 @@ def _train_step(
     trained.optimizer.zero_grad()
     trained.parallel.zero_grad_buffer()
     own, shares = own_part(size), [0.0]
-    for batch in batches(
-        samples.train, spec["data"]["first_sample"] + within * size + own.start, len(own), micro_batch
-    ):
+    for batch in batches(samples, within * size + own.start, len(own), micro_batch):
         part = len(batch.tokens) / size
         # Megatron-Core takes the mean of the ranks' gradients, but these are parts of one: hence times ranks.
         MoEAuxLossAutoScaler.set_loss_scale(torch.tensor(part * ranks()))
