@@ -32,6 +32,7 @@ FILLED_IN = {
     r"mem_mb: \d+": "mem_mb: 1500",
     r"cpus_per_task: \d+": "cpus_per_task: 1",
     r'container: "pyxis:[^"]+"': 'container: ""',
+    r"  build_index_cache: .*": "  build_index_cache: {mem_mb: 1500, cpus_per_task: 2}",
     r"slurm-init-seconds-before-status-checks: \d+": (
         "slurm-init-seconds-before-status-checks: 1\nslurm-status-command: squeue"
     ),
