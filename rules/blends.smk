@@ -1,8 +1,12 @@
 """
-Datasets become the blend of a phase. A checkpoint rule: a blend that comes out the same retrains nothing.
+Datasets become the blend of a phase. A checkpoint rule: a blend that comes out the same retrains nothing. What training
+needs to find any sample of the phase is built here too, so that no GPU waits for it.
 
     in    results/tokens/{tokenizer}/{dataset}/index.json of the phase's datasets
     out   results/blends/{recipe}/{phase}/blend.json, blend.receipt.json
+          results/blends/{recipe}/{phase}/index_cache.json     where the orders of the datasets' documents are
+
+The orders themselves lie in results/streams/{dataset}-{digest}, which is no output: phases and recipes share them.
 """
 
 
@@ -25,5 +29,32 @@ checkpoint write_blend:
         " --indexes {input.indexes:q}"
         " --key {params.key:q}"
         " --blend {output.blend:q}"
+        " --receipt {output.receipt:q}"
+        " > {log:q} 2>&1"
+
+
+rule build_index_cache:
+    input:
+        blend=lambda wildcards: blend_of(wildcards.phase, "blend"),
+        blend_receipt=lambda wildcards: blend_of(wildcards.phase, "receipt"),
+        earlier_blends=lambda wildcards: [blend_of(phase, "receipt") for phase in phases_before(wildcards.phase)],
+    output:
+        receipt=f"{BLENDS}/{{phase}}/index_cache.json",
+    log:
+        f"{BLENDS}/{{phase}}/build_index_cache.log",
+    conda:
+        "../envs/tokens.yaml"
+    threads: 4
+    resources:
+        streams="results/streams",
+    params:
+        key=index_cache_key,
+    shell:
+        "python scripts/build_index_cache.py"
+        " --blend {input.blend:q}"
+        " --blend-receipt {input.blend_receipt:q}"
+        " --key {params.key:q}"
+        " --streams {resources.streams:q}"
+        " --processes {threads}"
         " --receipt {output.receipt:q}"
         " > {log:q} 2>&1"

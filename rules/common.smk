@@ -23,7 +23,8 @@ from nano3.freshness import INDEX_FILES, NEW, shard_reason, survey
 from nano3.packs import pack_bytes, packed
 from nano3.receipt import read_receipt
 from nano3.resolve import load_recipe, read_settings
-from nano3.spec import segment_specs, stretches, why_trained
+from nano3.site import check_site
+from nano3.spec import Mixed, segment_specs, stretches, why_trained
 
 try:
     settings = read_settings(config)
@@ -56,7 +57,19 @@ def shards_of(dataset):
         gc.enable()
 
 
+def written(resources):
+    """Resources of a profile as they are written there."""
+    return {name: resource.raw for name, resource in resources.items()}
+
+
 if workflow.is_main_process:  # a job's own process looks at its own dataset only
+    try:
+        of_rules = {
+            rule: written(resources) for rule, resources in workflow.resource_settings.overwrite_resources.items()
+        }
+        check_site(written(workflow.resource_settings.default_resources), of_rules)
+    except Nano3Error as error:
+        raise WorkflowError(str(error)) from None
     for dataset in RECIPE.datasets:
         shards_of(dataset)
 
@@ -193,16 +206,34 @@ def blend_of(phase, file):
     return ancient(checkpoints.write_blend.get(phase=phase).output[file])
 
 
+def layout(wildcards):
+    return RECIPE.layout_of(wildcards.phase)
+
+
+def gpus(wildcards):
+    """GPUs of each node that trains a phase: one for each rank, where the trainer uses them."""
+    return layout(wildcards).processes_per_node if layout(wildcards).trainer == "bridge" else 0
+
+
 def phases_before(phase):
     phases = list(RECIPE.phases)
     return phases[: phases.index(phase)]
 
 
+def specs_up_to(phase):
+    """Specs of the segments of a phase and of those before it, from the blends there are."""
+    phases = [*phases_before(phase), phase]
+    return segment_specs(RECIPE, {each: Mixed.of(read_receipt(blend_of(each, "receipt"))) for each in phases})
+
+
+def index_cache_key(wildcards):
+    """What the phase draws, and from where in its datasets' streams on."""
+    return canonical_json(keys.index_cache_key(specs_up_to(wildcards.phase), wildcards.phase))
+
+
 def segment_spec(wildcards):
     """The segment's spec; it contains, by digest, everything that was trained before it."""
-    phases = [*phases_before(wildcards.phase), wildcards.phase]
-    contents = {phase: read_receipt(blend_of(phase, "receipt"))["content"] for phase in phases}
-    spec = segment_specs(RECIPE, contents)[wildcards.phase, wildcards.segment]
+    spec = specs_up_to(wildcards.phase)[wildcards.phase, wildcards.segment]
     refuse_if_frozen(wildcards.phase, wildcards.segment, spec)
     return canonical_json(spec)
 
@@ -224,13 +255,13 @@ def refuse_frozen():
     """Before any job, as far as can be known: a blend that will be made again is judged when it is there."""
     if not any(phase.frozen for phase in RECIPE.phases.values()):
         return
-    contents = {}
+    blends = {}
     for phase in RECIPE.phases:
         blend = Path(f"{BLENDS}/{phase}/blend.receipt.json")
         if not blend.is_file() or read_receipt(blend)["key"] != keys.blend_key(RECIPE, phase):
             break
-        contents[phase] = read_receipt(blend)["content"]
-    specs = segment_specs(RECIPE, contents)
+        blends[phase] = Mixed.of(read_receipt(blend))
+    specs = segment_specs(RECIPE, blends)
     for phase, segment in SEGMENTS:
         file = Path(segment_receipt((phase, segment)))
         if (phase, segment) in specs or file.is_file():

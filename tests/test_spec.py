@@ -1,16 +1,21 @@
 from itertools import pairwise
-from typing import Any
 
 import pytest
 
+from nano3.blend import normalized
 from nano3.resolve import load_recipe
-from nano3.spec import Spec, segment_specs, stretches
+from nano3.spec import Mixed, Spec, segment_specs, stretches
 
 BLENDS = {"phase1": "a", "phase2": "b", "long_context": "c"}
 
 
 def specs(overrides: str = "", **blends: str) -> dict[tuple[str, str], Spec]:
-    return segment_specs(load_recipe("tiny", overrides)[1], BLENDS | blends)
+    """Specs of recipe tiny; blends: content of a phase's blend, if it is another."""
+    recipe = load_recipe("tiny", overrides)[1]
+    mixed = {
+        phase: Mixed(content, normalized(recipe.phases[phase].mixture)) for phase, content in (BLENDS | blends).items()
+    }
+    return segment_specs(recipe, mixed)
 
 
 def changed(overrides: str = "", **blends: str) -> list[str]:
@@ -31,7 +36,7 @@ ALL = ["stable", "decay", "anneal", "long_1", "short", "long_2"]
         ("learning_rate.decay_style=linear", ALL[1:]),
         ("learning_rate.peak=1e-3", ALL),
         ("phases.long_context.learning_rate=1e-5", ALL[3:]),
-        ("phases.long_context.segments.long_2.tokens=99999", ["long_1", "short", "long_2"]),
+        ("phases.long_context.segments.long_2.tokens=99999", ["long_2"]),
         ("phases.long_context.segments.short.global_batch_size=4", ALL[4:]),
         ("optimizer.adam_beta1=0.95 optimizer.adam_beta2=0.9", ALL),
         ("train.seed=5", ALL),
@@ -49,7 +54,10 @@ def test_another_blend_trains_again_from_its_phase_on() -> None:
 
 def test_specs_reach_as_far_as_blends_are_known() -> None:
     recipe = load_recipe("tiny")[1]
-    assert [segment for _, segment in segment_specs(recipe, {"phase1": "a"})] == ["stable", "decay"]
+    assert [segment for _, segment in segment_specs(recipe, {"phase1": Mixed("a", {"tiny-math": 1.0})})] == [
+        "stable",
+        "decay",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -66,11 +74,23 @@ def test_all_tokens_are_trained_on_to_within_a_batch(overrides: str) -> None:
         assert after.first_token == before.last_token
 
 
-def test_segments_of_one_length_share_a_stream_without_gap_or_overlap() -> None:
-    plan: dict[str, Any] = {stretch.segment: stretch for stretch in stretches(load_recipe("tiny")[1])}
+def test_segments_of_a_phase_take_its_samples_without_gap_or_overlap() -> None:
+    plan = {stretch.segment: stretch for stretch in stretches(load_recipe("tiny")[1])}
     assert plan["stable"].first_sample == plan["anneal"].first_sample == plan["long_1"].first_sample == 0
-    assert plan["decay"].first_sample == plan["stable"].steps * plan["stable"].global_batch_size
-    assert plan["long_2"].first_sample == plan["long_1"].steps * plan["long_1"].global_batch_size
-    assert plan["short"].first_sample == 0
-    samples = sum(plan[name].steps * plan[name].global_batch_size for name in ("stable", "decay"))
-    assert plan["stable"].phase_samples == plan["decay"].phase_samples == samples
+    assert plan["decay"].first_sample == plan["stable"].samples
+    assert plan["long_2"].first_sample == plan["long_1"].samples + plan["short"].samples
+
+
+def test_a_segment_knows_what_was_taken_of_its_datasets_before_and_of_no_others() -> None:
+    recipe = load_recipe("tiny")[1]
+    blends = {"phase1": Mixed("a", {"x": 0.5, "y": 0.5}), "phase2": Mixed("b", {"y": 0.25, "z": 0.75})}
+    found = segment_specs(recipe, blends)
+    first, second = (plan.samples for plan in stretches(recipe)[:2])
+    assert found["phase1", "stable"]["data"]["taken"] == {}
+    taken = found["phase1", "decay"]["data"]["taken"]
+    assert abs(taken["x"][0][1] - first / 2) <= 2
+    assert taken["x"][0][1] + taken["y"][0][1] == first
+    (length, samples), *more = found["phase2", "anneal"]["data"]["taken"]["y"]
+    assert (length, more) == (recipe.train.sequence_length, [])
+    assert abs(samples - (first + second) / 2) <= 2
+    assert "x" not in found["phase2", "anneal"]["data"]["taken"]

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from nano3.catalog import read_pins
+from nano3.draw import taken_with
 from nano3.lineage import closure
 from nano3.resolve import load_recipe
 from tests.conftest import House, copy_repository
@@ -14,6 +15,7 @@ from tests.conftest import House, copy_repository
 pytestmark = pytest.mark.slow
 
 RECIPE = load_recipe("tiny")[1]
+RECIPE_LENGTHS = {segment: length for _, segment, length in RECIPE.sequence_lengths()}
 
 
 @pytest.fixture(scope="module")
@@ -52,9 +54,17 @@ def test_every_held_out_loss_falls_in_every_phase(segments: list[dict[str, Any]]
 
 def test_the_mixture_drawn_is_the_mixture_asked_for(segments: list[dict[str, Any]]) -> None:
     for segment in segments:
-        samples, target = segment["mixture"]["samples"], segment["mixture"]["target"]
-        for dataset, share in target.items():
-            assert abs(samples.get(dataset, 0) - share * sum(samples.values())) <= 2, (segment["segment"], dataset)
+        mixture = segment["mixture"]
+        assert mixture["largest_deviation"] <= mixture["allowed"], segment["segment"]
+        assert sum(mixture["samples"].values()) == segment["tokens"] // RECIPE_LENGTHS[segment["segment"]]
+
+
+def test_each_segment_takes_its_samples_where_the_one_before_it_stopped(segments: list[dict[str, Any]]) -> None:
+    """The ledger of the last one is what all have drawn, dataset by dataset."""
+    drawn: dict[str, list[list[int]]] = {}
+    for segment in segments:
+        drawn = taken_with(drawn, segment["mixture"]["samples"], RECIPE_LENGTHS[segment["segment"]])
+        assert segment["ledger"] == drawn
 
 
 def test_phases_follow_one_curve_of_tokens(demo: House, segments: list[dict[str, Any]]) -> None:
@@ -95,6 +105,7 @@ def test_lineage_reaches_every_raw_shard(demo: House, receipts: dict[str, dict[s
         assert lineage["entity"][f"file:{shard.path}"]["nano3:sha256"] == shard.sha256
     steps = [activity["prov:type"] for activity in lineage["activity"].values()]
     assert {step: steps.count(step) for step in sorted(set(steps))} == {
+        "build_index_cache": 3,
         "export_hf": 1,
         "index_dataset": 4,
         "tokenize_shard": len(pins),

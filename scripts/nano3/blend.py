@@ -18,7 +18,6 @@ from nano3.digest import digest_json
 from nano3.receipt import Input, Output, Run, read_receipt, write_json, write_receipt
 
 SPLITS = ("train", "valid", "test")
-MOST_PAIRS = 32_767  # BlendedDataset's dataset_index is an int16
 
 
 class BlendError(Nano3Error):
@@ -79,11 +78,6 @@ def write_blend(indexes: list[Path], key: dict[str, Any], blend: Path, receipt: 
                 digests = (outputs[0]["sha256"], outputs[1]["sha256"])
                 splits[split].append(Entry(share, str(path.parent / split), digests))
         facts[dataset] = {"share": share, "tokens": index["facts"]["tokens"], "documents": index["facts"]["documents"]}
-    if len(splits["train"]) > MOST_PAIRS:
-        raise BlendError(
-            f"{blend}: {len(splits['train']):,} shards, but Megatron-Core numbers the pairs of a blend with 16 bits, "
-            f"up to {MOST_PAIRS:,}: use fewer, larger shards"
-        )
     for split, entries in splits.items():
         if not entries:
             raise BlendError(f"{blend}: no {split} documents in any dataset: raise holdout.{split} in the recipe")
@@ -98,12 +92,6 @@ def write_blend(indexes: list[Path], key: dict[str, Any], blend: Path, receipt: 
         content=digest_json({split: [[e.weight, *e.digests] for e in entries] for split, entries in splits.items()}),
         facts={"datasets": facts, "pairs": {split: len(entries) for split, entries in splits.items()}},
     )
-
-
-def dataset_of(prefix: str, split: str) -> str:
-    """The dataset that a prefix in a blend belongs to; the other direction of what write_blend lists."""
-    place = Path(prefix)
-    return (place.parent if split == "train" else place).parent.name
 
 
 def _flat(entries: Sequence[Entry]) -> list[str]:

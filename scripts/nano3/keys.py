@@ -3,7 +3,7 @@ What decides each artifact, as one value, and where it lies. The rules build by 
 there is one answer to "would this be made otherwise today?".
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from nano3.catalog import Dataset, Shard
 from nano3.digest import digest_code, digest_file, digest_json
 from nano3.recipe import Recipe
-from nano3.spec import stretches
+from nano3.spec import Spec, stretches
 
 Key = dict[str, Any]
 
@@ -67,6 +67,20 @@ def blend_key(recipe: Recipe, phase: str) -> Key:
     """The shares, and which tokens they are shares of: tokens made otherwise lie in another folder."""
     mixture = dict(sorted(recipe.phases[phase].mixture.items()))
     return {"mixture": mixture, "tokens": recipe.tokens_name, "code": digest_code("write_blend")}
+
+
+def index_cache_key(specs: Mapping[tuple[str, str], Spec], phase: str) -> Key:
+    """What a phase's segments draw. specs: of its segments, and perhaps of others."""
+    own = [spec for (of, _), spec in specs.items() if of == phase]
+    segments = [
+        {
+            "data": spec["data"],
+            "length": spec["batch"]["sequence_length"],
+            "samples": spec["steps"]["count"] * spec["batch"]["global_batch_size"],
+        }
+        for spec in own
+    ]
+    return {"segments": segments, "seed": own[0]["seed"], "code": digest_code("build_index_cache")}
 
 
 def export_key(recipe: Recipe) -> Key:

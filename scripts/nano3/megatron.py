@@ -9,6 +9,7 @@ Source: the layout that Megatron-Core's megatron.core.datasets.indexed_dataset w
 """
 
 import hashlib
+import os
 import struct
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -131,17 +132,8 @@ class PairReader:
     @classmethod
     def open(cls, pair: Pair) -> "PairReader":
         """Raises PairError if the two files are not a whole pair."""
-        index = pair.idx.read_bytes()
+        lengths, dtype = read_lengths(pair)
         remedy = f"delete it and build it again with `snakemake {pair.bin}`"
-        if len(index) < HEADER.size or index[:9] != MAGIC:
-            raise PairError(f"{pair.idx}: not a Megatron index: {remedy}")
-        _, version, code, sequences, documents = HEADER.unpack_from(index)
-        if version != VERSION or code not in DTYPE_CODES or documents != sequences + 1:
-            raise PairError(f"{pair.idx}: version {version}, token type {code}: not written by this project; {remedy}")
-        if len(index) != HEADER.size + sequences * 12 + documents * 8:
-            raise PairError(f"{pair.idx}: {len(index)} bytes do not hold {sequences} documents: {remedy}")
-        lengths = np.frombuffer(index, dtype="<i4", count=sequences, offset=HEADER.size)
-        dtype = DTYPE_CODES[code]
         size, expected = pair.bin.stat().st_size, int(lengths.sum(dtype=np.int64)) * np.dtype(dtype).itemsize
         if size != expected:
             raise PairError(f"{pair.bin}: {size} bytes where its index counts {expected}: {remedy}")
@@ -154,3 +146,23 @@ class PairReader:
         for length in self.lengths:
             yield self.tokens[end : end + length]
             end += int(length)
+
+
+def read_lengths(pair: Pair) -> tuple[npt.NDArray[np.int32], type[np.integer[Any]]]:
+    """
+    A pair's documents' lengths, shape [documents], and the type of its tokens; the rest of .idx follows from these.
+
+    Raises PairError if .idx is not a whole index.
+    """
+    remedy = f"delete it and build it again with `snakemake {pair.bin}`"
+    with pair.idx.open("rb") as file:
+        header = file.read(HEADER.size)
+        if len(header) < HEADER.size or header[:9] != MAGIC:
+            raise PairError(f"{pair.idx}: not a Megatron index: {remedy}")
+        _, version, code, sequences, documents = HEADER.unpack(header)
+        if version != VERSION or code not in DTYPE_CODES or documents != sequences + 1:
+            raise PairError(f"{pair.idx}: version {version}, token type {code}: not written by this project; {remedy}")
+        size = os.fstat(file.fileno()).st_size
+        if size != HEADER.size + sequences * 12 + documents * 8:
+            raise PairError(f"{pair.idx}: {size} bytes do not hold {sequences} documents: {remedy}")
+        return np.frombuffer(file.read(4 * sequences), dtype="<i4"), DTYPE_CODES[code]

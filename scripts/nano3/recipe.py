@@ -3,6 +3,7 @@ A recipe: all that decides what is trained, as one typed value. config/recipes/{
 it comes to be one with its overrides.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -113,6 +114,11 @@ class Train(Closed):
         None,
         description="Steps of phase1 and phase2 together; all token counts of the recipe shrink or grow in proportion.",
     )
+    lane_tokens: PositiveInt = Field(
+        2**24,
+        description="A shard is read in lanes of so many tokens side by side, which spreads long documents over an "
+        "epoch. At least the longest sequence, best a multiple of all sequence lengths.",
+    )
     seed: NonNegativeInt = Field(description="Seed of the initial weights and of the data order.")
     precision: Literal["fp32"] = Field(description="Arithmetic of forward and backward pass.")
 
@@ -197,6 +203,12 @@ class Recipe(Closed):
         constant = [phase.learning_rate is not None for phase in self.phases.values()]
         if constant != sorted(constant):
             raise ValueError("phases: one with a learning_rate of its own must come after those on the curve")
+        for phase, segment, length in self.sequence_lengths():
+            if length > self.train.lane_tokens:
+                raise ValueError(
+                    f"train.lane_tokens: {self.train.lane_tokens:,} is less than the {length:,} tokens of a sequence "
+                    f"of phases.{phase}.segments.{segment}: raise it"
+                )
         curve, total = self.learning_rate, self.curve_tokens
         if curve.floor > curve.peak:
             raise ValueError(f"learning_rate.floor {curve.floor} is above learning_rate.peak {curve.peak}: lower it")
@@ -211,6 +223,12 @@ class Recipe(Closed):
     def curve_tokens(self) -> int:
         """Tokens of the phases that follow the learning-rate curve."""
         return sum(phase.tokens for phase in self.phases.values() if phase.learning_rate is None)
+
+    def sequence_lengths(self) -> Iterator[tuple[str, str, int]]:
+        """Phase, segment and tokens of its sequences, of every segment."""
+        for name, phase in self.phases.items():
+            for segment, own in phase.segments.items():
+                yield name, segment, own.sequence_length or self.train.sequence_length
 
     @property
     def datasets(self) -> list[str]:

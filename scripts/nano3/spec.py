@@ -2,9 +2,9 @@
 The spec of a training segment: all that changes its mathematics, and only what happens up to its end.
 
 When must a segment be trained again? When its spec has changed: the model, the optimizer, the data it reads (by the
-digest of the blend's content), the learning-rate curve as far as it has come, batch, seed, precision, or the segment
-before it. Not when the machine, its layout or the folder of the weights has; and not when something changes that only
-happens after its end.
+digest of the blend's content, and by what was taken of its datasets' streams before), the learning-rate curve as far as
+it has come, batch, seed, precision, or the segment before it. Not when the machine, its layout or the folder of the
+weights has; and not when something changes that only happens after its end.
 """
 
 import math
@@ -19,7 +19,7 @@ Spec = dict[str, Any]
 
 # Raise it when a change to the training code changes what is computed: everything is then trained again. The code
 # itself is in no key, for what costs weeks of a cluster must not depend on how a line is written.
-MATHEMATICS = 1
+MATHEMATICS = 2
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,7 @@ class Stretch:
     """
     A segment's place in the whole training, counted in optimizer steps, tokens and samples.
 
-    first_step, first_token: what earlier segments have done. first_sample, phase_samples: its first sample, and how
-    many there are, in the phase's stream of samples of this sequence length.
+    first_step, first_token: what earlier segments have done. first_sample: its first sample among the phase's.
     """
 
     phase: str
@@ -39,12 +38,16 @@ class Stretch:
     first_step: int
     first_token: int
     first_sample: int
-    phase_samples: int
+
+    @property
+    def samples(self) -> int:
+        """Sequences of the segment."""
+        return self.steps * self.global_batch_size
 
     @property
     def tokens(self) -> int:
         """Tokens of the segment."""
-        return self.steps * self.global_batch_size * self.sequence_length
+        return self.samples * self.sequence_length
 
     @property
     def last_step_token(self) -> int:
@@ -67,31 +70,45 @@ def stretches(recipe: Recipe) -> list[Stretch]:
     out: list[Stretch] = []
     step, token, target = 0, 0, 0
     for phase_name, phase in recipe.phases.items():
-        drawn: dict[int, int] = {}
-        rows = []
+        sample = 0
         for name, segment in phase.segments.items():
             batch = segment.global_batch_size or recipe.train.global_batch_size
             length = segment.sequence_length or recipe.train.sequence_length
             target += segment.tokens
             steps = max(1, round((target - token) / (batch * length)))
-            rows.append((name, steps, batch, length, step, token, drawn.get(length, 0)))
-            drawn[length] = drawn.get(length, 0) + steps * batch
-            step, token = step + steps, token + steps * batch * length
-        out += [Stretch(phase_name, *row, phase_samples=drawn[row[3]]) for row in rows]
+            out.append(Stretch(phase_name, name, steps, batch, length, step, token, sample))
+            step, token, sample = step + steps, out[-1].last_token, sample + out[-1].samples
     return out
 
 
-def segment_specs(recipe: Recipe, blends: Mapping[str, str]) -> dict[tuple[str, str], Spec]:
+@dataclass(frozen=True)
+class Mixed:
+    """A phase's blend. content: of its receipt. shares: of the samples, by dataset, as it was blended."""
+
+    content: str
+    shares: Mapping[str, float]
+
+    @classmethod
+    def of(cls, receipt: Mapping[str, Any]) -> "Mixed":
+        """The blend that a receipt stands for."""
+        return cls(receipt["content"], {name: facts["share"] for name, facts in receipt["facts"]["datasets"].items()})
+
+
+def segment_specs(recipe: Recipe, blends: Mapping[str, Mixed]) -> dict[tuple[str, str], Spec]:
     """
     Specs by phase and segment, as far as blends are known.
 
-    blends: content of each phase's blend, for the first phases of the recipe.
+    blends: of the first phases of the recipe.
     """
+    from nano3.draw import drawn, taken_with  # numpy, which planning does without
+
     specs: dict[tuple[str, str], Spec] = {}
     before: Spec | None = None
+    taken: dict[str, list[list[int]]] = {}
     for stretch in stretches(recipe):
         if stretch.phase not in blends:
             break
+        blend = blends[stretch.phase]
         before = {
             "mathematics": MATHEMATICS,
             "model": recipe.model.model_dump(),
@@ -102,13 +119,17 @@ def segment_specs(recipe: Recipe, blends: Mapping[str, str]) -> dict[tuple[str, 
             "steps": {"first": stretch.first_step, "count": stretch.steps, "first_token": stretch.first_token},
             "batch": {"global_batch_size": stretch.global_batch_size, "sequence_length": stretch.sequence_length},
             "data": {
-                "blend": blends[stretch.phase],
+                "blend": blend.content,
+                "shares": dict(blend.shares),
+                "lane_tokens": recipe.train.lane_tokens,
                 "first_sample": stretch.first_sample,
-                "phase_samples": stretch.phase_samples,
+                "taken": {name: takes for name, takes in taken.items() if name in blend.shares},
             },
             "before": digest_json(before) if before else None,
         }
         specs[stretch.phase, stretch.segment] = before
+        samples = drawn(blend.shares, recipe.train.seed, stretch.first_sample, stretch.samples)
+        taken = taken_with(taken, samples, stretch.sequence_length)
     return specs
 
 
@@ -122,7 +143,9 @@ def why_trained(receipt: Mapping[str, Any] | None, spec: Spec, shares: Mapping[s
         return "it has no receipt"
     changed = differences(receipt["key"], spec)
     reasons = [
-        f"{key}: {was} is now {now}" for key, (was, now) in changed.items() if key not in {"data.blend", "before"}
+        f"{key}: {was} is now {now}"
+        for key, (was, now) in changed.items()
+        if key != "before" and not key.startswith("data.")
     ]
     moved = _moved(receipt["facts"]["mixture"]["target"], shares)
     if moved or "data.blend" in changed:

@@ -126,7 +126,13 @@ def pretend() -> None:
     random._set_cuda_rng_state = lambda state, *_, **__: torch.set_rng_state(state)
     attention.TELinear = type("TELinear", (), {})
     moe_utils.te_general_gemm = None
-    for name in ("permute", "permute_with_probs", "sort_chunks_by_index", "sort_chunks_by_index_with_probs", "unpermute"):
+    for name in (
+        "permute",
+        "permute_with_probs",
+        "sort_chunks_by_index",
+        "sort_chunks_by_index_with_probs",
+        "unpermute",
+    ):
         setattr(moe_utils, f"fused_{name}", object())  # named in a check of the configuration, never called
 
     from megatron.bridge.training import train

@@ -11,7 +11,7 @@ from megatron.core.activations import squared_relu
 
 from nano3.layout import Placement
 from nano3.training import TrainingError
-from nano3.training.bridge import PhaseSamples
+from nano3.training.bridge import SegmentSamples
 from nano3.training.bridge_config import check_settings, check_version, configured, finished
 from nano3.training.bridge_settings import bridge_settings
 from tests.training.recipes import RECIPES, curve, segments
@@ -31,7 +31,7 @@ def settings_of(spec: dict[str, Any], placement: Placement, before: int) -> dict
 
 def validated(settings: dict[str, Any], placement: Placement, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setenv("WORLD_SIZE", str(placement.world))
-    config = configured(settings, PhaseSamples())
+    config = configured(settings, SegmentSamples())
     runtime_config_update(config)
     return config
 
@@ -66,7 +66,7 @@ def test_bridge_has_our_learning_rate_at_each_step(name: str, monkeypatch: pytes
 
 def test_a_setting_without_a_field_is_an_error() -> None:
     with pytest.raises(TrainingError, match="has no setting scheduler.warmup_iters"):
-        configured({"scheduler.warmup_iters": 333}, PhaseSamples())
+        configured({"scheduler.warmup_iters": 333}, SegmentSamples())
 
 
 def test_a_value_that_bridge_changes_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,8 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nano3.digest import digest_json
+from nano3.freshness import Entry, digest_entries, write_entries
+from nano3.index_cache import build_index_cache
 from nano3.megatron import Pair, PairWriter
-from nano3.receipt import Output, Run, write_receipt
+from nano3.receipt import Input, Output, Run, write_receipt
 
 MODEL = {
     "hybrid_override_pattern": "ME*",
@@ -34,6 +37,7 @@ MODEL = {
 }
 OPTIMIZER = {"adam_beta1": 0.9, "adam_beta2": 0.95, "adam_eps": 1e-8, "weight_decay": 0.1, "clip_grad": 1.0}
 LENGTH, BATCH = 16, 4
+SHARES = {"plain": 0.7, "shifted": 0.3}
 
 
 @dataclass(frozen=True)
@@ -62,11 +66,22 @@ class Corpus:
             "batch": {"global_batch_size": BATCH, "sequence_length": LENGTH},
             "data": {
                 "blend": json.loads(self.blend_receipt.read_text())["content"],
+                "shares": SHARES,
+                "lane_tokens": 10 * LENGTH,
                 "first_sample": 0,
-                "phase_samples": 200,
+                "taken": {},
             },
             "before": None,
         } | changes
+
+    def indexed(self, spec: dict[str, Any]) -> Path:
+        """The receipt of an index cache for a spec."""
+        samples = spec["steps"]["count"] * spec["batch"]["global_batch_size"]
+        segment = {"data": spec["data"], "length": spec["batch"]["sequence_length"], "samples": samples}
+        receipt = self.folder / f"index_cache_{digest_json(segment)[:12]}.json"
+        key = {"segments": [segment], "seed": spec["seed"]}
+        build_index_cache(self.blend, self.blend_receipt, key, self.folder / "streams", receipt)
+        return receipt
 
     def arguments(self, name: str, spec: dict[str, Any], **changes: Any) -> dict[str, Any]:
         """What train_segment is called with; artifacts lie in a folder called name."""
@@ -77,6 +92,7 @@ class Corpus:
             "segment": "only",
             "blend": self.blend,
             "blend_receipt": self.blend_receipt,
+            "index_cache": changes.get("index_cache") or self.indexed(spec),
             "before": [],
             "weights": out / "weights",
             "receipt": out / "receipt.json",
@@ -85,6 +101,7 @@ class Corpus:
             "micro_batch_tokens": BATCH * LENGTH,
             "threads": 1,
             "save_interval": 3,
+            "attempt": 1,
         } | changes
 
 
@@ -93,7 +110,9 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     folder = tmp_path_factory.mktemp("corpus")
     random = np.random.default_rng(0)
     splits: dict[str, list[str]] = {"train": [], "valid": [], "test": []}
-    for dataset, first, weight in (("plain", 0, 0.7), ("shifted", 30, 0.3)):
+    indexes = []
+    for dataset, share in SHARES.items():
+        first = 30 if dataset == "shifted" else 0
         for split, name in (("train", "train/only"), ("valid", "valid"), ("test", "test")):
             prefix = folder / dataset / name
             with PairWriter(Pair(prefix), np.uint16) as writer:
@@ -101,10 +120,24 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
                     length = int(random.integers(5, 60))
                     document = first + (int(random.integers(30)) + np.arange(length)) % 30
                     writer.add(document, np.array([length]))
-            splits[split] += [str(weight), str(prefix)]
+            splits[split] += [str(share), str(prefix)]
+            if split == "train":
+                indexes.append(_index(folder / dataset, writer))
     built = Corpus(folder)
     built.blend.write_text(json.dumps(splits))
-    key = {"mixture": {"plain": 70, "shifted": 30}}
     outputs = [replace(Output.of(built.blend), path=str(built.blend))]
-    write_receipt(built.blend_receipt, "write_blend", Run(), key=key, inputs=[], outputs=outputs, facts={})
+    facts = {"datasets": {dataset: {"share": share} for dataset, share in SHARES.items()}}
+    inputs = [Input.receipt(index) for index in indexes]
+    write_receipt(built.blend_receipt, "write_blend", Run(), key={}, inputs=inputs, outputs=outputs, facts=facts)
     return built
+
+
+def _index(folder: Path, pair: PairWriter) -> Path:
+    """The index of a dataset of one shard."""
+    tokens, documents = (output.sha256 for output in pair.outputs)
+    entry = Entry("only", "", "", "", pair.tokens, pair.documents, 0, 0, 0, 0, tokens, documents, "", 0)
+    write_entries(folder, [entry])
+    facts = {"shards": {"count": 1, "digest": digest_entries([entry])}}
+    path = folder / "index.json"
+    write_receipt(path, "index_dataset", Run(), key={}, inputs=[], outputs=[], facts=facts)
+    return path

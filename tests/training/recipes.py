@@ -9,8 +9,8 @@ import torch
 from nano3.layout import Placement, placements
 from nano3.recipe import Layout, Phase, Recipe
 from nano3.resolve import load_recipe
-from nano3.spec import segment_specs, stretches
-from nano3.training.cpu import _set_rate
+from nano3.spec import Mixed, segment_specs, stretches
+from nano3.training.schedule import set_rate
 
 STEPS = 40  # of a segment that has many: about as many are looked at
 
@@ -107,7 +107,10 @@ RECIPES = {
 
 def segments(recipe: Recipe) -> list[tuple[dict[str, Any], Placement, int]]:
     """Each segment's spec, its place on GPUs, and the samples of all segments before it."""
-    specs = segment_specs(recipe, {phase: f"blend of {phase}" for phase in recipe.phases})
+    specs = segment_specs(
+        recipe,
+        {name: Mixed(f"blend of {name}", dict.fromkeys(phase.mixture, 1.0)) for name, phase in recipe.phases.items()},
+    )
     found, before = [], 0
     for (phase, segment, placement), stretch in zip(placements(recipe), stretches(recipe), strict=True):
         found.append((specs[phase, segment], placement, before))
@@ -121,4 +124,4 @@ def curve(spec: dict[str, Any]) -> Iterator[tuple[int, float]]:
     optimizer = torch.optim.SGD([{"params": [torch.nn.Parameter(torch.zeros(1))], "wd_mult": 1.0}], lr=1.0)
     count = spec["steps"]["count"]
     for step in sorted({*range(0, count, max(1, count // STEPS)), count - 1}):
-        yield step, _set_rate(optimizer, spec, spec["steps"]["first_token"] + step * size)
+        yield step, set_rate(optimizer, spec, spec["steps"]["first_token"] + step * size)

@@ -12,7 +12,7 @@ from nano3.training import TrainingError, bridge_config
 from nano3.training.architecture import parameters
 from nano3.training.bridge_settings import bridge_settings, schedule
 from nano3.training.model import build_model
-from nano3.training.process import single_process
+from nano3.training.process import join
 from nano3.training.window import Window
 from tests.training.recipes import NANO3_MODEL, RECIPES, TINY, curve, segments
 
@@ -97,12 +97,12 @@ def test_layout_is_in_the_settings_and_not_in_the_spec() -> None:
 
 
 def test_a_window_is_the_segments_own_samples() -> None:
-    class Phase:
+    class Segment:
         def __getitem__(self, index: int) -> dict[str, Any]:
             return {"sample": index}
 
-    window = Window(Phase(), first=24, before=816, count=16)
-    assert [window[index]["sample"] for index in (816, 831)] == [24, 39]
+    window = Window(Segment(), before=816, count=16)
+    assert [window[index]["sample"] for index in (816, 831)] == [0, 15]
     assert len(window) == 833
     for outside in (815, 832, 0):
         with pytest.raises(IndexError, match=f"sample {outside} is not of this segment: 816 to 832"):
@@ -116,7 +116,9 @@ def test_windows_of_all_segments_meet_without_gap() -> None:
         until = before + spec["steps"]["count"] * placement.batch
 
 
-@pytest.mark.parametrize(("installed", "taken"), [("0.3.0", False), ("0.3.1", True), ("0.2.9", False), ("0.9.0", False), ("0.3.2rc1", False)])
+@pytest.mark.parametrize(
+    ("installed", "taken"), [("0.3.0", False), ("0.3.1", True), ("0.2.9", False), ("0.9.0", False), ("0.3.2rc1", False)]
+)
 def test_versions(installed: str, taken: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bridge_config, "version", lambda _: installed)
     if taken:
@@ -131,12 +133,14 @@ def test_without_bridge_the_error_says_what_to_do(monkeypatch: pytest.MonkeyPatc
         raise PackageNotFoundError(name)
 
     monkeypatch.setattr(bridge_config, "version", absent)
-    with pytest.raises(TrainingError, match="megatron-bridge is not installed: run in NVIDIA's container, or install it"):
+    with pytest.raises(
+        TrainingError, match="megatron-bridge is not installed: run in NVIDIA's container, or install it"
+    ):
         bridge_config.check_version()
 
 
 def test_parameters_are_counted_as_the_network_has_them() -> None:
-    single_process(0)
+    join(0)
     model = TINY.model.model_dump()
     assert parameters(model) == sum(parameter.numel() for parameter in build_model(model, "fp32").parameters())
     assert round(parameters(NANO3_MODEL.model_dump()) / 1e9, 1) == 31.6  # the report's

@@ -31,8 +31,8 @@ class Source:
 @dataclass(eq=False)
 class Node:
     """
-    Artifacts of one kind. kind: tokens, index, blend, segment, export, lineage or report. name: of the dataset, phase,
-    phase/segment or recipe. total: artifacts that it stands for. changed: those that are there but stale in
+    Artifacts of one kind. kind: tokens, index, blend, cache, segment, export, lineage or report. name: of the dataset,
+    phase, phase/segment or recipe. total: artifacts that it stands for. changed: those that are there but stale in
     themselves, by reason. absent: those that are not there, by reason. implied: what changed it is told of its sources
     already. runs: see settle().
     """

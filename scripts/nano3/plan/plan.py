@@ -20,6 +20,7 @@ KINDS = {
     "tokens": "token pairs",
     "index": "dataset indexes",
     "blend": "blends",
+    "cache": "index caches",
     "segment": "segments",
     "export": "export",
     "lineage": "lineage",

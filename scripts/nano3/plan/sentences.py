@@ -31,6 +31,7 @@ def sentence(cause: Cause, order: Sequence[Node]) -> str:
 
 
 ENDS = ("export", "lineage", "report")
+NOUNS = {"index": ("index", "indexes"), "blend": ("blend", "blends"), "cache": ("index cache", "index caches")}
 
 
 def _subject(cause: Cause) -> str:
@@ -42,9 +43,8 @@ def _subject(cause: Cause) -> str:
             return f"{shards} of {names[0]}" + (f" ({only[0]})" if len(only) == 1 else "")
         each = [f"{name} {len(cause.names[name]):,}" for name in names]
         return f"{shards} of {len(names)} datasets ({', '.join(_first(each))})"
-    if cause.kind in ("index", "blend"):
-        plural = cause.kind + ("es" if cause.kind == "index" else "s")
-        return f"the {cause.kind if len(names) == 1 else plural} of {_listed(_first(names))}"
+    if cause.kind in NOUNS:
+        return f"the {NOUNS[cause.kind][len(names) > 1]} of {_listed(_first(names))}"
     return _listed(names) if cause.kind == "segment" else f"the {cause.kind}"
 
 

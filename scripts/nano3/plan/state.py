@@ -19,15 +19,16 @@ from nano3.freshness import INDEX_FILES, NEW, Survey, survey
 from nano3.plan.graph import Certainty, Node, Source, settle
 from nano3.receipt import ReceiptError, read_receipt
 from nano3.recipe import Recipe
-from nano3.spec import Spec, segment_specs, stretches
+from nano3.spec import Mixed, Spec, segment_specs, stretches
 
 Receipt = dict[str, Any]
 WORDS = {
     "shards": "the list of shards changed",
     "tokens": "other tokens are asked for",
     "template": "the template changed",
+    "segments": "other samples are drawn",
     "data.blend": "its blend changed",
-    "data.phase_samples": "another number of samples in the phase",
+    "data.first_sample": "the phase's segments before it are of another length",
     "before": "another segment was trained before it",
     "mathematics": "the mathematics of training changed",
 }
@@ -35,6 +36,7 @@ MOST = 3  # reasons told of one artifact
 CODE = {
     "index": "indexing code changed",
     "blend": "blending code changed",
+    "cache": "index cache code changed",
     "export": "export code changed",
     "lineage": "lineage code changed",
     "report": "reporting code changed",
@@ -99,11 +101,14 @@ def read_state(asked: Asked) -> State:
     blends = {phase: _blend(asked, phase, indexes) for phase in asked.recipe.phases}
     early = [*tokens.values(), *indexes.values(), *blends.values()]
     settle(early, [])
-    specs = segment_specs(asked.recipe, {phase: _content(asked, phase) for phase in blends})
+    specs = segment_specs(asked.recipe, {phase: _mixed(asked, phase) for phase in blends})
+    caches = {phase: _cache(asked, phase, specs, blends) for phase in blends}
     segments: list[Node] = []
     for (phase, segment), spec in specs.items():
-        segments.append(_segment(asked, phase, segment, spec, blends, segments))
-    return State(asked, [*early, *segments, *_ends(asked, list(blends.values()), segments[-1])], specs, surveys)
+        segments.append(_segment(asked, phase, segment, spec, blends, caches, segments))
+    return State(
+        asked, [*early, *caches.values(), *segments, *_ends(asked, list(blends.values()), segments[-1])], specs, surveys
+    )
 
 
 def _tokens(asked: Asked, dataset: str, found: Survey, shared: keys.Key) -> Node:
@@ -160,17 +165,45 @@ def _blend(asked: Asked, phase: str, indexes: Mapping[str, Node]) -> Node:
     return node
 
 
+def _cache(asked: Asked, phase: str, specs: Mapping[tuple[str, str], Spec], blends: Mapping[str, Node]) -> Node:
+    """The index cache of a phase; what it holds of a blend is known only once that is there."""
+    files = [Path(asked.folders.blends) / phase / "index_cache.json"]
+    receipt, reason = _receipt(files[0]), None
+    if receipt:
+        known = not blends[phase].runs and not blends[phase].absent
+        was, today = (_drawn(key, known) for key in (receipt["key"], keys.index_cache_key(specs, phase)))
+        reason = _joined(_words("cache", was, today))
+    sources = [
+        Source(node, Certainty.WILL if _share_moved(asked, name) else Certainty.IF if name == phase else Certainty.NO)
+        for name, node in list(blends.items())[: list(blends).index(phase) + 1]
+    ]
+    return _single("cache", phase, reason, files, sources)
+
+
+def _drawn(key: keys.Key, known: bool) -> keys.Key:
+    """The key of an index cache without the blend's content, if that is not known."""
+    if known:
+        return key
+    segments = [segment | {"data": {**segment["data"], "blend": ""}} for segment in key["segments"]]
+    return key | {"segments": segments}
+
+
 def _segment(
-    asked: Asked, phase: str, segment: str, spec: Spec, blends: Mapping[str, Node], before: Sequence[Node]
+    asked: Asked,
+    phase: str,
+    segment: str,
+    spec: Spec,
+    blends: Mapping[str, Node],
+    caches: Mapping[str, Node],
+    before: Sequence[Node],
 ) -> Node:
     path, reason = asked.segment(phase, segment), None
     files = [path, path.with_name("metrics.jsonl")]
     receipt, phases = _receipt(path), list(blends)
     earlier = phases[: phases.index(phase)]
-    blend = _receipt(_blend_files(asked, phase)[1])
     if receipt:
         was = dict(receipt["key"])
-        if blends[phase].runs or not blend:
+        if blends[phase].runs or blends[phase].absent:
             was["data"] = was["data"] | {"blend": spec["data"]["blend"]}
         if any(node.changed or node.runs for node in [*before, *(blends[name] for name in earlier)]):
             was["before"] = spec["before"]
@@ -178,11 +211,16 @@ def _segment(
         for node in before[-1:]:
             one = _receipt(asked.segment(*node.name.split("/")))
             reason = reason or (WORDS["before"] if one and _later(one, receipt) else None)
-    share = blend and normalized(blend["key"]["mixture"]) != normalized(asked.recipe.phases[phase].mixture)
     sources = [Source(node, Certainty.WILL) for node in before[-1:]]
-    sources += [Source(blends[name], Certainty.NO) for name in earlier]
-    sources += [Source(blends[phase], Certainty.WILL if share else Certainty.IF)]
+    sources += [Source(node, Certainty.NO) for node in (*(blends[name] for name in earlier), caches[phase])]
+    sources += [Source(blends[phase], Certainty.WILL if _share_moved(asked, phase) else Certainty.IF)]
     return _single("segment", f"{phase}/{segment}", reason, files, sources)
+
+
+def _share_moved(asked: Asked, phase: str) -> bool:
+    """Whether a phase's blend was made with other shares."""
+    blend = _receipt(_blend_files(asked, phase)[1])
+    return blend is not None and normalized(blend["key"]["mixture"]) != normalized(asked.recipe.phases[phase].mixture)
 
 
 def _ends(asked: Asked, blends: Sequence[Node], last: Node) -> list[Node]:
@@ -213,7 +251,7 @@ def _single(kind: str, name: str, reason: str | None, files: Sequence[Path], sou
     node = Node(kind, name, sources=sources)
     if not all(file.exists() for file in files):
         node.absent = {NEW: [name]}
-    elif not _receipt(files[0] if kind in ("index", "segment") else files[1]):
+    elif not _receipt(files[0] if kind in ("index", "cache", "segment") else files[1]):
         node.changed = {"its receipt is damaged": [name]}
     elif reason:
         node.changed = {reason: [name]}
@@ -225,12 +263,13 @@ def _blend_files(asked: Asked, phase: str) -> list[Path]:
     return [folder / "blend.json", folder / "blend.receipt.json"]
 
 
-def _content(asked: Asked, phase: str) -> str:
-    """A blend's content, or the one that its phase was trained on; empty if nobody knows."""
+def _mixed(asked: Asked, phase: str) -> Mixed:
+    """A phase's blend, or the one that it was trained on; an empty one if nobody knows."""
     if receipt := _receipt(_blend_files(asked, phase)[1]):
-        return str(receipt["content"])
+        return Mixed.of(receipt)
     segments = (asked.segment(each.phase, each.segment) for each in stretches(asked.recipe) if each.phase == phase)
-    return next((str(found["key"]["data"]["blend"]) for path in segments if (found := _receipt(path))), "")
+    data = next((found["key"]["data"] for path in segments if (found := _receipt(path))), None)
+    return Mixed(data["blend"], data["shares"]) if data else Mixed("", {})
 
 
 def _receipt(path: Path | str) -> Receipt | None:
@@ -256,6 +295,10 @@ def _words(kind: str, was: keys.Key, today: keys.Key) -> list[str]:
             said[f"share of {name.removeprefix('mixture.')}: {written(before)} is now {written(after)}"] = None
         elif name.startswith("tokenizer.") and kind == "export":
             said["the tokenizer's files changed"] = None
+        elif name.startswith("data.taken."):
+            said[f"what was read of {name.removeprefix('data.taken.')} before it"] = None
+        elif name.startswith("data.shares."):
+            said[WORDS["data.blend"]] = None
         else:
             said[WORDS.get(name, f"{name}: {written(before)} is now {written(after)}")] = None
     return list(said)

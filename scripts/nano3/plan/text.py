@@ -105,7 +105,13 @@ def _amount(kind: str, number: int) -> str:
     return f"{number:,} {noun if number > 1 or kind in ('export', 'lineage', 'report') else SINGULAR[kind]}"
 
 
-SINGULAR = {"tokens": "token pair", "index": "dataset index", "blend": "blend", "segment": "segment"}
+SINGULAR = {
+    "tokens": "token pair",
+    "index": "dataset index",
+    "blend": "blend",
+    "cache": "index cache",
+    "segment": "segment",
+}
 
 
 def _tokenizing(part: Tokenizing, jobs: int) -> str:

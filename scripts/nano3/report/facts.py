@@ -52,7 +52,7 @@ class Segment:
     """
     A trained segment. first_token: tokens trained on before it. held_out: loss per dataset, `after` it and, in a
     phase's first segment, `before` it. target: share per dataset. samples: drawn per dataset, each of sequence_length
-    tokens.
+    tokens. deviation: largest one from target, as a fraction of the samples. allowed: what rounding explains of it.
     """
 
     phase: str
@@ -69,6 +69,8 @@ class Segment:
     held_out: Mapping[str, Mapping[str, float]]
     target: Mapping[str, float]
     samples: Mapping[str, int]
+    deviation: float
+    allowed: float
     metrics: Metrics
 
     @property
@@ -249,6 +251,8 @@ def _segment(path: str, receipt: Mapping[str, Any]) -> Segment:
         held_out=facts["held_out"],
         target=facts["mixture"]["target"],
         samples=facts["mixture"]["samples"],
+        deviation=facts["mixture"]["largest_deviation"],
+        allowed=facts["mixture"]["allowed"],
         metrics=_metrics(path, receipt["outputs"]),
     )
 

@@ -4,8 +4,9 @@ Who may train a segment, and is another attempt worth it?
 One process group at a time, by a lock. And as long as attempts bring the segment forward: attempts.jsonl in the
 folder of its weights says of each at which step it began and how it ended. Two in a row that came no further stop the
 segment with the reason, instead of filling a queue; so does one that ended with an error that another attempt would
-meet again. That holds for attempts of the same request: those that Slurm queued again (the same job) and those that
-Snakemake tries again. Who runs snakemake anew has looked at the reason, and begins with a clean page.
+meet again, and one that was told to end and that Slurm did not queue again: somebody cancelled it. That holds for
+attempts of the same request: those that Slurm queued again and those that Snakemake tries again. Who runs snakemake
+anew has looked at the reason, and begins with a clean page.
 """
 
 import fcntl
@@ -23,7 +24,7 @@ from typing import IO, Any
 
 from nano3 import Nano3Error
 from nano3.training import TrainingError
-from nano3.training.interruption import Interrupted
+from nano3.training.interruption import OUT_OF_TIME, Interrupted
 
 RESTARTS = "NANO3_RESTARTS"  # environment: how often Slurm has queued this job again, put there by nano3.launch
 WITHOUT_PROGRESS = 2  # attempts in a row
@@ -71,40 +72,46 @@ class Ledger:
                 found[-1].setdefault("reason", entry["reason"])
         return [Attempt(**entry) for entry in found]
 
-    def refuse(self, step: int, again: bool) -> None:
+    def refuse(self, step: int, attempt: int) -> None:
         """
         Raises TrainingError if another attempt is not worth it.
 
-        step: of the newest checkpoint. again: whether this is a further attempt of the same request.
+        step: of the newest checkpoint. attempt: which of Snakemake's tries of this job it is, counted from 1.
         """
         request: list[Attempt] = []
+        again = _again(attempt)
         for known in reversed(self.attempts()):
             if not again:
                 break
             request.append(known)
             again = known.again
-        if request and request[0].outcome == "stopped":
-            raise TrainingError(f"not tried again, for the last attempt said: {request[0].why}")
-        last = request[:WITHOUT_PROGRESS]
-        if len(last) == WITHOUT_PROGRESS and all(earlier.step == step for earlier in last):
+        if not request:
+            return
+        last = request[0]
+        if last.outcome == "stopped" or (last.outcome == "told to end" and not _queued_again()):
+            raise TrainingError(f"not tried again, for the last attempt ended like this: {last.why}")
+        if len(request) >= WITHOUT_PROGRESS and all(known.step == step for known in request[:WITHOUT_PROGRESS]):
             raise TrainingError(
                 f"{self.path.parent}: {WITHOUT_PROGRESS} attempts in a row came no further than step {step}; "
-                f"of the last one: {last[0].why}. Mend that, then run snakemake again"
+                f"of the last one: {last.why}. Mend that, then run snakemake again"
             )
 
     @contextmanager
-    def attempt(self, step: int, again: bool, first_rank: bool) -> Iterator[None]:
+    def attempt(self, step: int, attempt: int, first_rank: bool) -> Iterator[None]:
         """Enter an attempt that begins at a step, and how it ends; any rank may say that it failed."""
         if first_rank:
             job = os.environ.get("SLURM_JOB_ID")
-            self._add({"began": _now(), "host": socket.gethostname(), "job": job, "again": again, "step": step})
+            self._add(
+                {"began": _now(), "host": socket.gethostname(), "job": job, "again": _again(attempt), "step": step}
+            )
         try:
             yield
         except Interrupted as interrupted:
             if first_rank:
-                self._end("interrupted", str(interrupted))
-            print(f"train_segment: {interrupted}", file=sys.stderr)  # noqa: T201
-            raise
+                self._end("out of time" if interrupted.code == OUT_OF_TIME else "told to end", str(interrupted))
+                print(f"train_segment: {interrupted}", file=sys.stderr)
+                raise
+            raise SystemExit(0) from None  # the first rank's status is that of all
         except Nano3Error as error:
             self._end("stopped", str(error))
             raise
@@ -146,11 +153,12 @@ def _lock(file: IO[bytes], folder: Path) -> None:
         time.sleep(0.5)
 
 
-def tried_again(attempt: int) -> bool:
-    """
-    Whether this process is a further attempt of the same request. attempt: which of Snakemake's tries it is, from 1.
-    """
-    return attempt > 1 or int(os.environ.get(RESTARTS, "0")) > 0
+def _again(attempt: int) -> bool:
+    return attempt > 1 or _queued_again()
+
+
+def _queued_again() -> bool:
+    return int(os.environ.get(RESTARTS, "0")) > 0
 
 
 def _now() -> str:

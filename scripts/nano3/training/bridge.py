@@ -11,8 +11,9 @@ import math
 import os
 import shutil
 import time
+from collections.abc import Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,14 +34,15 @@ from nano3.receipt import Run, read_receipt, write_json
 from nano3.recipe import Layout, Model
 from nano3.training import TrainingError
 from nano3.training.architecture import parameters
-from nano3.training.attempts import Ledger, alone, tried_again
+from nano3.training.attempts import Ledger, alone
 from nano3.training.bridge_config import check_settings, check_version, configured, finished
 from nano3.training.bridge_settings import bridge_settings
-from nano3.training.data import Samples
+from nano3.training.data import TrainSamples
 from nano3.training.finish import Place, finish
+from nano3.training.held_out import held_out_samples
 from nano3.training.interruption import OUT_OF_TIME, Interrupted, Interruption
 from nano3.training.progress import Progress
-from nano3.training.window import Window
+from nano3.training.window import Dataset, Window
 
 PACKAGES = ("megatron-bridge", "megatron-core", "torch", "transformer-engine", "mamba-ssm", "causal-conv1d", "numpy")
 WORKERS = 4  # processes that read samples, for each rank
@@ -49,35 +51,27 @@ COUNTERS = ("step", "consumed_train_samples", "skipped_train_samples", "consumed
 
 
 @dataclass
-class PhaseSamples(DatasetProvider):  # type: ignore[misc]
-    """Bridge's way to our samples. blend: blend.json. cache: for Megatron's indices. The rest is of spec and Window."""
+class SegmentSamples(DatasetProvider):  # type: ignore[misc]
+    """
+    Bridge's way to a segment's samples: see TrainSamples and Window. As it is part of Bridge's configuration, it is
+    made of plain values. folders: of the index cache.
+    """
 
     blend: str = ""
-    cache: str = ""
+    folders: dict[str, str] = field(default_factory=dict)
+    data: dict[str, Any] = field(default_factory=dict)
     length: int = 0
-    phase_samples: int = 0
-    held_out_samples: int = 0
-    vocabulary: int = 0
-    seed: int = 0
-    first: int = 0
     before: int = 0
     count: int = 0
+    seed: int = 0
     dataloader_type: str = "single"
     num_workers: int = WORKERS
     skip_getting_attention_mask_from_dataset: bool = True
 
     def build_datasets(self, context: DatasetBuildContext) -> tuple[Window, None, None]:
-        """Called on each rank, with the process group there."""
-        self.samples = Samples.build(
-            Path(self.blend),
-            Path(self.cache),
-            length=self.length,
-            train_samples=self.phase_samples,
-            held_out_samples=self.held_out_samples,
-            vocabulary=self.vocabulary,
-            seed=self.seed,
-        )
-        return Window(self.samples.train, self.first, self.before, self.count), None, None
+        """Called on each rank."""
+        samples = TrainSamples(Path(self.blend), self.folders, self.data, self.length, self.count, self.seed)
+        return Window(samples, self.before, self.count), None, None
 
 
 def train_segment(
@@ -99,7 +93,10 @@ def train_segment(
     """
     run = Run(PACKAGES)
     check_version()
-    first_rank, last_rank = int(os.environ.get("RANK", "0")) == 0, int(os.environ.get("RANK", "0")) + 1 == layout.processes
+    first_rank, last_rank = (
+        int(os.environ.get("RANK", "0")) == 0,
+        int(os.environ.get("RANK", "0")) + 1 == layout.processes,
+    )
     placement = Placement(
         layout,
         Model(**spec["model"]),
@@ -111,46 +108,45 @@ def train_segment(
     folder.mkdir(parents=True, exist_ok=True)
     earlier = read_receipt(place.before[0]) if place.before else None
     first, count = spec["steps"]["first"], spec["steps"]["count"]
-    interruption, again, ledger = Interruption(), tried_again(attempt), Ledger(folder)
+    interruption, ledger = Interruption(), Ledger(folder)
     with alone(folder) if first_rank else nullcontext():
         own = newest_whole(folder)
         start = own or (Path(earlier["facts"]["checkpoint"]) if earlier else None)
         done, seen = counters(start) if start else (0, 0)
+        before = seen - (done - first) * placement.batch
         if own is None and done != first:
             raise TrainingError(f"{start}: holds step {done}, this segment begins at step {first}")
-        ledger.refuse(done, again)
-        with ledger.attempt(done, again, first_rank):
+        ledger.refuse(done, attempt)
+        with ledger.attempt(done, attempt, first_rank):
             if first_rank:
                 write_json(folder / "spec.json", spec)
                 _drop_torn(folder)
             settings = bridge_settings(
                 spec,
                 placement,
-                samples_before=seen - (done - first) * placement.batch,
+                samples_before=before,
                 folder=folder,
                 checkpoint=start,
                 save_interval=save_interval,
                 stop_minutes=_minutes_to(interruption.stop_at),
             )
-            data = PhaseSamples(
+            data = SegmentSamples(
                 blend=str(blend),
-                cache=str(blend.parent / "index_cache" / short(spec["data"]["blend"])),
+                folders=read_receipt(place.index_cache)["facts"]["folders"],
+                data=spec["data"],
                 length=placement.length,
-                phase_samples=spec["data"]["phase_samples"],
-                held_out_samples=max(1, evaluation_tokens // placement.length),
-                vocabulary=spec["model"]["vocab_size"],
-                seed=spec["seed"],
-                first=spec["data"]["first_sample"],
-                before=seen - (done - first) * placement.batch,
+                before=before,
                 count=count * placement.batch,
+                seed=spec["seed"],
             )
-            watch = Watch(spec, settings, data, folder, done, evaluation_tokens, last_rank)
+            held_out = held_out_samples(blend, placement.length, evaluation_tokens)
+            watch = Watch(spec, settings, folder / f"held_out_{evaluation_tokens}.json", held_out, done, last_rank)
             watch.measures_before = earlier is None or earlier["facts"]["phase"] != place.phase
             _pretrain(configured(settings, data), watch, interruption, folder, first + count)
             if not last_rank:
                 return
             checkpoint = newest_whole(folder)
-            if checkpoint is None or counters(checkpoint) != (first + count, data.before + data.count):
+            if checkpoint is None or counters(checkpoint) != (first + count, before + data.count):
                 raise TrainingError(f"{folder}: no whole checkpoint of step {first + count}: run snakemake again")
             finish(
                 run,
@@ -158,10 +154,12 @@ def train_segment(
                 spec,
                 checkpoint,
                 watch.progress.lines(),
-                watch.held_out,
-                data.samples.realized(data.first, data.count),
+                earlier,
                 parameters=parameters(spec["model"]),
+                ranks=layout.processes,
                 gpus=layout.processes,
+                attempts=len(ledger.attempts()),
+                held_out=watch.held_out,
             )
 
 
@@ -172,18 +170,15 @@ class Watch(Callback):  # type: ignore[misc]
         self,
         spec: dict[str, Any],
         settings: dict[str, Any],
-        data: PhaseSamples,
-        folder: Path,
+        measured: Path,
+        validation: Mapping[str, Dataset],
         done: int,
-        evaluation_tokens: int,
         writes: bool,
     ) -> None:
-        self.spec, self.settings, self.data, self.done, self.writes = spec, settings, data, done, writes
-        self.progress = Progress(folder / "progress.jsonl", spec["steps"]["first"])
-        self.evaluation_tokens, self.measured = evaluation_tokens, folder / f"held_out_{evaluation_tokens}.json"
-        self.held_out: dict[str, dict[str, float]] = (
-            json.loads(self.measured.read_text()) if self.measured.exists() else {}
-        )
+        self.spec, self.settings, self.done, self.writes = spec, settings, done, writes
+        self.progress = Progress(measured.parent / "progress.jsonl", spec["steps"]["first"])
+        self.measured, self.validation = measured, validation
+        self.held_out: dict[str, dict[str, float]] = json.loads(measured.read_text()) if measured.exists() else {}
         self.measures_before = False
         self.began, self.rate = 0.0, 0.0
 
@@ -231,7 +226,7 @@ class Watch(Callback):  # type: ignore[misc]
         """Held-out losses, once; an interrupted segment knows already what came before it."""
         if when in self.held_out:
             return
-        losses = {name: _held_out_loss(context, data, self.evaluation_tokens) for name, data in self.data.samples.held_out.items()}
+        losses = {name: _held_out_loss(context, data) for name, data in self.validation.items()}
         if not self.writes:
             return
         for name, loss in losses.items():
@@ -241,19 +236,25 @@ class Watch(Callback):  # type: ignore[misc]
         write_json(self.measured, self.held_out)
 
 
-def _held_out_loss(context: CallbackContext, dataset: Any, tokens: int) -> float:
+def _held_out_loss(context: CallbackContext, dataset: Any) -> float:
     """
-    Mean loss per token of a validation set's first `tokens`, made up to whole micro-batches of all copies of the model.
+    Mean loss per token of a validation set, made up to whole micro-batches of all copies of the model from its start.
 
     Not a number on ranks that have no losses. Bridge's evaluate() takes batch and repetitions from the configuration.
     """
     config, parallel = context.state.cfg, context.state.cfg.data_parallel_size
     together = config.train.micro_batch_size * parallel
-    sequences = -(-max(1, tokens // config.model.seq_length) // together) * together
+    sequences = -(-len(dataset) // together) * together
     rank = torch.distributed.get_rank(group=parallel_state.get_data_parallel_group())
     loader = build_pretraining_data_loader(
-        _Repeated(dataset, sequences), 0, "single", config.train.micro_batch_size, 0, True,
-        data_parallel_rank=rank, data_parallel_size=parallel,
+        _Repeated(dataset, sequences),
+        0,
+        "single",
+        config.train.micro_batch_size,
+        0,
+        True,
+        data_parallel_rank=rank,
+        data_parallel_size=parallel,
     )
     kept = config.train.global_batch_size, config.train.eval_iters
     config.train.global_batch_size, config.train.eval_iters = sequences, 1
@@ -317,7 +318,12 @@ def _pretrain(config: ConfigContainer, watch: Watch, interruption: Interruption,
     """Run Bridge to the segment's end. Raises Interrupted if it was told to stop before."""
     count_beyond_int32()
     keep_built_helpers()
-    for name, alone_value in {"RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500"}.items():
+    for name, alone_value in {
+        "RANK": "0",
+        "WORLD_SIZE": "1",
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": "29500",
+    }.items():
         os.environ.setdefault(name, alone_value)
     try:
         pretrain(config, forward_step, callbacks=[watch])

@@ -1,87 +1,89 @@
-"""A segment's samples: Megatron-Core's datasets on our blend, from the segment's first sample on."""
+"""A segment's samples, as Megatron-Core's trainers take them: its own stretch of its datasets' streams."""
 
-import json
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from megatron.core.datasets.blended_megatron_dataset_builder import BlendedMegatronDatasetBuilder
-from megatron.core.datasets.gpt_dataset import GPTDataset, GPTDatasetConfig
+from megatron.core.datasets.indexed_dataset import IndexedDataset
 from torch import Tensor
+from torch.utils.data import Dataset
 
-from nano3.blend import dataset_of
+from nano3.draw import Draw, Place
+from nano3.index_cache import DatasetStream, EpochIndex, open_streams
+from nano3.interleave import Numbers
+from nano3.streams import document_order, ranges
 
-
-@dataclass(frozen=True)
-class Vocabulary:
-    """What Megatron's datasets ask of a tokenizer when no mask depends on a token."""
-
-    vocab_size: int
-    eod: int = -1
-    pad: int = -2
-
-    @property
-    def unique_identifiers(self) -> dict[str, Any]:
-        """Part of the name of Megatron's index cache."""
-        return {"class": "Vocabulary", "vocab_size": self.vocab_size}
+Sample = dict[str, Tensor]
 
 
-@dataclass(frozen=True)
-class Samples:
-    """Training samples of a phase, and held-out samples of each of its datasets."""
+class TrainSamples(Dataset[Sample]):
+    """
+    The samples of a segment; number 0 is its first.
 
-    train: Any
-    train_prefixes: list[str]
-    held_out: dict[str, Any]
+    Each is what Megatron-Core's GPTDataset gives: tokens and labels, int64 [length]; loss_mask, float32 [length], all
+    ones, for an end of document is predicted like any token; position_ids, int64 [length]. Opens the index cache and
+    builds nothing. data, length, count: of the segment's spec, tokens of a sample and samples. seed: of the training.
+    Raises IndexCacheError if the index cache is not there.
+    """
 
-    @classmethod
-    def build(
-        cls,
-        blend: Path,
-        cache: Path,
-        *,
-        length: int,
-        train_samples: int,
-        held_out_samples: int,
-        vocabulary: int,
-        seed: int,
-    ) -> "Samples":
-        """
-        blend: the phase's blend.json. cache: folder for Megatron's indices, named by the blend's content, for
-        Megatron itself looks only at paths. length: tokens per sample. Needs an initialised process group.
-        """
-        splits = json.loads(blend.read_text(encoding="utf-8"))
-        train, valid = (_prefixes_and_weights(splits[split]) for split in ("train", "valid"))
-        config = GPTDatasetConfig(
-            random_seed=seed,
-            sequence_length=length,
-            blend_per_split=[train, valid, None],
-            multiple_validation_sets=True,
-            path_to_cache=str(cache),
-            tokenizer=Vocabulary(vocabulary),
-            reset_position_ids=False,
-            reset_attention_mask=False,
-            eod_mask_loss=False,
-            create_attention_mask=False,
-        )
-        sizes = [train_samples, held_out_samples, None]
-        blended, held_out, _ = BlendedMegatronDatasetBuilder(GPTDataset, sizes, lambda: True, config).build()
-        sets = held_out if isinstance(held_out, list) else [held_out]
-        names = [dataset_of(prefix, "valid") for prefix in valid[0]]
-        return cls(blended, train[0], dict(zip(names, sets, strict=True)))
+    def __init__(
+        self, blend: Path, folders: Mapping[str, str], data: Mapping[str, Any], length: int, count: int, seed: int
+    ) -> None:
+        self.length, self.count = length, count
+        self._streams: dict[str, DatasetStream] = open_streams(blend, folders)
+        tokens = {name: stream.tokens for name, stream in self._streams.items()}
+        self.draw = Draw(data, length, seed, tokens)
+        self._epochs: dict[tuple[str, int], EpochIndex] = {}
+        for name, (first, last) in self.draw.epochs(count).items():
+            for epoch in range(first, last + 1):
+                self._epoch(name, epoch)
 
-    def realized(self, first: int, count: int) -> dict[str, int]:
-        """Samples of each dataset among count samples from first on."""
-        if len(self.train_prefixes) == 1:
-            return {dataset_of(self.train_prefixes[0], "train"): count}
-        pairs = Counter(self.train.dataset_index[first : first + count].tolist())
-        drawn: Counter[str] = Counter()
-        for pair, samples in pairs.items():
-            drawn[dataset_of(self.train_prefixes[pair], "train")] += samples
-        return dict(sorted(drawn.items()))
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, number: int) -> Sample:
+        if not 0 <= number < self.count:
+            raise IndexError(f"sample {number} of {self.count}")
+        return _sample(self.read(self.draw.at(number, 1)[0]))
+
+    def read(self, place: Place) -> Numbers:
+        """The tokens of a sample and the one after it, shape [length + 1]."""
+        order, offsets = self._epoch(place.dataset, place.epoch).of(place.pair)
+        pair = _pair(self._streams[place.dataset].prefixes[place.pair])
+        return _joined(pair, order, offsets, place.begin, self.length + 1)
+
+    def _epoch(self, dataset: str, number: int) -> EpochIndex:
+        if (dataset, number) not in self._epochs:
+            self._epochs[dataset, number] = self._streams[dataset].epoch(number)
+        return self._epochs[dataset, number]
+
+
+class HeldOutSamples(Dataset[Sample]):
+    """
+    The first samples of a held-out pair, documents in an order that is always the same, as many as it has of those
+    asked for.
+
+    prefix: of the pair. length: tokens of a sample. most: samples asked for.
+    """
+
+    def __init__(self, prefix: str, length: int, most: int) -> None:
+        self.length, self._pair = length, _pair(prefix)
+        lengths = self._pair.sequence_lengths
+        self._order = document_order(len(lengths), seed=0)
+        self._offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths[self._order], dtype=np.int64)])
+        self.count = max(0, min(most, (int(self._offsets[-1]) - 1) // length))
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, number: int) -> Sample:
+        if not 0 <= number < self.count:
+            raise IndexError(f"sample {number} of {self.count}")
+        return _sample(_joined(self._pair, self._order, self._offsets, number * self.length, self.length + 1))
 
 
 @dataclass(frozen=True)
@@ -96,10 +98,28 @@ def batches(dataset: Any, first: int, count: int, most: int) -> Iterator[Batch]:
     """The samples from first to first + count, in micro-batches of at most `most` sequences."""
     for start in range(first, first + count, most):
         samples = [dataset[index] for index in range(start, min(start + most, first + count))]
-        yield Batch(
-            *(torch.stack([torch.as_tensor(sample[key]) for sample in samples]) for key in ("tokens", "labels"))
-        )
+        yield Batch(*(torch.stack([sample[key] for sample in samples]) for key in ("tokens", "labels")))
 
 
-def _prefixes_and_weights(words: list[str]) -> tuple[list[str], list[float]]:
-    return words[1::2], [float(weight) for weight in words[0::2]]
+@cache  # a blend can have tens of thousands; each is opened when it is first read, and mapped
+def _pair(prefix: str) -> IndexedDataset:
+    return IndexedDataset(prefix, multimodal=False, mmap=True)
+
+
+def _joined(pair: IndexedDataset, order: Any, offsets: Numbers, begin: int, count: int) -> Numbers:
+    """Tokens of a pair from one on, its documents read in an order, shape [count]."""
+    parts = [
+        pair.get(int(order[place]), offset=within, length=tokens)
+        for place, within, tokens in ranges(offsets, begin, count)
+    ]
+    return np.concatenate(parts, dtype=np.int64)
+
+
+def _sample(tokens: Numbers) -> Sample:
+    text = torch.from_numpy(tokens)
+    return {
+        "tokens": text[:-1].contiguous(),
+        "labels": text[1:].contiguous(),
+        "loss_mask": torch.ones(len(tokens) - 1),
+        "position_ids": torch.arange(len(tokens) - 1),
+    }

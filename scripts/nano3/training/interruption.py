@@ -1,7 +1,7 @@
 """
 When must a segment stop before its work is done? When the machine is wanted back: Slurm (or whoever) sends SIGTERM,
-somebody types Ctrl-C, or the time limit is near. It then saves a checkpoint after the step it is in, and its exit status
-says which of them it was, so that nobody takes it for a failure and a job that ran out of time is queued again.
+somebody types Ctrl-C, or the time limit is near. It then saves a checkpoint after the step it is in, and its exit
+status says which of them it was: a job that ran out of time is queued again, one that was told to end is not.
 """
 
 import os

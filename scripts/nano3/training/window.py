@@ -1,4 +1,4 @@
-"""A segment's own samples of its phase, under the numbers that a trainer gives them that has counted from the start."""
+"""A segment's own samples, under the numbers that a trainer gives them that has counted from the start."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -14,14 +14,13 @@ class Dataset(Protocol):
 @dataclass(frozen=True)
 class Window:
     """
-    Samples first to first + count of a phase, as the samples before to before + count of the whole training.
+    The samples of a segment, as the samples before to before + count of the whole training.
 
-    Megatron-Bridge asks for the sample after those that it has seen in all phases, whatever their lengths were; each
-    phase begins its blend at its own first sample. before: samples of all earlier segments.
+    Megatron-Bridge asks for the sample after those that it has seen in all segments, whatever their lengths were.
+    segment: its own samples, from 0. before: samples of all earlier segments.
     """
 
-    phase: Dataset
-    first: int
+    segment: Dataset
     before: int
     count: int
 
@@ -33,4 +32,4 @@ class Window:
         """Sample `index` of the whole training. Raises IndexError for one of another segment."""
         if not self.before <= index < self.before + self.count:
             raise IndexError(f"sample {index} is not of this segment: {self.before} to {self.before + self.count}")
-        return self.phase[self.first + index - self.before]
+        return self.segment[index - self.before]

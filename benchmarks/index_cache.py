@@ -1,0 +1,203 @@
+"""
+What it takes to find any sample of a phase: our index cache, and Megatron-Core's own indices for the same blend.
+
+Both are built once and opened once, each in a process of its own, for one dataset of 1,000 and of 10,000 pairs. The
+pairs have real .idx files of 1,000 documents each; their .bin are holes, for no token is read but one sample's. The
+phase is PASSES of the tokens long, as a phase that repeats its data. Writes docs/benchmarks/index_cache.md.
+
+    python benchmarks/index_cache.py [PAIRS ...]
+    python benchmarks/index_cache.py STEP FOLDER     one process of it, STEP from STEPS
+"""
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jinja2 import Template
+
+from nano3.digest import digest_json
+from nano3.freshness import Entry, digest_entries, write_entries
+from nano3.index_cache import build_index_cache
+from nano3.megatron import Pair, index_bytes
+from nano3.receipt import Input, Run, read_receipt, write_receipt
+from process import Cost, measure
+
+WORK = Path("build/index_cache")
+PAGE = Path("docs/benchmarks/index_cache.md")
+DOCUMENTS, MEAN_TOKENS = 1_000, 500  # of a pair, of a document
+LENGTH, PASSES, SEED = 4_096, 1.5, 1234
+TIMES = 3  # each process is measured so often; the fastest counts
+
+
+def corpus(pairs: int) -> Path:
+    """A dataset of so many pairs with its index and a blend of it alone."""
+    folder = WORK / str(pairs)
+    shutil.rmtree(folder, ignore_errors=True)
+    dataset = folder / "crawl"
+    random, entries = np.random.default_rng(pairs), []
+    (dataset / "train").mkdir(parents=True)
+    for number in range(pairs):
+        name = f"shard_{number:05d}"
+        lengths = random.integers(1, 2 * MEAN_TOKENS, DOCUMENTS).astype(np.int32)
+        pair, tokens = Pair(dataset / "train" / name), int(lengths.sum())
+        pair.idx.write_bytes(index_bytes(lengths, np.int32))
+        pair.bin.touch()
+        os.truncate(pair.bin, 4 * tokens)
+        entries.append(Entry(name, "", "", "", tokens, DOCUMENTS, 0, 0, 0, 0, digest_json(name), "", "", 0))
+    write_entries(dataset, entries)
+    index = dataset / "index.json"
+    shards = {"count": pairs, "digest": digest_entries(entries)}
+    write_receipt(index, "index_dataset", Run(), key={}, inputs=[], outputs=[], facts={"shards": shards})
+    total = sum(entry.tokens for entry in entries)
+    words = [word for entry in entries for word in (repr(entry.tokens / total), str(dataset / "train" / entry.shard))]
+    (folder / "blend.json").write_text(json.dumps({"train": words, "valid": words[:2], "test": words[:2]}))
+    receipt, facts = folder / "blend.receipt.json", {"datasets": {"crawl": {"share": 1.0}}, "tokens": total}
+    write_receipt(receipt, "write_blend", Run(), key={}, inputs=[Input.receipt(index)], outputs=[], facts=facts)
+    return folder
+
+
+def segment(folder: Path) -> dict[str, Any]:
+    """The phase as one segment of PASSES over its tokens."""
+    blend = read_receipt(folder / "blend.receipt.json")
+    data = {"blend": blend["content"], "shares": {"crawl": 1.0}, "lane_tokens": 2**24, "first_sample": 0, "taken": {}}
+    return {"data": data, "length": LENGTH, "samples": int(PASSES * blend["facts"]["tokens"] / LENGTH)}
+
+
+def ours_build(folder: Path) -> None:
+    """As rule build_index_cache does."""
+    key = {"segments": [segment(folder)], "seed": SEED}
+    cores = len(os.sched_getaffinity(0))
+    blend = folder / "blend.json"
+    build_index_cache(blend, folder / "blend.receipt.json", key, folder / "streams", folder / "index_cache.json", cores)
+
+
+def ours_open(folder: Path) -> None:
+    """As training does, up to the first sample."""
+    from nano3.training.data import TrainSamples
+
+    phase, facts = segment(folder), read_receipt(folder / "index_cache.json")["facts"]
+    samples = TrainSamples(folder / "blend.json", facts["folders"], phase["data"], LENGTH, phase["samples"], SEED)
+    assert len(samples[0]["tokens"]) == LENGTH
+
+
+def megatron(folder: Path) -> None:
+    """As Megatron-Core's training does, up to the first sample; indices that are there are opened."""
+    from megatron.core.datasets.blended_megatron_dataset_builder import BlendedMegatronDatasetBuilder
+    from megatron.core.datasets.gpt_dataset import GPTDataset, GPTDatasetConfig
+
+    from nano3.training.process import join, stand_in_for_cuda
+
+    class Vocabulary:
+        vocab_size, eod, pad = 131_072, -1, -2
+        unique_identifiers = {"class": "Vocabulary"}  # noqa: RUF012 (as Megatron-Core has it)
+
+    stand_in_for_cuda()
+    join(SEED)
+    words = json.loads((folder / "blend.json").read_text())["train"]
+    config = GPTDatasetConfig(
+        random_seed=SEED,
+        sequence_length=LENGTH,
+        blend=(words[1::2], [float(word) for word in words[0::2]]),
+        split="1,0,0",
+        path_to_cache=str(folder / "megatron"),
+        tokenizer=Vocabulary(),
+        reset_position_ids=False,
+        reset_attention_mask=False,
+        eod_mask_loss=False,
+        create_attention_mask=False,
+    )
+    sizes = [segment(folder)["samples"], 1, 1]
+    samples, *_ = BlendedMegatronDatasetBuilder(GPTDataset, sizes, lambda: True, config).build()
+    assert len(samples[0]["tokens"]) == LENGTH
+
+
+def imports(_folder: Path) -> None:
+    """What any training process takes before it looks for samples."""
+    from nano3.training.process import join, stand_in_for_cuda
+
+    stand_in_for_cuda()
+    from megatron.core.datasets.gpt_dataset import GPTDataset  # noqa: F401
+
+    from nano3.training.data import TrainSamples  # noqa: F401
+
+    join(SEED)
+
+
+STEPS: dict[str, Callable[[Path], None]] = {
+    "imports": imports,
+    "ours_build": ours_build,
+    "ours_open": ours_open,
+    "megatron_build": megatron,
+    "megatron_open": megatron,
+}
+WORDS = {
+    "imports": "imports alone",
+    "ours_build": "index cache, build",
+    "ours_open": "index cache, open",
+    "megatron_build": "Megatron-Core, build",
+    "megatron_open": "Megatron-Core, open",
+}
+
+
+def fastest(step: str, folder: Path, times: int) -> Cost:
+    """The cost of a step in a process of its own."""
+    command = [sys.executable, __file__, step, str(folder)]
+    cores = len(os.sched_getaffinity(0))
+    return min(
+        (measure(command, cores, WORK / f"{step}.log", []) for _ in range(times)),
+        key=lambda cost: cost.processor_seconds,
+    )
+
+
+def compare(pairs: int) -> list[dict[str, Any]]:
+    """Every step for a blend of so many pairs."""
+    folder, rows = corpus(pairs), []
+    for step in STEPS:
+        cost = fastest(step, folder, 1 if step.endswith("build") else TIMES)
+        cache = {"ours_build": "streams", "megatron_build": "megatron"}.get(step)
+        files = [path for path in (folder / cache).rglob("*") if path.is_file()] if cache else []
+        rows.append(
+            {
+                "pairs": f"{pairs:,}",
+                "what": WORDS[step],
+                "cost": cost,
+                "files": f"{len(files):,}" if cache else "",
+                "size": f"{sum(path.stat().st_size for path in files) / 1e6:,.0f}" if cache else "",
+            }
+        )
+        print(rows[-1], flush=True)
+    shutil.rmtree(folder)
+    return rows
+
+
+def main(words: list[str]) -> None:
+    """See the top."""
+    if words and words[0] in STEPS:
+        STEPS[words[0]](Path(words[1]))
+        return
+    WORK.mkdir(parents=True, exist_ok=True)
+    groups = [compare(int(word)) for word in words or ["1000", "10000"]]
+    saved = {
+        group[0]["pairs"]: group[-1]["cost"].processor_seconds - group[2]["cost"].processor_seconds for group in groups
+    }
+    template = Template(Path(__file__).with_suffix(".md.j2").read_text(), trim_blocks=True, keep_trailing_newline=True)
+    PAGE.write_text(
+        template.render(
+            groups=groups,
+            saved=saved,
+            passes=PASSES,
+            documents=f"{DOCUMENTS:,}",
+            length=f"{LENGTH:,}",
+            cores=len(os.sched_getaffinity(0)),
+            load=os.getloadavg()[0],
+        )
+    )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
