@@ -245,8 +245,8 @@ def test_a_layout_that_cannot_be_is_refused_with_file_key_and_source() -> None:
     with pytest.raises(ConfigError) as caught:
         load_recipe("tiny", overrides)
     assert str(caught.value) == (
-        "config/recipes/tiny.yaml: layout.tensor_model_parallel_size: for phase1/stable, 2 Mamba groups can't be shared "
-        "evenly by 4 ranks (megatron/core/ssm/mamba_mixer.py, MambaMixer)"
+        "config/recipes/tiny.yaml: layout.tensor_model_parallel_size: for phase1/stable, 2 Mamba groups can't be "
+        "shared evenly by 4 ranks (megatron/core/ssm/mamba_mixer.py, MambaMixer)"
     )
 
 

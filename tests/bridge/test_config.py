@@ -65,13 +65,13 @@ def test_bridge_has_our_learning_rate_at_each_step(name: str, monkeypatch: pytes
 
 
 def test_a_setting_without_a_field_is_an_error() -> None:
-    with pytest.raises(TrainingError, match="has no setting scheduler.warmup_iters"):
+    with pytest.raises(TrainingError, match=r"has no setting scheduler\.warmup_iters"):
         configured({"scheduler.warmup_iters": 333}, SegmentSamples())
 
 
 def test_a_value_that_bridge_changes_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     spec, placement, _ = segments(RECIPES["tiny"])[0]
-    settings = settings_of(spec, placement, 0) | {"scheduler.lr_warmup_samples": 10**9}
-    config = validated(settings, placement, monkeypatch)  # it caps it, with a line in the log
-    with pytest.raises(TrainingError, match=r"made scheduler\.lr_decay_samples|warmup"):
-        check_settings(config, finished(settings) | {"scheduler.lr_warmup_steps": 10**9})
+    settings = settings_of(spec, placement, 0) | {"train.exit_signal_handler": False}
+    config = validated(settings, placement, monkeypatch)
+    with pytest.raises(TrainingError, match=r"made train\.exit_signal_handler False, where True was set"):
+        check_settings(config, finished(settings | {"train.exit_signal_handler": True}))

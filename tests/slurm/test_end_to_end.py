@@ -50,7 +50,7 @@ def test_four_ranks_on_two_nodes_compute_what_one_process_does(built: Site, tmp_
         "receipt": str(tmp_path / "receipt.json"),
         "metrics": str(tmp_path / "metrics.jsonl"),
         "evaluation-tokens": "1024",
-        "micro-batch-tokens": "2048",
+        "layout": json.dumps({"micro_batch_tokens": 2048, "threads": 2}),
         "threads": "2",
         "save-interval": "40",
         "attempt": "1",

@@ -80,7 +80,7 @@ def _nano3(numbers: Numbers) -> Recipe:
         "warmup_tokens": int(numbers.warmup * 10**9),
         "decay_tokens": 5_000 * 10**9,
     }
-    values["train"] |= {"global_batch_size": numbers.batch, "sequence_length": numbers.length}
+    values["train"] |= {"global_batch_size": numbers.batch, "sequence_length": numbers.length, "lane_tokens": 1 << 22}
     values["layout"] = short.model_dump()
     recipe = Recipe.model_validate(values)
     return recipe.model_copy(update={"train": recipe.train.model_copy(update={"precision": "bf16"})})

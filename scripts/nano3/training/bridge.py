@@ -291,8 +291,8 @@ def counters(checkpoint: Path) -> tuple[int, int]:
         state = torch.load(checkpoint / "train_state.pt", weights_only=True)
     except FileNotFoundError:
         raise TrainingError(
-            f"{checkpoint}: is no checkpoint of Megatron-Bridge, or it is gone: train the segment before this one again, "
-            "with layout.trainer bridge (delete its receipt and run snakemake)"
+            f"{checkpoint}: is no checkpoint of Megatron-Bridge, or it is gone: train its segment again with "
+            "layout.trainer bridge (delete the segment's receipt and run snakemake)"
         ) from None
     return int(state["step"]), int(state["consumed_train_samples"])
 
