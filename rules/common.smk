@@ -26,7 +26,21 @@ from nano3.resolve import load_recipe, read_settings
 from nano3.site import check_site
 from nano3.spec import Mixed, segment_specs, stretches, why_trained
 
+
+def written(resources):
+    """Resources of a profile as they are written there; None without one."""
+    return {name: resource.raw for name, resource in (resources or {}).items()}
+
+
+def check_profile():
+    asked = workflow.resource_settings
+    of_rules = {rule: written(resources) for rule, resources in asked.overwrite_resources.items()}
+    check_site(written(asked.default_resources), of_rules)
+
+
 try:
+    if workflow.is_main_process:
+        check_profile()
     settings = read_settings(config)
     RECIPE_NAME, RECIPE = load_recipe(settings.recipe, settings.set, settings.sample)
     DATASETS = {dataset: read_dataset(dataset) for dataset in RECIPE.datasets}
@@ -57,19 +71,7 @@ def shards_of(dataset):
         gc.enable()
 
 
-def written(resources):
-    """Resources of a profile as they are written there."""
-    return {name: resource.raw for name, resource in resources.items()}
-
-
 if workflow.is_main_process:  # a job's own process looks at its own dataset only
-    try:
-        of_rules = {
-            rule: written(resources) for rule, resources in workflow.resource_settings.overwrite_resources.items()
-        }
-        check_site(written(workflow.resource_settings.default_resources), of_rules)
-    except Nano3Error as error:
-        raise WorkflowError(str(error)) from None
     for dataset in RECIPE.datasets:
         shards_of(dataset)
 

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 import threading
@@ -121,12 +120,3 @@ def built(cluster: None, tmp_path_factory: pytest.TempPathFactory) -> Site:
     site = copy_site(tmp_path_factory.mktemp("slurm") / "site")
     site.snakemake("--config", f"{QUICK} {FOUR_RANKS}")
     return site
-
-
-@pytest.fixture
-def site(built: Site, tmp_path: Path) -> Iterator[Site]:
-    """A copy of the built house to break."""
-    shutil.copytree(built.root, tmp_path / "site", symlinks=True)
-    yield Site(tmp_path / "site")
-    slurm("scancel", "--user=root")
-    shutil.rmtree(tmp_path / "site")

@@ -13,7 +13,7 @@ import pytest
 
 from nano3.resolve import load_recipe
 from nano3.training.attempts import Attempt, Ledger
-from tests.slurm.conftest import Site, job_fields, slurm, waited_for
+from tests.slurm.conftest import Site, copy_site, job_fields, slurm, waited_for
 
 pytestmark = pytest.mark.slurm
 
@@ -58,14 +58,12 @@ def running(site: Site) -> str:
 
 
 @pytest.fixture(scope="module")
-def prepared(built: Site, tmp_path_factory: pytest.TempPathFactory) -> Site:
-    """All but the training of the first segment of LONG, and that of a local run to compare with."""
-    site = Site(tmp_path_factory.mktemp("prepared") / "site")
-    shutil.copytree(built.root, site.root, symlinks=True)
-    shutil.rmtree(site.root / "results/weights")
+def prepared(cluster: None, tmp_path_factory: pytest.TempPathFactory) -> Site:
+    """All but the training of the first segment of LONG, and what comes of that without Slurm, to compare with."""
+    site = copy_site(tmp_path_factory.mktemp("prepared") / "site")
     done = site.run("-m", "snakemake", *asked(LONG))
     assert done.returncode == 0, done.stderr
-    shutil.move(site.root / "results/weights", site.root / "results/reference_weights")
+    shutil.rmtree(site.root / "results/weights")
     receipt = site.root / target(LONG)
     receipt.rename(receipt.with_name("reference.json"))
     return site
