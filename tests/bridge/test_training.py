@@ -144,7 +144,8 @@ def test_the_next_segment_reads_its_own_samples_and_goes_on_with_everything_else
     data = first["data"] | {"taken": read_receipt(receipt)["facts"]["ledger"]}
     steps = {"first": 4, "count": 3, "first_token": 4 * BATCH * LENGTH}
     rate = {"constant": 1e-3}
-    second = corpus.spec(batch=batch, data=data, steps=steps, learning_rate=rate, before=digest_json(first))
+    changes = {"batch": batch, "data": data, "steps": steps, "learning_rate": rate, "before": digest_json(first)}
+    second = first | changes
     told = lines(trained(corpus, "second", second, [receipt], phase="phase2"))
     assert [line["step"] for line in told] == [4, 5, 6]
     assert {line["learning_rate"] for line in told} == {1e-3}
@@ -157,7 +158,7 @@ def test_a_checkpoint_that_is_gone_stops_the_segment(corpus: Corpus) -> None:
     first = corpus.spec(steps=3)
     receipt = trained(corpus, "lost", first)
     steps = {"first": 3, "count": 2, "first_token": 3 * BATCH * LENGTH}
-    second = corpus.spec(steps=steps, before=digest_json(first))
+    second = first | {"steps": steps, "before": digest_json(first)}
     checkpoint = newest_whole(weights_of(corpus, "lost", first)) or Path()
     (checkpoint.parent / "latest_train_state.pt").unlink()  # Bridge would begin at random
     (checkpoint.parent / "latest_checkpointed_iteration.txt").unlink(missing_ok=True)

@@ -240,7 +240,8 @@ def _held_out_loss(context: CallbackContext, dataset: Any) -> float:
     """
     Mean loss per token of a validation set, made up to whole micro-batches of all copies of the model from its start.
 
-    Not a number on ranks that have no losses. Bridge's evaluate() takes batch and repetitions from the configuration.
+    Not a number on ranks that have no losses. Bridge's evaluate() takes batch and repetitions from the configuration,
+    and gives up half way where the time to stop has come.
     """
     config, parallel = context.state.cfg, context.state.cfg.data_parallel_size
     together = config.train.micro_batch_size * parallel
@@ -256,12 +257,13 @@ def _held_out_loss(context: CallbackContext, dataset: Any) -> float:
         data_parallel_rank=rank,
         data_parallel_size=parallel,
     )
-    kept = config.train.global_batch_size, config.train.eval_iters
-    config.train.global_batch_size, config.train.eval_iters = sequences, 1
+    changed = {"global_batch_size": sequences, "eval_iters": 1, "exit_duration_in_mins": None}
+    kept = {name: getattr(config.train, name) for name in changed}
+    vars(config.train).update(changed)
     try:
         losses, *_ = evaluate(context.state, forward_step, iter(loader), context.model, None, config.model)
     finally:
-        config.train.global_batch_size, config.train.eval_iters = kept
+        vars(config.train).update(kept)
     return float(losses["lm loss"]) if losses else math.nan
 
 
