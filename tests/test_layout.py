@@ -252,7 +252,7 @@ def test_a_layout_that_cannot_be_is_refused_with_file_key_and_source() -> None:
 
 def test_the_key_is_the_one_that_says_it() -> None:
     recipe = load_recipe("tiny")[1]
-    own = Layout(trainer="bridge", processes_per_node=4, micro_batch_tokens=1, threads=1)
+    own = placed(world=4).layout
     phases = recipe.phases | {"long_context": recipe.phases["long_context"].model_copy(update={"layout": own})}
     with pytest.raises(ConfigError, match=r"phases\.long_context\.segments\.long_1\.global_batch_size: .*2 sequences"):
         check_layouts(recipe.model_copy(update={"phases": phases}), "x.yaml")

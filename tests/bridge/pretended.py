@@ -99,7 +99,7 @@ def pretend() -> None:
     """Call it before anything of Megatron-Bridge is imported; it holds for the rest of the process."""
     from megatron.core.extensions import transformer_engine  # noqa: F401  # first, so that Megatron-Core knows it is absent
 
-    sys.meta_path.append(_Finder)  # type: ignore[arg-type]
+    sys.meta_path.append(_Finder)
     cuda: Any = torch.cuda
     cuda.is_available = lambda: True
     cuda.device_count = lambda: 8
@@ -116,7 +116,8 @@ def pretend() -> None:
     cuda.Stream = cuda.Event = _Stream
     for name in ("stream", "current_stream", "default_stream"):
         setattr(cuda, name, lambda *_: _Stream())
-    _OnCpu().__enter__()
+    entered: Any = _OnCpu()
+    entered.__enter__()
 
     from megatron.core.tensor_parallel import random
     from megatron.core.transformer import attention
@@ -135,6 +136,34 @@ def pretend() -> None:
     ):
         setattr(moe_utils, f"fused_{name}", object())  # named in a check of the configuration, never called
 
+    _let_torch_adam_be_loaded()
+
     from megatron.bridge.training import train
 
     train.get_tensor_shapes_adjust_fn_for_distillation = lambda *_, **__: None
+
+
+def _let_torch_adam_be_loaded() -> None:
+    """
+    Megatron-Core 0.16.1 loads Transformer Engine's Adam, but not torch's, which stands in for it: torch's has no state
+    before its first step, and keeps the number of steps with each parameter.
+    """
+    from megatron.core.optimizer.distrib_optimizer import DistributedOptimizer
+
+    told, filled = DistributedOptimizer.state_dict, DistributedOptimizer._set_main_param_and_optimizer_states
+
+    def state_dict(optimizer: Any) -> Any:
+        for group in () if optimizer.optimizer.state else optimizer.optimizer.param_groups:
+            for parameter in group["params"]:
+                zeros = {name: torch.zeros_like(parameter) for name in ("exp_avg", "exp_avg_sq")}
+                optimizer.optimizer.state[parameter] = {"step": torch.tensor(0.0), **zeros}
+        return told(optimizer)
+
+    def fill(optimizer: Any, parameter: Any, tensors: dict[str, Any]) -> None:
+        group, place = optimizer.model_param_group_index_map[parameter]
+        state = optimizer.optimizer.state[optimizer.optimizer.param_groups[group]["params"][place]]
+        state["step"] = state["step"].clone()  # it is one tensor for all parameters, and each would count it up
+        filled(optimizer, parameter, tensors | {"step": state["step"]})
+
+    DistributedOptimizer.state_dict = state_dict
+    DistributedOptimizer._set_main_param_and_optimizer_states = fill

@@ -10,18 +10,19 @@ import torch
 from nano3.digest import digest_json, short
 from nano3.receipt import read_receipt
 from nano3.recipe import Layout
-from nano3.training import TrainingError, bridge, cpu
+from nano3.training import TrainingError, bridge, bridge_config, cpu
 from nano3.training.bridge import counters, newest_whole, train_segment
+from nano3.training.bridge_settings import bridge_settings
 from nano3.training.finish import Place
 from nano3.training.interruption import OUT_OF_TIME, STOP_AT, Interrupted
 from nano3.training.model import _layers, build_model
 from tests.training.conftest import BATCH, LENGTH, MODEL, Corpus
 
-LAYOUT = Layout(trainer="bridge", micro_batch_tokens=BATCH * LENGTH, threads=1)
+LAYOUT = Layout.model_validate({"trainer": "bridge", "micro_batch_tokens": BATCH * LENGTH, "threads": 1})
 # Layers of torch instead of Transformer Engine's and Mamba's kernels, and nothing that only a GPU can do.
 ON_CPU = {
     "model.transformer_impl": "local",
-    "model.mamba_stack_spec": _layers(MODEL["num_moe_experts"]),
+    "model.mamba_stack_spec": _layers(4),
     "model.attention_backend": "local",
     "model.attention_softmax_in_fp32": True,
     "comm_overlap": None,
@@ -42,7 +43,7 @@ ON_CPU = {
 @pytest.fixture(autouse=True)
 def on_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
     """One rank in its own process group, the kernels of a CPU, and the weights that the CPU trainer begins with."""
-    settings, configured = bridge.bridge_settings, bridge.configured
+    settings, configured = bridge_settings, bridge_config.configured
 
     def begins_as_the_cpu_trainer(config: Any, seed: int) -> Any:
         def load(chunks: list[Any]) -> list[Any]:
@@ -51,6 +52,7 @@ def on_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
             return chunks
 
         config.model.register_pre_wrap_hook(load)
+        config.dataset.num_workers = 0  # they would keep the lock of a segment that was stopped in this process
         return config
 
     monkeypatch.setattr(bridge, "bridge_settings", lambda *given, **named: settings(*given, **named) | ON_CPU)
@@ -65,11 +67,12 @@ def on_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _forget_groups() -> None:
-    from megatron.core import num_microbatches_calculator, parallel_state, rerun_state_machine
+    from megatron.core import num_microbatches_calculator, parallel_state, rerun_state_machine, tensor_parallel
 
     num_microbatches_calculator.unset_num_microbatches_calculator()
     rerun_state_machine.destroy_rerun_state_machine()
     parallel_state.destroy_model_parallel()
+    tensor_parallel.random.initialize_rng_tracker(force_reset=True)  # the CPU trainer's keeps no states
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from nano3.layout import Placement, placements
-from nano3.recipe import Layout, Phase, Recipe
+from nano3.recipe import Phase, Recipe
 from nano3.resolve import load_recipe
 from nano3.spec import Mixed, segment_specs, stretches
 from nano3.training.schedule import set_rate
@@ -48,15 +48,8 @@ class Numbers:
 def _nano3(numbers: Numbers) -> Recipe:
     """Three phases with the model's numbers; long context is 512k and 4k in turn."""
     values = TINY.model_dump()
-    short = Layout(nodes=64, tensor_model_parallel_size=4, micro_batch_tokens=2 * numbers.length, **WIDE)
-    long = Layout(
-        nodes=32,
-        tensor_model_parallel_size=8,
-        context_parallel_size=8,
-        pipeline_model_parallel_size=4,
-        micro_batch_tokens=1,
-        **WIDE,
-    )
+    short = {"nodes": 64, "tensor_model_parallel_size": 4, "micro_batch_tokens": 2 * numbers.length}
+    long = {"nodes": 32, "tensor_model_parallel_size": 8, "context_parallel_size": 8, "micro_batch_tokens": 1}
     tokens = {"phase1": {"stable": 20_000, "decay": 3_500}, "phase2": {"anneal": 1_500}}
     values["phases"] = {
         phase: {"mixture": {"tiny-code": 1}, "segments": {name: {"tokens": n * 10**9} for name, n in segments.items()}}
@@ -65,7 +58,7 @@ def _nano3(numbers: Numbers) -> Recipe:
         "long_context": {
             "mixture": {"tiny-code": 1},
             "learning_rate": 1e-5,
-            "layout": long.model_dump(),
+            "layout": WIDE | long | {"pipeline_model_parallel_size": 4},
             "segments": {
                 "long_1": {"tokens": 60 * 10**9, "sequence_length": 524_288, "global_batch_size": 48},
                 "short": {"tokens": 1 * 10**9, "sequence_length": 4_096, "global_batch_size": 48},
@@ -81,7 +74,7 @@ def _nano3(numbers: Numbers) -> Recipe:
         "decay_tokens": 5_000 * 10**9,
     }
     values["train"] |= {"global_batch_size": numbers.batch, "sequence_length": numbers.length, "lane_tokens": 1 << 22}
-    values["layout"] = short.model_dump()
+    values["layout"] = WIDE | short
     recipe = Recipe.model_validate(values)
     return recipe.model_copy(update={"train": recipe.train.model_copy(update={"precision": "bf16"})})
 

@@ -122,8 +122,9 @@ def test_two_ranks_go_on_where_one_stopped_and_one_where_two_did(
         train_segment(**turns)
     monkeypatch.setenv("PYTHONPATH", "scripts")
     layout = ["--nodes=1", "--processes-per-node=2", "--threads=1", "--container=", "--mounts=", "--grace=0", "--"]
-    turns["layout"] = {"micro_batch_tokens": turns.pop("micro_batch_tokens"), "threads": 1}
-    options = [word for name, value in turns.items() for word in _option(name, value)]
+    told = turns | {"layout": {"micro_batch_tokens": turns["micro_batch_tokens"], "threads": 1}}
+    del told["micro_batch_tokens"]
+    options = [word for name, value in told.items() for word in _option(name, value)]
     command = [sys.executable, "scripts/launch.py", *layout, sys.executable, "scripts/train_segment.py", *options]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == OUT_OF_TIME, done.stderr

@@ -47,4 +47,4 @@ def parameters(model: Mapping[str, Any]) -> int:
         "E": width * model["num_moe_experts"] + 2 * width * experts,
     }
     pattern = model["hybrid_override_pattern"]
-    return sum(layer[kind] + width for kind in pattern) + width + 2 * model["vocab_size"] * width
+    return int(sum(layer[kind] + width for kind in pattern) + width + 2 * model["vocab_size"] * width)

@@ -42,6 +42,7 @@ from nano3.training.finish import Place, finish
 from nano3.training.held_out import held_out_samples
 from nano3.training.interruption import OUT_OF_TIME, Interrupted, Interruption
 from nano3.training.progress import Progress
+from nano3.training.schedule import set_rate
 from nano3.training.window import Dataset, Window
 
 PACKAGES = ("megatron-bridge", "megatron-core", "torch", "transformer-engine", "mamba-ssm", "causal-conv1d", "numpy")
@@ -51,7 +52,7 @@ COUNTERS = ("step", "consumed_train_samples", "skipped_train_samples", "consumed
 
 
 @dataclass
-class SegmentSamples(DatasetProvider):  # type: ignore[misc]
+class SegmentSamples(DatasetProvider):
     """
     Bridge's way to a segment's samples: see TrainSamples and Window. As it is part of Bridge's configuration, it is
     made of plain values. folders: of the index cache.
@@ -163,7 +164,7 @@ def train_segment(
             )
 
 
-class Watch(Callback):  # type: ignore[misc]
+class Watch(Callback):
     """What a segment's run has to be, step by step, and its line of metrics for each."""
 
     def __init__(
@@ -180,6 +181,8 @@ class Watch(Callback):  # type: ignore[misc]
         self.measured, self.validation = measured, validation
         self.held_out: dict[str, dict[str, float]] = json.loads(measured.read_text()) if measured.exists() else {}
         self.measures_before = False
+        self.tokens = spec["batch"]["global_batch_size"] * spec["batch"]["sequence_length"]  # of a step
+        self.curve = torch.optim.SGD([{"params": [torch.zeros(1)], "wd_mult": 1.0}], lr=1.0)  # to read our rate off
         self.began, self.rate = 0.0, 0.0
 
     def on_train_start(self, context: CallbackContext) -> None:
@@ -190,25 +193,34 @@ class Watch(Callback):  # type: ignore[misc]
                 f"Megatron-Bridge begins at step {context.state.train_state.step} instead of {self.done}: "
                 f"it did not load {self.settings['checkpoint.load']}"
             )
+        self._take_rates(context)
         if self.writes:
             self.progress.forget_after(self.done)
         if self.measures_before:
             self._measure("before", context)
 
+    def _take_rates(self, context: CallbackContext) -> None:
+        """A checkpoint's optimizer brings the rates of the segment that saved it, and they would go before ours."""
+        for group in context.optimizer.param_groups:
+            group.update(max_lr=self.settings["optimizer.lr"], min_lr=self.settings["optimizer.min_lr"])
+        context.scheduler.step(0)
+
     def on_train_step_start(self, context: CallbackContext) -> None:
-        """The learning rate is that of the step to come."""
+        """The learning rate is that of the step to come. Raises TrainingError if it is not that of our curve."""
         self.began, self.rate = time.perf_counter(), float(context.optimizer.param_groups[0]["lr"])
+        within = context.state.train_state.step - self.spec["steps"]["first"]
+        ours = set_rate(self.curve, self.spec, self.spec["steps"]["first_token"] + within * self.tokens)
+        if not math.isclose(self.rate, ours, rel_tol=1e-6):
+            raise TrainingError(f"Megatron-Bridge's learning rate is {self.rate}, where the curve has {ours}")
 
     def on_train_step_end(self, context: CallbackContext) -> None:
         """Bridge counts the step after this."""
         if not self.writes:
             return
-        step, batch = context.state.train_state.step, self.spec["batch"]
-        loss = float(context.loss_dict["lm loss"])
-        size = batch["global_batch_size"] * batch["sequence_length"]
+        step, loss = context.state.train_state.step, float(context.loss_dict["lm loss"])
         line = {
             "step": step,
-            "tokens": self.spec["steps"]["first_token"] + (step + 1 - self.spec["steps"]["first"]) * size,
+            "tokens": self.spec["steps"]["first_token"] + (step + 1 - self.spec["steps"]["first"]) * self.tokens,
             "loss": round(loss, 6),
             "learning_rate": self.rate,
             "grad_norm": round(float(context.grad_norm), 6),
@@ -334,6 +346,10 @@ def _pretrain(config: ConfigContainer, watch: Watch, interruption: Interruption,
         step = counters(checkpoint)[0] if checkpoint else watch.done
         if end.code or step >= last:
             raise
+        if step == watch.done:
+            raise TrainingError(
+                f"Megatron-Bridge ended with status 0 at step {step}, before it trained: see its last lines"
+            ) from None
         late = time.time() >= interruption.stop_at
         raise Interrupted(OUT_OF_TIME if late else 128 + int(config.train.exit_signal), step) from None
 

@@ -13,12 +13,7 @@ from typing import Any
 
 from nano3.training import TrainingError
 
-SUPPORTED = {
-    "0.3": 1,
-    "0.4": 0,
-    "0.5": 0,
-    "0.6": 0,
-}  # minor version: lowest patch; see docs/bridge.md for what was tried
+SUPPORTED = {"0.3": 1}  # minor version: lowest patch; docs/bridge.md says what later ones do otherwise
 
 
 def check_version() -> str:
