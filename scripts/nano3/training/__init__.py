@@ -14,7 +14,7 @@ attempts.py      who may train a segment, and whether another attempt is worth i
 interruption.py  when to stop before the work is done
 architecture.py  what all models of the family share
 finish.py        metrics and receipt of a segment that is done
-bridge.py        Megatron-Bridge on GPUs;  bridge_config.py: its configuration, checked
+bridge.py        Megatron-Bridge on GPUs;  bridge_config.py: its configuration, checked;  bridge_watch.py: step by step
 bridge_settings.py  what it is told, from spec and layout;  window.py: its samples' numbers
 """
 
