@@ -122,7 +122,7 @@ SHARE = edited(RECIPE, "tiny-math: 35", "tiny-math: 36")
         ),
         (edited("scripts/nano3/blend.py", "if tokens == 0", "if not tokens"), {"write_blend": 3}),
         (edited("scripts/nano3/spec.py", "MATHEMATICS = 2", "MATHEMATICS = 3"), {"train_segment": 4, "end": 3}),
-        (SHARE, {"write_blend": 1, "build_index_cache": 2, "train_segment": 2, "end": 3}),
+        (SHARE, {"write_blend": 1, "build_index_cache": 1, "train_segment": 2, "end": 3}),
         (edited(RECIPE, "floor: 3.0e-5", "floor: 2.0e-5"), {"train_segment": 3, "end": 3}),
         (
             a_new_dataset,
@@ -130,7 +130,7 @@ SHARE = edited(RECIPE, "tiny-math: 35", "tiny-math: 36")
                 "tokenize_shard": 1,
                 "index_dataset": 1,
                 "write_blend": 1,
-                "build_index_cache": 2,
+                "build_index_cache": 1,
                 "train_segment": 2,
                 "end": 3,
             },
@@ -145,15 +145,15 @@ SHARE = edited(RECIPE, "tiny-math: 35", "tiny-math: 36")
         (deleted("reports/*/report.receipt.json"), {"write_report": 1}),
         (
             both(SHARE, deleted("tokens/*/tiny-math/index.json")),
-            {"index_dataset": 1, "write_blend": 3, "build_index_cache": 2, "train_segment": 2, "end": 3},
+            {"index_dataset": 1, "write_blend": 3, "build_index_cache": 1, "train_segment": 2, "end": 3},
         ),
         (
             both(SHARE, deleted("checkpoints/*/phase1/decay/receipt.json")),
-            {"write_blend": 1, "build_index_cache": 2, "train_segment": 3, "end": 3},
+            {"write_blend": 1, "build_index_cache": 1, "train_segment": 3, "end": 3},
         ),
         (
             both(SHARE, deleted("blends/*/phase1/blend.json")),
-            {"write_blend": 2, "build_index_cache": 2, "train_segment": 2, "end": 3},
+            {"write_blend": 2, "build_index_cache": 1, "train_segment": 2, "end": 3},
         ),
     ],
 )
