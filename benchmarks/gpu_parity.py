@@ -19,34 +19,11 @@ import torch
 from torch import Tensor
 
 from nano3.receipt import read_receipt
+from nano3.training.architecture import flops_per_token
 
 LOGITS = (2, 64)  # sequences and tokens to compare logits on
 TIMED = 10  # steps after the first WARM
 WARM = 5
-
-
-def flops_per_token(model: Mapping[str, Any], length: int) -> float:
-    """
-    Floating-point operations of a training step for each token: three times those of the forward pass.
-
-    A multiply and an add are two. Matrices: 2 for each weight a token meets. Attention: scores and their sum over half
-    the sequence, for it is causal. Mamba-2: 2 for each entry of the state to update it and 2 to read it. The rest
-    (norms, activations, convolution, routing) is left out. model: the recipe's section. length: tokens of a sequence.
-    """
-    width, inner = model["hidden_size"], model["mamba_num_heads"] * model["mamba_head_dim"]
-    mixed = inner + 2 * model["mamba_num_groups"] * model["mamba_state_dim"]
-    queries = model["num_attention_heads"] * model["kv_channels"]
-    keys = model["num_query_groups"] * model["kv_channels"]
-    chosen = model["moe_router_topk"] * model["moe_ffn_hidden_size"] + model["moe_shared_expert_intermediate_size"]
-    forward = {
-        "M": 2 * width * (inner + mixed + model["mamba_num_heads"])
-        + 2 * inner * width
-        + 4 * inner * model["mamba_state_dim"],
-        "*": 2 * width * (queries + 2 * keys) + 2 * queries * width + 2 * length * queries,
-        "E": 2 * width * model["num_moe_experts"] + 4 * width * chosen,
-    }
-    layers = sum(forward[kind] for kind in model["hybrid_override_pattern"])
-    return 3 * float(layers + 2 * width * model["vocab_size"])
 
 
 def utilization(tokens_per_second: float, flops: float, peak_tflops: float) -> float:

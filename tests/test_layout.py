@@ -16,25 +16,9 @@ from nano3.layout import RULES, Placement, Rule, broken, check_layouts, placemen
 from nano3.recipe import Layout, Model, Recipe
 from nano3.resolve import load_recipe
 from nano3.schema import ConfigError
+from tests.training.recipes import NANO3_MODEL as NANO3
 
 MODEL = load_recipe("tiny")[1].model
-NANO3 = MODEL.model_copy(
-    update={
-        "hybrid_override_pattern": "MEMEM*EMEMEM*EMEMEM*EMEMEM*EMEMEM*EMEMEMEM*EMEMEMEME",
-        "vocab_size": 131_072,
-        "hidden_size": 2_688,
-        "num_attention_heads": 32,
-        "kv_channels": 128,
-        "mamba_num_heads": 64,
-        "mamba_head_dim": 64,
-        "mamba_state_dim": 128,
-        "mamba_num_groups": 8,
-        "num_moe_experts": 128,
-        "moe_router_topk": 6,
-        "moe_ffn_hidden_size": 1_856,
-        "moe_shared_expert_intermediate_size": 3_712,
-    }
-)
 
 
 def placed(model: Model = MODEL, batch: int = 48, length: int = 512, world: int = 1, **sizes: int) -> Placement:

@@ -5,6 +5,7 @@ Source: arXiv 2512.20848, section 2.1, and the configuration of the published mo
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 CONVOLUTION = 4  # tokens that a Mamba-2 layer's convolution sees
@@ -32,19 +33,67 @@ def transformer(model: Mapping[str, Any]) -> dict[str, Any]:
 
 def parameters(model: Mapping[str, Any]) -> int:
     """Weights of the whole network. model: the recipe's model section."""
-    width, inner = model["hidden_size"], model["mamba_num_heads"] * model["mamba_head_dim"]
-    mixed = inner + 2 * model["mamba_num_groups"] * model["mamba_state_dim"]
-    queries = model["num_attention_heads"] * model["kv_channels"]
-    keys = model["num_query_groups"] * model["kv_channels"]
+    sizes = _Sizes.of(model)
     experts = model["num_moe_experts"] * model["moe_ffn_hidden_size"] + model["moe_shared_expert_intermediate_size"]
     layer = {
-        "M": width * (inner + mixed + model["mamba_num_heads"])  # in_proj: gate, x with B and C, step
-        + mixed * (CONVOLUTION + 1)
+        "M": sizes.mamba_matrices
+        + sizes.mixed * (CONVOLUTION + 1)
         + 3 * model["mamba_num_heads"]  # dt_bias, A_log, D
-        + inner  # gated norm
-        + inner * width,
-        "*": width * (queries + 2 * keys) + queries * width,
-        "E": width * model["num_moe_experts"] + 2 * width * experts,
+        + sizes.inner,  # gated norm
+        "*": sizes.attention_matrices,
+        "E": sizes.width * model["num_moe_experts"] + 2 * sizes.width * experts,
     }
-    pattern = model["hybrid_override_pattern"]
-    return int(sum(layer[kind] + width for kind in pattern) + width + 2 * model["vocab_size"] * width)
+    layers = sum(layer[kind] + sizes.width for kind in model["hybrid_override_pattern"])
+    return int(layers + sizes.width + 2 * model["vocab_size"] * sizes.width)
+
+
+def flops_per_token(model: Mapping[str, Any], length: int) -> float:
+    """
+    Floating-point operations of a training step for each token: three times those of the forward pass.
+
+    A multiply and an add are two. Matrices: 2 for each weight a token meets. Attention: scores and their sum over half
+    the sequence, for it is causal. Mamba-2: 2 for each entry of the state to update it and 2 to read it. The rest
+    (norms, activations, convolution, routing) is left out. model: the recipe's section. length: tokens of a sequence.
+    """
+    sizes = _Sizes.of(model)
+    chosen = model["moe_router_topk"] * model["moe_ffn_hidden_size"] + model["moe_shared_expert_intermediate_size"]
+    forward = {
+        "M": 2 * sizes.mamba_matrices + 4 * sizes.inner * model["mamba_state_dim"],
+        "*": 2 * sizes.attention_matrices + 2 * length * sizes.queries,
+        "E": 2 * sizes.width * model["num_moe_experts"] + 4 * sizes.width * chosen,
+    }
+    layers = sum(forward[kind] for kind in model["hybrid_override_pattern"])
+    return 3 * float(layers + 2 * sizes.width * model["vocab_size"])
+
+
+@dataclass(frozen=True)
+class _Sizes:
+    """Widths. inner: of Mamba-2; mixed: with B and C; queries, keys: of all heads."""
+
+    width: int
+    inner: int
+    mixed: int
+    heads: int
+    queries: int
+    keys: int
+
+    @classmethod
+    def of(cls, model: Mapping[str, Any]) -> "_Sizes":
+        inner = model["mamba_num_heads"] * model["mamba_head_dim"]
+        return cls(
+            model["hidden_size"],
+            inner,
+            inner + 2 * model["mamba_num_groups"] * model["mamba_state_dim"],
+            model["mamba_num_heads"],
+            model["num_attention_heads"] * model["kv_channels"],
+            model["num_query_groups"] * model["kv_channels"],
+        )
+
+    @property
+    def mamba_matrices(self) -> int:
+        """Into the layer: gate, x with B and C, step; and out of it."""
+        return self.width * (self.inner + self.mixed + self.heads) + self.inner * self.width
+
+    @property
+    def attention_matrices(self) -> int:
+        return self.width * (self.queries + 2 * self.keys) + self.queries * self.width
