@@ -172,6 +172,12 @@ def test_a_checkpoint_that_is_gone_stops_the_segment(corpus: Corpus) -> None:
         trained(corpus, "after_lost", second, [receipt])
 
 
+def test_a_learning_rate_that_is_not_ours_stops_the_segment(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(ON_CPU, "optimizer.lr", 2e-2)  # the spec's is 1e-2
+    with pytest.raises(TrainingError, match=r"learning rate is 0\.01, where the curve has 0\.005"):
+        trained(corpus, "fast", corpus.spec(steps=2))
+
+
 def test_counters_of_more_than_32_bits_are_saved() -> None:
     from megatron.bridge.training.state import TrainState
 

@@ -42,6 +42,7 @@ from nano3.training.window import Window
 PACKAGES = ("megatron-bridge", "megatron-core", "torch", "transformer-engine", "mamba-ssm", "causal-conv1d", "numpy")
 WORKERS = 4  # processes that read samples, for each rank
 LAST_WRITTEN = "run_config.yaml"  # what Bridge writes last into a checkpoint
+ALONE = {"RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500"}  # without a launcher
 COUNTERS = ("step", "consumed_train_samples", "skipped_train_samples", "consumed_valid_samples")
 
 
@@ -88,10 +89,10 @@ def train_segment(
     """
     run = Run(PACKAGES)
     check_version()
-    first_rank, last_rank = (
-        int(os.environ.get("RANK", "0")) == 0,
-        int(os.environ.get("RANK", "0")) + 1 == layout.processes,
-    )
+    if read_receipt(place.blend_receipt)["content"] != spec["data"]["blend"]:
+        raise TrainingError(f"{blend}: changed since the segment was planned: run snakemake again")
+    rank = int(os.environ.get("RANK", "0"))
+    first_rank, last_rank = rank == 0, rank == layout.processes - 1
     placement = Placement(
         layout,
         Model(**spec["model"]),
@@ -111,7 +112,8 @@ def train_segment(
         before = seen - (done - first) * placement.batch
         if own is None and done != first:
             raise TrainingError(f"{start}: holds step {done}, this segment begins at step {first}")
-        ledger.refuse(done, attempt)
+        if first_rank:  # others might see what it enters next
+            ledger.refuse(done, attempt)
         with ledger.attempt(done, attempt, first_rank):
             if first_rank:
                 write_json(folder / "spec.json", spec)
@@ -197,13 +199,8 @@ def _pretrain(config: ConfigContainer, watch: Watch, interruption: Interruption,
     """Run Bridge to the segment's end. Raises Interrupted if it was told to stop before."""
     count_beyond_int32()
     keep_built_helpers()
-    for name, alone_value in {
-        "RANK": "0",
-        "WORLD_SIZE": "1",
-        "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": "29500",
-    }.items():
-        os.environ.setdefault(name, alone_value)
+    for name, value in ALONE.items():
+        os.environ.setdefault(name, value)
     try:
         pretrain(config, forward_step, callbacks=[watch])
     except SystemExit as end:
