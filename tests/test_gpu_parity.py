@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 import gpu_parity
+from nano3.training.architecture import flops_per_token
 from tests.training.conftest import Corpus, corpus
 from tests.training.recipes import NANO3_MODEL
 
@@ -32,15 +33,13 @@ def test_operations_are_those_counted_by_hand() -> None:
     mamba = 2 * 10 * (12 + 12 + 6 + 6 + 3) + 2 * 12 * 10 + 4 * 12 * 6  # gate, x, B, C, step; out; state 12 x 6
     attention = 2 * 10 * (20 + 10 + 10) + 2 * 20 * 10 + 4 * 20 * 16  # q, k, v; out; 32 / 2 tokens twice
     experts = 2 * 10 * 8 + 2 * (2 * 10 * 7) * 2 + 2 * (2 * 10 * 9)  # router; two experts up and down; shared
-    assert gpu_parity.flops_per_token(model, 32) == 3 * (mamba + attention + experts + 2 * 10 * 100)
+    assert flops_per_token(model, 32) == 3 * (mamba + attention + experts + 2 * 10 * 100)
 
 
 def test_operations_of_the_model_are_near_the_published_ones() -> None:
     published = 331e12 / 14.9e3  # FLOP/s and tokens/s of an H100, Megatron-Bridge, 8,192 tokens
     other_half = 3 * 6 * 2 * 8_192 * 32 * 128  # Bridge does not take attention for causal, in 6 layers
-    assert gpu_parity.flops_per_token(NANO3_MODEL.model_dump(), 8_192) + other_half == pytest.approx(
-        published, rel=0.02
-    )
+    assert flops_per_token(NANO3_MODEL.model_dump(), 8_192) + other_half == pytest.approx(published, rel=0.02)
 
 
 def test_utilization() -> None:
