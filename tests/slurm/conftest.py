@@ -31,7 +31,7 @@ FILLED_IN = {
     r"mem_mb: \d+": "mem_mb: 1500",
     r"cpus_per_task: \d+": "cpus_per_task: 1",
     r'container: "pyxis:[^"]+"': 'container: ""',
-    r"    mounts: .*": '    mounts: ""\n    gres: "gpu:2"  # pretended, for the CPU trainer asks for none\n    tasks: 0',
+    r"    mounts: .*": '    mounts: ""\n    gres: "gpu:2"  # pretended\n    tasks: 0',
     r"  build_index_cache: .*": "  build_index_cache: {mem_mb: 1500, cpus_per_task: 2}",
     r"slurm-init-seconds-before-status-checks: \d+": (
         "slurm-init-seconds-before-status-checks: 1\nslurm-status-command: squeue"
