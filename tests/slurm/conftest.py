@@ -40,6 +40,7 @@ FILLED_IN = {
     r"latency-wait: \d+": "latency-wait: 5",
 }
 FOUR_RANKS = "layout.nodes=2 layout.processes_per_node=2 layout.threads=1"
+STARTED: list["subprocess.Popen[str]"] = []  # by start_snakemake
 SECRET = "hf_aSecretThatNobodyMayWriteDown"
 
 
@@ -59,9 +60,12 @@ class Site(House):
         environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
         environment.pop("PYTHONPATH", None)
         command = [sys.executable, "-c", SNAKEMAKE, "--profile", "profiles/slurm", *arguments]
-        return subprocess.Popen(
-            command, cwd=self.root, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        STARTED.append(
+            subprocess.Popen(
+                command, cwd=self.root, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            )
         )
+        return STARTED[-1]
 
 
 def slurm(*command: str) -> str:
@@ -86,17 +90,18 @@ def waited_for(what: Callable[[], Any], seconds: float = 60) -> Any:
 def _hurry(stop: threading.Event) -> None:
     """
     Slurm lets a job that was queued again wait for two minutes, by when nothing of its earlier turn is left. Here it
-    may start as soon as its nodes say so.
+    may start as soon as its nodes say so, but not in the second in which its old credential was revoked.
     """
-    while not stop.wait(3):
+    seen: set[str] = set()
+    while not stop.wait(2):
         if "completing" in slurm("sinfo", "--noheader", "--format=%T"):
             continue
         waiting = slurm("squeue", "--noheader", "--states=PENDING", "--format=%A %r").splitlines()
-        for job, reason in (line.split(maxsplit=1) for line in waiting):
-            if reason == "BeginTime":
-                subprocess.run(
-                    ["scontrol", "update", f"JobId={job}", "StartTime=now"], check=False, capture_output=True
-                )
+        held = {job for job, reason in (line.split(maxsplit=1) for line in waiting) if reason == "BeginTime"}
+        for job in held & seen:
+            now = ["scontrol", "update", f"JobId={job}", "StartTime=now"]
+            subprocess.run(now, check=False, capture_output=True)
+        seen = held
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ import pytest
 
 from nano3.resolve import load_recipe
 from nano3.training.attempts import Attempt, Ledger
-from tests.slurm.conftest import Site, copy_site, job_fields, slurm, waited_for
+from tests.slurm.conftest import STARTED, Site, copy_site, job_fields, slurm, waited_for
 
 pytestmark = pytest.mark.slurm
 
@@ -74,9 +74,9 @@ def site(prepared: Site, tmp_path: Path) -> Iterator[Site]:
     """A copy of the prepared house to break; nothing of it is left in the queue."""
     shutil.copytree(prepared.root, tmp_path / "site", symlinks=True)
     yield Site(tmp_path / "site")
-    for process in Path("/proc").glob("[0-9]*"):  # a Snakemake that a failed test left
-        if process.joinpath("cwd").exists() and process.joinpath("cwd").resolve() == tmp_path / "site":
-            os.kill(int(process.name), signal.SIGKILL)
+    for process in STARTED:
+        process.kill()  # if a test failed
+    STARTED.clear()
     slurm("scancel", "--user=root")
     for node in ("n2", "n3"):
         subprocess.run(["scontrol", "update", f"NodeName={node}", "State=RESUME"], check=False, capture_output=True)
