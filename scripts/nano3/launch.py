@@ -113,10 +113,11 @@ class Command:
         if nodes > 1:
             raise LaunchError(f"layout.nodes is {nodes}: several machines need Slurm: use --profile profiles/slurm")
         words = box.around(self.words) if box else self.words
-        if ranks == 1:
-            os.execvp(words[0], words)
         environment["MASTER_ADDR"] = "127.0.0.1"
-        sys.exit(_ended([(words, environment | {"RANK": str(rank), "LOCAL_RANK": str(rank)}) for rank in range(ranks)]))
+        places = [environment | {"RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in range(ranks)]
+        if ranks == 1:
+            os.execvpe(words[0], words, places[0])
+        sys.exit(_ended([(words, place) for place in places]))
 
 
 def _ended(commands: list[tuple[list[str], dict[str, str]]]) -> int:

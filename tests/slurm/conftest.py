@@ -31,13 +31,16 @@ FILLED_IN = {
     r"mem_mb: \d+": "mem_mb: 1500",
     r"cpus_per_task: \d+": "cpus_per_task: 1",
     r'container: "pyxis:[^"]+"': 'container: ""',
+    r"    mounts: .*": '    mounts: ""\n    gres: "gpu:2"  # pretended\n    tasks: 0',
     r"  build_index_cache: .*": "  build_index_cache: {mem_mb: 1500, cpus_per_task: 2}",
     r"slurm-init-seconds-before-status-checks: \d+": (
         "slurm-init-seconds-before-status-checks: 1\nslurm-status-command: squeue"
     ),
+    r"    grace: \d+": "    grace: 10",
     r"latency-wait: \d+": "latency-wait: 5",
 }
 FOUR_RANKS = "layout.nodes=2 layout.processes_per_node=2 layout.threads=1"
+STARTED: list["subprocess.Popen[str]"] = []  # by start_snakemake
 SECRET = "hf_aSecretThatNobodyMayWriteDown"
 
 
@@ -48,14 +51,21 @@ class Site(House):
     def try_snakemake(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return self.run("-c", SNAKEMAKE, "--profile", "profiles/slurm", *arguments, HF_TOKEN=SECRET)
 
+    def edit_profile(self, old: str, new: str) -> None:
+        """Options would not do: --set-resources takes the place of all that the profile says of resources."""
+        self.edit("profiles/slurm/config.yaml", old, new)
+
     def start_snakemake(self, *arguments: str) -> "subprocess.Popen[str]":
         """Snakemake in the background; what it prints is in its output."""
         environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
         environment.pop("PYTHONPATH", None)
         command = [sys.executable, "-c", SNAKEMAKE, "--profile", "profiles/slurm", *arguments]
-        return subprocess.Popen(
-            command, cwd=self.root, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        STARTED.append(
+            subprocess.Popen(
+                command, cwd=self.root, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            )
         )
+        return STARTED[-1]
 
 
 def slurm(*command: str) -> str:
@@ -78,14 +88,20 @@ def waited_for(what: Callable[[], Any], seconds: float = 60) -> Any:
 
 
 def _hurry(stop: threading.Event) -> None:
-    """Slurm lets a job that was queued again wait for two minutes; here it may start at once."""
-    while not stop.wait(0.5):
+    """
+    Slurm lets a job that was queued again wait for two minutes, by when nothing of its earlier turn is left. Here it
+    may start as soon as its nodes say so, but not in the second in which its old credential was revoked.
+    """
+    seen: set[str] = set()
+    while not stop.wait(2):
+        if "completing" in slurm("sinfo", "--noheader", "--format=%T"):
+            continue
         waiting = slurm("squeue", "--noheader", "--states=PENDING", "--format=%A %r").splitlines()
-        for job, reason in (line.split(maxsplit=1) for line in waiting):
-            if reason == "BeginTime":
-                subprocess.run(
-                    ["scontrol", "update", f"JobId={job}", "StartTime=now"], check=False, capture_output=True
-                )
+        held = {job for job, reason in (line.split(maxsplit=1) for line in waiting) if reason == "BeginTime"}
+        for job in held & seen:
+            now = ["scontrol", "update", f"JobId={job}", "StartTime=now"]
+            subprocess.run(now, check=False, capture_output=True)
+        seen = held
 
 
 @pytest.fixture(scope="session")

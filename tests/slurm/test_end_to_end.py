@@ -31,6 +31,12 @@ def test_tokens_are_made_on_cpu_nodes_and_segments_trained_on_gpu_nodes(built: S
     }
 
 
+def test_a_segment_has_the_gpus_of_its_layout_on_each_node(built: Site) -> None:
+    for receipt in built.receipts():
+        fields = job_fields(json.loads(receipt.read_text())["run"]["slurm_job"])
+        assert (fields["TresPerNode"], fields["NumTasks"]) == ("gres:gpu:2", "4")
+
+
 def test_a_second_run_submits_nothing(built: Site) -> None:
     assert "Nothing to be done" in built.snakemake("--config", f"{QUICK} {FOUR_RANKS}")
 

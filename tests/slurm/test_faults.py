@@ -13,7 +13,7 @@ import pytest
 
 from nano3.resolve import load_recipe
 from nano3.training.attempts import Attempt, Ledger
-from tests.slurm.conftest import Site, copy_site, job_fields, slurm, waited_for
+from tests.slurm.conftest import STARTED, Site, copy_site, job_fields, slurm, waited_for
 
 pytestmark = pytest.mark.slurm
 
@@ -74,6 +74,9 @@ def site(prepared: Site, tmp_path: Path) -> Iterator[Site]:
     """A copy of the prepared house to break; nothing of it is left in the queue."""
     shutil.copytree(prepared.root, tmp_path / "site", symlinks=True)
     yield Site(tmp_path / "site")
+    for process in STARTED:
+        process.kill()  # if a test failed
+    STARTED.clear()
     slurm("scancel", "--user=root")
     for node in ("n2", "n3"):
         subprocess.run(["scontrol", "update", f"NodeName={node}", "State=RESUME"], check=False, capture_output=True)
@@ -92,8 +95,9 @@ def assert_as_uninterrupted(site: Site, prepared: Site) -> None:
 def test_a_segment_of_ten_walltimes_finishes_by_itself(site: Site) -> None:
     overrides = f"{SHORT} train.train_iters=12"
     # Of a time limit of a minute nothing is left but for the step it is in.
-    limit = ("--set-resources", "train_segment:runtime=1", "train_segment:grace=60")
-    site.snakemake(*asked(overrides, "--retries", "0", *limit))
+    site.edit_profile("grace: 10", "grace: 60")
+    site.edit_profile("runtime: 240                 # minutes; a segment", "runtime: 1  # minutes; a segment")
+    site.snakemake(*asked(overrides, "--retries", "0"))
     turns = attempts(site)
     assert [turn.step for turn in turns] == list(range(len(turns)))
     assert len(turns) >= 10
@@ -107,7 +111,8 @@ def test_a_segment_of_ten_walltimes_finishes_by_itself(site: Site) -> None:
 
 
 def test_a_preempted_segment_is_queued_again_and_goes_on(site: Site, prepared: Site) -> None:
-    snakemake = site.start_snakemake(*asked(LONG, "--set-resources", "train_segment:slurm_partition=spot"))
+    site.edit_profile("slurm_partition: gpu", "slurm_partition: spot")
+    snakemake = site.start_snakemake(*asked(LONG))
     job = running(site)
     slurm("sbatch", "--partition=gpu", "--nodes=2", "--exclusive", "--output=/dev/null", "--wrap=sleep 2")
     printed, _ = snakemake.communicate()
@@ -149,7 +154,8 @@ def test_a_cancelled_segment_saves_and_is_not_tried_again_until_asked(site: Site
 
 
 def test_a_segment_that_was_short_of_memory_is_tried_again_with_more(site: Site, prepared: Site) -> None:
-    printed = site.snakemake(*asked(LONG, "--set-resources", "train_segment:mem_mb=500 * attempt"))
+    site.edit_profile("mem_mb: 1500 * attempt     # of each node", "mem_mb: 500 * attempt")
+    printed = site.snakemake(*asked(LONG))
     assert "Trying to restart job" in printed
     first, second = attempts(site)
     assert (first.outcome, second.outcome) == (None, "finished")  # a kill leaves no time for a word

@@ -47,9 +47,8 @@ def test_an_attempt_that_was_killed_counts_and_says_where_to_look(
         monkeypatch.setenv("SLURM_JOB_ID", job)
         ledger.refuse(10, 2)
         with ledger.attempt(10, 2, first_rank=True):
-            ledger.path.write_text(ledger.path.read_text())  # as far as it has come
-            lines = ledger.path.read_text()
-        ledger.path.write_text(lines)
+            as_far_as_it_came = ledger.path.read_text()
+        ledger.path.write_text(as_far_as_it_came)
     with pytest.raises(TrainingError, match=r"ended without a word: .*`sacct -j 72`"):
         ledger.refuse(10, 3)
 
@@ -83,5 +82,6 @@ def test_the_first_word_on_an_end_counts_and_a_torn_line_is_none(ledger: Ledger)
     with pytest.raises(RuntimeError):
         peers()
     ledger.path.write_text(ledger.path.read_text() + '{"began": "20')
-    [attempt] = ledger.attempts()
-    assert attempt.why == "RuntimeError: rank 3 failed"
+    end(ledger, 3, 1, None)
+    assert [(attempt.step, attempt.outcome) for attempt in ledger.attempts()] == [(0, "failed"), (3, "finished")]
+    assert ledger.attempts()[0].why == "RuntimeError: rank 3 failed"

@@ -60,11 +60,11 @@ class Ledger:
     def attempts(self) -> list[Attempt]:
         """All attempts in order; the first word on an attempt's end counts, for the other ranks fall after it."""
         found: list[dict[str, Any]] = []
-        text = self.path.read_text(encoding="utf-8") if self.path.exists() else ""
-        for line in text.splitlines(keepends=True):
-            if not line.endswith("\n"):
-                break  # torn
-            entry = json.loads(line)
+        for line in self._text().splitlines():
+            try:
+                entry = json.loads(line)
+            except ValueError:
+                continue  # torn, by a kill or a full disk
             if "began" in entry:
                 found.append({key: entry[key] for key in ("step", "again", "job")})
             elif found:
@@ -130,8 +130,12 @@ class Ledger:
             # The error that ends the attempt is worth more than the ledger's, which may have the same cause.
 
     def _add(self, entry: dict[str, Any]) -> None:
+        torn = not f"\n{self._text()}".endswith("\n")
         with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(entry) + "\n")
+            file.write("\n" * torn + json.dumps(entry) + "\n")
+
+    def _text(self) -> str:
+        return self.path.read_text(encoding="utf-8") if self.path.exists() else ""
 
 
 @contextmanager

@@ -43,7 +43,11 @@ class Interruption:
     @property
     def wanted(self) -> int:
         """The exit status to stop with; 0 to go on."""
-        return self.signalled or (OUT_OF_TIME if time.time() >= self.stop_at else 0)
+        return self.signalled or self._out_of_time
+
+    @property
+    def _out_of_time(self) -> int:
+        return OUT_OF_TIME if time.time() >= self.stop_at else 0
 
     @contextmanager
     def listening(self) -> Iterator[None]:
@@ -58,4 +62,5 @@ class Interruption:
     def _note(self, number: int, _frame: FrameType | None) -> None:
         if number == signal.SIGINT and self.signalled:
             sys.exit(128 + number)
-        self.signalled = self.signalled or 128 + number
+        # Past the limit a SIGTERM is only Slurm's way to say so.
+        self.signalled = self.signalled or self._out_of_time or 128 + number
