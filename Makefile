@@ -1,5 +1,7 @@
 # make demo: recipe tiny, from raw shards to results/reports/tiny/index.html
-# make test: all tests.  make lint: house rules.  make constraints: newer dependencies.
+# make test: all tests that need neither root nor Slurm.  make lint: house rules.  make constraints: newer dependencies.
+# make test-slurm: the workflow and its faults on a Slurm cluster on this machine alone (root; Debian packages).
+# make test-bridge: the GPU trainer with the real Megatron-Bridge on a pretended GPU, in an environment of its own.
 # make bench-memory: what tokenize_shard holds at most, on shards of some GB (10 GB of disk, about 15 minutes).
 # make bench: how fast tokenizing is, next to others; writes docs/tokenize-benchmark.md. About 8 minutes, 5 GB in build/.
 # make bench-plan: what planning up to 100,000 shards takes (3 GB of disk, about half an hour).
@@ -11,13 +13,28 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 PIP_INSTALL = $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: demo test lint bench bench-memory bench-plan bench-index constraints
+.PHONY: demo test test-slurm test-bridge lint bench bench-memory bench-plan bench-index constraints
 
 demo: $(VENV)/.run
 	PATH="$(abspath $(BIN)):$$PATH" snakemake --quiet host
 
 test: $(VENV)/.test
 	PATH="$(abspath $(BIN)):$$PATH" pytest
+
+test-slurm: $(VENV)/.slurm
+	which slurmctld munged || { apt-get update && \
+	  DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends slurm-wlm munge; }
+	PATH="$(abspath $(BIN)):$$PATH" pytest -m slurm tests/slurm
+
+test-bridge: $(VENV)-bridge/.test
+	$(VENV)-bridge/bin/python -m pytest --confcutdir=tests/bridge tests/bridge
+
+# Without dependencies, for Bridge's own list asks for packages that only install where there is CUDA's compiler.
+$(VENV)-bridge/.test: requirements-bridge.txt
+	$(PYTHON) -m venv $(VENV)-bridge
+	$(VENV)-bridge/bin/python -m pip install --quiet torch==2.13.0
+	$(VENV)-bridge/bin/python -m pip install --quiet --no-deps --requirement requirements-bridge.txt
+	touch $@
 
 lint: $(VENV)/.test
 	PATH="$(abspath $(BIN)):$$PATH" sh -e .ci/lint
@@ -54,11 +71,15 @@ $(VENV)/.test: $(VENV)/.run
 bench-index: $(VENV)/.run
 	PYTHONPATH=scripts $(BIN)/python benchmarks/index_cache.py
 
+$(VENV)/.slurm: $(VENV)/.test
+	$(PIP_INSTALL) --editable '.[slurm]'
+	touch $@
+
 # The newest versions that pyproject.toml allows become the pinned ones. The `+cpu` of a wheel without CUDA is no version.
 constraints:
 	$(PYTHON) -m venv $(VENV)-new
 	$(VENV)-new/bin/python -m pip install --quiet torch==2.13.0
-	$(VENV)-new/bin/python -m pip install --quiet --editable '.[test]'
-	{ echo "# Exact versions of everything that make demo and make test install. Made anew by: make constraints"; \
+	$(VENV)-new/bin/python -m pip install --quiet --editable '.[slurm,test]'
+	{ echo "# Exact versions of everything that make demo, make test and make test-slurm install. Made anew by: make constraints"; \
 	  $(VENV)-new/bin/python -m pip freeze --exclude-editable | sed 's/+cpu$$//'; } > constraints.txt
 	rm -r $(VENV)-new

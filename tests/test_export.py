@@ -5,7 +5,7 @@ import torch
 
 from nano3.export import TOLERANCE, largest_difference, to_transformers
 from nano3.training.model import build_model
-from nano3.training.process import single_process
+from nano3.training.process import join
 from tests.training.conftest import MODEL
 
 pytestmark = pytest.mark.slow
@@ -16,7 +16,7 @@ TRAINED = {"expert_bias": 0.05, "dt_bias": -9.0}
 
 @pytest.mark.parametrize("pattern", ["MEM*EME", "M", "*", "E"])
 def test_exported_logits_are_those_of_megatron(pattern: str) -> None:
-    single_process(3)
+    join(3)
     model = MODEL | {"hybrid_override_pattern": pattern}
     megatron = build_model(model, "fp32").eval()
     with torch.no_grad():

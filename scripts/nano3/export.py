@@ -17,7 +17,7 @@ from torch import Tensor
 from nano3 import Nano3Error
 from nano3.digest import digest_file
 from nano3.receipt import Input, Output, Run, read_receipt, write_receipt
-from nano3.training.process import single_process, stand_in_for_cuda
+from nano3.training.process import join, stand_in_for_cuda
 
 stand_in_for_cuda()
 
@@ -49,7 +49,7 @@ def export_hf(checkpoint: Path, tokenizer: Path, key: dict[str, Any], model: Pat
     run = Run(PACKAGES)
     trained = read_receipt(checkpoint)
     spec = trained["key"]
-    single_process(spec["seed"])
+    join(spec["seed"])
     megatron = build_model(spec["model"], spec["precision"]).eval()
     load_model(megatron, Path(trained["facts"]["checkpoint"]))
 
