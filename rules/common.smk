@@ -13,6 +13,9 @@ from functools import cache
 from pathlib import Path
 
 sys.path.insert(0, f"{workflow.basedir}/scripts")
+# Snakemake asks of every param whether it is a data frame, and imports pandas for the question: a quarter of a second
+# of every start. No param here is one, and where there is no pandas it does not ask.
+sys.modules.setdefault("pandas", None)
 
 from snakemake.exceptions import WorkflowError
 
@@ -189,6 +192,17 @@ def pack_key(wildcards):
 
 def index_key(wildcards):
     return canonical_json(keys.index_key(RECIPE, shards_of(wildcards.dataset).values()))
+
+
+def to_blend(wildcards):
+    """
+    The indexes of a phase's datasets. A blend that is not there is made again, needed or not: as long as it is not,
+    Snakemake does not look whether what was made from it is stale.
+    """
+    files = [f"{BLENDS}/{wildcards.phase}/{name}" for name in ("blend.json", "blend.receipt.json")]
+    if workflow.is_main_process and not all(map(os.path.exists, files)):
+        workflow.dag.forcefiles.update(files)
+    return [f"{TOKENS}/{dataset}/index.json" for dataset in sorted(RECIPE.phases[wildcards.phase].mixture)]
 
 
 def blend_key(wildcards):

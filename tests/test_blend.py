@@ -15,7 +15,10 @@ SHARDS = {"a": 100, "b": 300, "empty": 0}
 def entries(shards: dict[str, int], byte: str = "0") -> list[Entry]:
     """Entries of shards with these tokens."""
     return [
-        Entry(name, "3" * 64, "", "4" * 64, tokens, 1, 4 * tokens, 54, 0, 42, byte * 64, "1" * 64, byte * 64, 0)
+        Entry(
+            *(name, "3" * 64, "", "4" * 64, tokens, 1, 4 * tokens, 54, 0, 42, byte * 64, "1" * 64, byte * 64),
+            *(1, 0, 0, 0, 0),
+        )
         for name, tokens in shards.items()
     ]
 

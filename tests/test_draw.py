@@ -38,7 +38,7 @@ def test_no_token_is_read_twice_in_an_epoch_over_all_phases(
             tokens = set(range(place.begin, place.begin + segment["length"]))
             assert not tokens & seen.setdefault((place.dataset, place.epoch, place.pair), set())
             seen[place.dataset, place.epoch, place.pair] |= tokens
-            assert draw.number(place) == number
+            assert draw.holding(place, place.begin + segment["length"]) == [(number, place.begin)]
         epochs = draw.epochs(segment["count"])
         for name, (low, high) in epochs.items():
             assert {place.epoch for place in places if place.dataset == name} <= set(range(low, high + 1))

@@ -12,6 +12,7 @@ from tests.conftest import QUICK, House
 pytestmark = pytest.mark.slow
 
 CONFIG = ("--config", QUICK)
+CACHES = {"build_index_cache": 3}
 BELOW_BLENDS = {"train_segment": 4, "export_hf": 1, "write_lineage": 1, "write_report": 1}
 MATH = "resources/tiny/math/set-mm-01.jsonl.gz"
 
@@ -52,7 +53,7 @@ def test_what_means_the_same_rebuilds_nothing(house: House, file: str, old: str,
 def test_a_share_of_one_phase_trains_again_from_that_phase_on(house: House) -> None:
     house.edit("config/recipes/tiny.yaml", "tiny-math: 35", "tiny-math: 36")
     trained = {path: path.stat().st_ino for path in house.receipts()}
-    assert house.ran(*CONFIG) == {"write_blend": 1, **BELOW_BLENDS, "train_segment": 2}
+    assert house.ran(*CONFIG) == {"write_blend": 1, "build_index_cache": 1, **BELOW_BLENDS, "train_segment": 2}
     again = [path.parent.parent.name for path, inode in trained.items() if path.stat().st_ino != inode]
     assert again == ["long_context", "phase2"]
 
@@ -73,7 +74,7 @@ def test_one_edited_raw_shard_rebuilds_its_own_way_down(house: House) -> None:
     assert "tiny-math: changed set-mm-01" in done.stdout
     tokens = sorted((house.root / "results/tokens").glob("*/*/train/*.bin"))
     before = {path: path.stat().st_ino for path in tokens}
-    assert house.ran(*CONFIG) == {"tokenize_shard": 1, "index_dataset": 1, "write_blend": 3, **BELOW_BLENDS}
+    assert house.ran(*CONFIG) == {"tokenize_shard": 1, "index_dataset": 1, "write_blend": 3, **CACHES, **BELOW_BLENDS}
     assert [path.stem for path in tokens if path.stat().st_ino != before[path]] == ["set-mm-01"]
     assert house.planned(*CONFIG) == {}
 
@@ -105,7 +106,13 @@ def test_tokenizing_code_that_makes_the_same_bytes_stops_there(house: House) -> 
 )
 def test_tokens_made_otherwise_lead_all_the_way_down(house: House, file: str, old: str, new: str) -> None:
     house.edit(file, old, new)
-    assert house.planned(*CONFIG) == {"tokenize_shard": 12, "index_dataset": 4, "write_blend": 3, **BELOW_BLENDS}
+    assert house.planned(*CONFIG) == {
+        "tokenize_shard": 12,
+        "index_dataset": 4,
+        "write_blend": 3,
+        **CACHES,
+        **BELOW_BLENDS,
+    }
 
 
 def test_training_again_is_one_number(house: House) -> None:
@@ -135,7 +142,7 @@ def test_a_pair_that_is_deleted_or_cut_is_made_again_and_nothing_trains(house: H
 def test_a_new_and_a_removed_shard_leave_the_tokens_of_the_others(house: House) -> None:
     (house.root / MATH).with_name("set-mm-77.jsonl.gz").write_bytes(gzip.compress(b'{"text": "one more"}\n'))
     assert "added set-mm-77" in house.run("scripts/pin_dataset.py", "tiny-math").stdout
-    below = {"index_dataset": 1, "write_blend": 3, **BELOW_BLENDS}
+    below = {"index_dataset": 1, "write_blend": 3, **CACHES, **BELOW_BLENDS}
     assert house.planned(*CONFIG) == {"tokenize_shard": 1, **below}
     for name in ("set-mm-77", "set-mm-01"):
         (house.root / MATH).with_name(f"{name}.jsonl.gz").unlink()
@@ -146,7 +153,7 @@ def test_a_new_and_a_removed_shard_leave_the_tokens_of_the_others(house: House) 
 @pytest.mark.parametrize(
     ("one", "other", "planned"),
     [
-        ("tiny-code: 25", "tiny-math: 15", {"write_blend": 1, **BELOW_BLENDS}),
+        ("tiny-code: 25", "tiny-math: 15", {"write_blend": 1, **CACHES, **BELOW_BLENDS}),
         ("adam_beta1: 0.9 ", "adam_beta2: 0.95", BELOW_BLENDS),
         ("moe_ffn_hidden_size: 64", "moe_shared_expert_intermediate_size: 128", BELOW_BLENDS),
     ],
@@ -165,7 +172,7 @@ def test_a_dataset_of_a_later_phase_leaves_the_earlier_ones(house: House) -> Non
     )
     assert house.run("scripts/pin_dataset.py", "more").returncode == 0
     house.edit("config/recipes/tiny.yaml", "tiny-math: 35", "tiny-math: 35\n      more: 1")
-    added = {"tokenize_shard": 1, "index_dataset": 1, "write_blend": 1}
+    added = {"tokenize_shard": 1, "index_dataset": 1, "write_blend": 1, "build_index_cache": 2}
     assert house.planned(*CONFIG) == added | BELOW_BLENDS | {"train_segment": 2}
 
 
@@ -268,6 +275,7 @@ def test_a_dry_run_shows_the_whole_road(bare_house: House) -> None:
         "tokenize_shard": 12,
         "index_dataset": 4,
         "write_blend": 3,
+        "build_index_cache": 3,
         "train_segment": 6,
         "export_hf": 1,
         "write_lineage": 1,

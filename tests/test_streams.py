@@ -72,24 +72,29 @@ def test_where_a_take_is_cut_in_two_changes_nothing(
 
 
 @settings(max_examples=100, deadline=None)
-@given(TOKENS, TAKES, SEEDS, LANES, st.integers(0, 100))
-def test_a_token_leads_back_to_its_sample(
-    tokens: list[int], takes: list[tuple[int, int]], seed: int, lane: int, number: int
+@given(TOKENS, TAKES, SEEDS, LANES, st.integers(0, 200), st.integers(1, 90))
+def test_a_stretch_of_tokens_leads_to_all_samples_that_hold_some_of_it(
+    tokens: list[int], takes: list[tuple[int, int]], seed: int, lane: int, begin: int, count: int
 ) -> None:
     *taken, (length, _) = takes
     stream = Stream(np.array(tokens), seed, taken, length, lane)
-    found = stream.at(number, 1)
-    for token in (0, length - 1):
-        where = int(found.epochs[0]), int(found.pairs[0]), int(found.begins[0]) + token
-        assert stream.number(*where) == number
+    found = stream.at(0, 120)
+    columns = zip(found.epochs.tolist(), found.pairs.tolist(), found.begins.tolist(), strict=True)
+    expected: dict[tuple[int, int], list[tuple[int, int]]] = {}
+    for number, (epoch, pair, start) in enumerate(columns):
+        if start < begin + count and begin < start + length:
+            expected.setdefault((epoch, pair), []).append((number, start))
+    for (epoch, pair), samples in expected.items():
+        held = [each for each in stream.holding(epoch, pair, begin, begin + count) if each[0] < 120]
+        assert held == sorted(samples, key=lambda sample: sample[1])
 
 
 def test_a_token_that_was_read_before_is_in_no_sample() -> None:
     stream = Stream(np.array([100]), 1, [(10, 3)], 10, 1000)
-    assert stream.number(0, 0, 29) is None
-    assert stream.number(0, 0, 30) == 0
-    assert stream.number(0, 0, 95) is None  # of the last tokens, which are no whole sample
-    assert stream.number(1, 0, 0) == 6
+    assert stream.holding(0, 0, 25, 30) == []
+    assert stream.holding(0, 0, 25, 31) == [(0, 30)]
+    assert stream.holding(0, 0, 95, 100) == []  # of the last tokens, which are no whole sample
+    assert stream.holding(1, 0, 0, 1) == [(6, 0)]
 
 
 def test_pairs_that_are_all_too_short_are_named_with_the_remedy() -> None:

@@ -5,7 +5,6 @@ config/datasets/{dataset}.yaml   where the dataset comes from, written by hand
 config/datasets/{dataset}.tsv    its shards with size, rows and SHA-256, written by pin_dataset.py, reviewed like code
 """
 
-import csv
 import re
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
@@ -14,6 +13,7 @@ from pathlib import Path
 from pydantic import ConfigDict, Field, model_validator
 
 from nano3.schema import Closed, ConfigError, read_yaml, validated
+from nano3.table import read_table, write_table
 
 DATASETS = Path("config/datasets")
 RAW = Path("resources/raw")
@@ -123,14 +123,13 @@ def read_pins(name: str, folder: Path = DATASETS) -> list[Shard]:
     path = pins_path(name, folder)
     if not path.is_file():
         raise ConfigError(f"{path}: dataset {name} is not pinned: run `python scripts/pin_dataset.py {name}`")
-    with path.open(encoding="utf-8", newline="") as file:
-        lines = list(csv.reader(file, delimiter="\t"))
+    lines = read_table(path)
     header = [field.name for field in fields(Shard)]
     remedy = f"pin the dataset again: `python scripts/pin_dataset.py {name}`"
-    if not lines or lines[0] != header:
+    if next(lines, None) != header:
         raise ConfigError(f"{path}: line 1: the columns must be {', '.join(header)}; {remedy}")
     shards = []
-    for number, line in enumerate(lines[1:], start=2):
+    for number, line in enumerate(lines, start=2):
         try:
             shard, raw, size, rows, sha256 = line
             shards.append(Shard(shard, raw, int(size), int(rows) if rows else None, sha256))
@@ -153,10 +152,8 @@ def raw_file(name: str, dataset: Dataset, shard: Shard) -> str:
 
 def write_pins(path: Path, shards: Sequence[Shard]) -> None:
     """Write the pins, sorted by name, one shard a line."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, delimiter="\t", lineterminator="\n")
-        writer.writerow(field.name for field in fields(Shard))
-        writer.writerows(astuple(shard) for shard in sorted(shards, key=lambda shard: shard.name))
+    ordered = sorted(shards, key=lambda shard: shard.name)
+    write_table(path, (field.name for field in fields(Shard)), map(astuple, ordered))
 
 
 def sampled(shards: Sequence[Shard], rows: int, dataset: str = "DATASET") -> list[tuple[Shard, int | None]]:

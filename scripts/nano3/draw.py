@@ -59,13 +59,12 @@ class Draw:
                     out[place] = Place(name, *where)
         return out
 
-    def number(self, place: Place) -> int | None:
-        """The sample that holds the token where a place begins; None if this segment's stream does not reach it."""
+    def holding(self, place: Place, end: int) -> list[tuple[int, int]]:
+        """Samples that hold tokens from a place up to end, as number and token where it begins."""
         source = self.datasets.index(place.dataset)
-        number = self._streams[source].number(place.epoch, place.pair, place.begin)
-        if number is None:
-            return None
-        return self._mix.number(source, int(self._before[source]) + number) - int(self._first)
+        found = self._streams[source].holding(place.epoch, place.pair, place.begin, end)
+        before = int(self._before[source])
+        return [(self._mix.number(source, before + number) - int(self._first), begin) for number, begin in found]
 
     def epochs(self, count: int) -> dict[str, tuple[int, int]]:
         """The first and the last epoch of each dataset that the first `count` samples read."""

@@ -99,24 +99,28 @@ class Stream:
         none = np.zeros(0, dtype=np.int64)
         return Places(*(np.concatenate(column) for column in zip((none, none, none), *parts, strict=True)))
 
-    def number(self, epoch: int, pair: int, token: int) -> int | None:
-        """The sample that holds a token of a pair's epoch; None if it was taken before or is passed over."""
+    def holding(self, epoch: int, pair: int, begin: int, end: int) -> list[tuple[int, int]]:
+        """
+        The other direction of at: samples that hold tokens of a pair's epoch from begin up to end, as number and token
+        where it begins. What was taken before, or is passed over, is in none.
+        """
         if epoch < self._cut.epoch:
-            return None
+            return []
         sizes, begun = self._sizes(epoch)
-        last = int(self._first_lane[pair + 1]) if pair + 1 < len(self._first_lane) else len(self._pair)
-        lane = min(int(self._first_lane[pair]) + token // self._lane, last - 1)
-        sample = (token - int(self._begin[lane] + begun[lane])) // self._length
-        if not 0 <= sample < sizes[lane]:
-            return None
         later = epoch - self._cut.epoch
         before = int(self._first.sum()) + (later - 1) * int(self._whole.sum()) if later else 0
-        found = before + self._order(epoch).number(lane, sample) - self._done
-        return found if found >= 0 else None
-
-    def position(self, samples: int) -> Position:
-        """How far the stream has been read after so many more samples."""
-        return self._after(self._cut, self._length, self._done + samples)
+        lane = int(self._first_lane[pair]) + begin // self._lane
+        found = []
+        while lane < len(self._pair) and self._pair[lane] == pair and self._begin[lane] < end:
+            base = int(self._begin[lane] + begun[lane])
+            for sample in range(
+                max(0, (begin - base) // self._length), min(int(sizes[lane]), -(-(end - base) // self._length))
+            ):
+                number = before + self._order(epoch).number(lane, sample) - self._done
+                if number >= 0:
+                    found.append((number, base + sample * self._length))
+            lane += 1
+        return found
 
     def _sizes(self, epoch: int) -> tuple[Numbers, Numbers]:
         """Samples of each lane in an epoch, and the tokens before the first of them, both of shape [lanes]."""

@@ -166,17 +166,18 @@ def _blend(asked: Asked, phase: str, indexes: Mapping[str, Node]) -> Node:
 
 
 def _cache(asked: Asked, phase: str, specs: Mapping[tuple[str, str], Spec], blends: Mapping[str, Node]) -> Node:
-    """The index cache of a phase; what it holds of a blend is known only once that is there."""
+    """
+    The index cache of a phase. What it holds of its blend is known only once that is there; of an earlier phase's blend
+    it needs only how many samples that draws, which another share may leave as it was.
+    """
     files = [Path(asked.folders.blends) / phase / "index_cache.json"]
     receipt, reason = _receipt(files[0]), None
     if receipt:
         known = not blends[phase].runs and not blends[phase].absent
         was, today = (_drawn(key, known) for key in (receipt["key"], keys.index_cache_key(specs, phase)))
         reason = _joined(_words("cache", was, today))
-    sources = [
-        Source(node, Certainty.WILL if _share_moved(asked, name) else Certainty.IF if name == phase else Certainty.NO)
-        for name, node in list(blends.items())[: list(blends).index(phase) + 1]
-    ]
+    sources = [Source(blends[name], Certainty.IF) for name in list(blends)[: list(blends).index(phase)]]
+    sources.append(Source(blends[phase], Certainty.WILL if _share_moved(asked, phase) else Certainty.IF))
     return _single("cache", phase, reason, files, sources)
 
 
