@@ -62,7 +62,7 @@ SchedulerParameters=sched_interval=1,bf_interval=1,batch_sched_delay=0
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 JobRequeue=1
-ReturnToService=2
+ReturnToService=1
 KillWait=20
 MinJobAge=3600
 MaxArraySize=20001

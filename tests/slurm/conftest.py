@@ -28,11 +28,11 @@ FILLED_IN = {
     r"  slurm_account: FILL_IN.*\n": "",  # the loopback cluster has none
     r"slurm_partition: FILL_IN +# CPU nodes": "slurm_partition: cpu",
     r"slurm_partition: FILL_IN +# GPU nodes": "slurm_partition: gpu",
-    r"mem_mb: \d+": "mem_mb: 1500",
+    r"mem_mb: \d+": "mem_mb: 4000",
     r"cpus_per_task: \d+": "cpus_per_task: 1",
     r'container: "pyxis:[^"]+"': 'container: ""',
     r"    mounts: .*": '    mounts: ""\n    gres: "gpu:2"  # pretended\n    tasks: 0',
-    r"  build_index_cache: .*": "  build_index_cache: {mem_mb: 1500, cpus_per_task: 2}",
+    r"  build_index_cache: .*": "  build_index_cache: {mem_mb: 4000, cpus_per_task: 2}",
     r"slurm-init-seconds-before-status-checks: \d+": (
         "slurm-init-seconds-before-status-checks: 1\nslurm-status-command: squeue"
     ),

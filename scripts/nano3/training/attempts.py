@@ -116,7 +116,8 @@ class Ledger:
             self._end("stopped", str(error))
             raise
         except BaseException as error:
-            self._end("failed", f"{type(error).__name__}: {error}")
+            *_, last_line = f"{type(error).__name__}: {error}".strip().splitlines()  # some put a whole trace before it
+            self._end("failed", last_line)
             raise
         if first_rank:
             self._end("finished", "")

@@ -6,6 +6,8 @@ have written any number can read. Nothing random happens after the weights are d
 function of the seed), so there is no random state to carry.
 """
 
+import errno
+import os
 import queue
 import re
 import shutil
@@ -30,6 +32,8 @@ from nano3.training.process import barrier, rank, ranks
 # Megatron-Core gives a synchronous save, too, a server process for its results: seconds to start, and an orphan for
 # ever when training is killed. A rank puts and takes its own results only, so a queue inside the process will do.
 filesystem_async._results_queue = queue.Queue()
+
+FULL_BYTES = 2**20  # PyTorch's writer says only that it failed; with less than this left, that is why
 
 
 @dataclass(frozen=True)
@@ -68,8 +72,11 @@ def save(trained: Trained, folder: Path, step: int) -> Path:
     try:
         dist_checkpointing.save(trained.state(step), str(aside), _shared_out() if ranks() > 1 else None)
         barrier()
-    except BaseException:
+    except BaseException as error:
+        free = shutil.disk_usage(folder).free
         shutil.rmtree(aside, ignore_errors=True)  # a full disk needs the room
+        if free < FULL_BYTES:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(aside)) from error
         raise
     if rank() == 0:
         shutil.rmtree(final, ignore_errors=True)
