@@ -11,6 +11,7 @@ phase is PASSES of the tokens long, as a phase that repeats its data. Writes doc
 
 import json
 import os
+import resource
 import shutil
 import sys
 from collections.abc import Callable
@@ -98,6 +99,8 @@ def megatron(folder: Path) -> None:
 
     stand_in_for_cuda()
     join(SEED)
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     words = json.loads((folder / "blend.json").read_text())["train"]
     config = GPTDatasetConfig(
         random_seed=SEED,
@@ -105,6 +108,7 @@ def megatron(folder: Path) -> None:
         blend=(words[1::2], [float(word) for word in words[0::2]]),
         split="1,0,0",
         path_to_cache=str(folder / "megatron"),
+        mmap_bin_files=False,  # else it keeps two files of every pair open, more than a process may have here
         tokenizer=Vocabulary(),
         reset_position_ids=False,
         reset_attention_mask=False,

@@ -1,8 +1,9 @@
 """A segment's samples, as Megatron-Core's trainers take them: its own stretch of its datasets' streams."""
 
+import resource
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from nano3.interleave import Numbers
 from nano3.streams import document_order, ranges
 
 Sample = dict[str, Tensor]
+OTHER_FILES = 256  # that a training process has open besides
 
 
 class TrainSamples(Dataset[Sample]):
@@ -101,7 +103,16 @@ def batches(dataset: Any, first: int, count: int, most: int) -> Iterator[Batch]:
         yield Batch(*(torch.stack([sample[key] for sample in samples]) for key in ("tokens", "labels")))
 
 
-@cache  # a blend can have tens of thousands; each is opened when it is first read, and mapped
+def _most_pairs() -> int:
+    """How many pairs may be open at once: each takes up to two files, and the process is allowed only so many."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    return max(1, (most - OTHER_FILES) // 2)
+
+
+@lru_cache(
+    maxsize=_most_pairs()
+)  # a blend can have tens of thousands; each is opened when it is first read, and mapped
 def _pair(prefix: str) -> IndexedDataset:
     return IndexedDataset(prefix, multimodal=False, mmap=True)
 
