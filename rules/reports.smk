@@ -2,8 +2,10 @@
 Receipts become lineage, lineage becomes a page.
 
     in    results/exports/{recipe}/receipt.json and the receipts that it refers to
-    out   results/reports/{recipe}/lineage.json     W3C PROV
-          results/reports/{recipe}/index.html       one page, offline
+    out   results/reports/{recipe}/lineage.json              W3C PROV
+          results/reports/{recipe}/lineage.shards.tsv        a line for each shard of every dataset
+          results/reports/{recipe}/ro-crate-metadata.json    the folder as a Workflow Run RO-Crate, with the Snakefile
+          results/reports/{recipe}/index.html                one page, offline
           and their receipts, lineage.receipt.json and report.receipt.json
 """
 
@@ -14,6 +16,9 @@ rule write_lineage:
         blends=all_blends,
     output:
         lineage=f"{REPORT}/lineage.json",
+        shards=f"{REPORT}/lineage.shards.tsv",
+        crate=f"{REPORT}/ro-crate-metadata.json",
+        workflow=f"{REPORT}/Snakefile",
         receipt=f"{REPORT}/lineage.receipt.json",
     log:
         f"{REPORT}/write_lineage.log",
@@ -26,6 +31,8 @@ rule write_lineage:
         " --export {input.receipt:q}"
         " --key {params.key:q}"
         " --lineage {output.lineage:q}"
+        " --shards {output.shards:q}"
+        " --crate {output.crate:q}"
         " --receipt {output.receipt:q}"
         " > {log:q} 2>&1"
 
@@ -35,6 +42,7 @@ rule write_report:
         receipt=rules.export_hf.output.receipt,
         blends=all_blends,
         lineage=rules.write_lineage.output.lineage,
+        shards=rules.write_lineage.output.shards,
     output:
         page=f"{REPORT}/index.html",
         receipt=f"{REPORT}/report.receipt.json",
@@ -48,6 +56,7 @@ rule write_report:
         "python scripts/write_report.py"
         " --export {input.receipt:q}"
         " --lineage {input.lineage:q}"
+        " --shards {input.shards:q}"
         " --key {params.key:q}"
         " --page {output.page:q}"
         " --receipt {output.receipt:q}"

@@ -41,6 +41,7 @@ CODE = {
     "lineage": "lineage code changed",
     "report": "reporting code changed",
 }
+LINEAGE = ("lineage.json", "lineage.receipt.json", "lineage.shards.tsv", "ro-crate-metadata.json", "Snakefile")
 
 
 @dataclass(frozen=True)
@@ -228,7 +229,7 @@ def _ends(asked: Asked, blends: Sequence[Node], last: Node) -> list[Node]:
     export, report = Path(asked.folders.export), Path(asked.folders.report)
     places = {
         "export": (keys.export_key(asked.recipe), [export / "model", export / "receipt.json"]),
-        "lineage": (keys.lineage_key(), [report / "lineage.json", report / "lineage.receipt.json"]),
+        "lineage": (keys.lineage_key(), [report / name for name in LINEAGE]),
         "report": (keys.report_key(asked.name), [report / "index.html", report / "report.receipt.json"]),
     }
     nodes: list[Node] = []
