@@ -23,7 +23,7 @@ test: $(VENV)/.test test-crate
 
 test-crate: $(VENV)/.test $(VENV)-crate/.validator
 	PYTHONPATH="$(CURDIR)/scripts:$(CURDIR)" $(BIN)/python -m tests.crate.build build/crate
-	$(VENV)-crate/bin/python tests/crate/validate.py build/crate/out
+	$(VENV)-crate/bin/python tests/crate/validate.py build/crate/results/reports/tiny
 
 # Its own environment: it is no part of the product, and the release of rocrate that has the context of 1.1 is an old one.
 $(VENV)-crate/.validator:

@@ -1,8 +1,8 @@
 """
 What the lineage of a corpus of 100,000 shards takes, and the report on it: time, memory and the size of their files.
 
-Receipts are synthetic, in the shape that the steps write them, with RUNS held-out rows each; there are no tokens, for
-neither reads any. Each is a whole process, after another that read the same receipts. Writes docs/benchmarks/lineage.md.
+Receipts are synthetic, in the shape that the steps write them, with HELD_OUT rows each; there are no tokens, for
+neither step reads any. Each is a whole process. Writes docs/benchmarks/lineage.md.
 
     python benchmarks/lineage.py [SHARDS ...]
 """

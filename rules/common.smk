@@ -8,6 +8,7 @@ What is asked for: the recipe with its overrides, read once and checked before a
 import gc
 import os
 import re
+import subprocess
 import sys
 from functools import cache
 from pathlib import Path

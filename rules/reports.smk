@@ -61,3 +61,23 @@ rule write_report:
         " --page {output.page:q}"
         " --receipt {output.receipt:q}"
         " > {log:q} 2>&1"
+
+
+def publish():
+    """
+    What was made goes to W&B when the run ends, well or badly, if the settings say so. What can't be sent is a warning:
+    `python scripts/publish.py` sends it later.
+    """
+    if os.environ.get("WANDB_MODE", settings.wandb_mode) == "disabled" or not workflow.is_main_process:
+        return
+    asked = {"--recipe": settings.recipe, "--set": settings.set, "--sample": str(settings.sample)}
+    words = [word for option in asked.items() for word in option]
+    subprocess.run([sys.executable, "scripts/publish.py", *words], check=False)
+
+
+onsuccess:
+    publish()
+
+
+onerror:
+    publish()

@@ -14,7 +14,7 @@ from nano3.digest import digest_file
 from nano3.lineage import LineageError, closure
 from nano3.provenance import write_lineage
 from nano3.receipt import Run, read_receipt
-from tests.receipts import CRATE, EXPORT, LINEAGE, SHARDS, build
+from tests.receipts import CRATE, EXPORT, LINEAGE, REPORT, SHARDS, build
 
 DATASETS = ["web", "code", "maths"]
 
@@ -27,7 +27,7 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def again() -> None:
-    write_lineage(EXPORT, {}, LINEAGE, SHARDS, CRATE, Path("out/lineage.receipt.json"))
+    write_lineage(EXPORT, {}, LINEAGE, SHARDS, CRATE, REPORT / "lineage.receipt.json")
 
 
 def crate() -> dict[str, dict[str, Any]]:
@@ -93,7 +93,7 @@ def test_the_container_is_named_and_its_password_is_not() -> None:
 
 
 def test_a_shard_made_again_after_its_index_is_an_error() -> None:
-    path = Path("tokens/web/train/shard_0001.json")
+    path = Path("results/tokens/tiny/web/train/shard_0001.json")
     path.write_text(json.dumps(read_receipt(path) | {"content": "0" * 64}))
     with pytest.raises(LineageError, match=r"index\.json: was made from another content of .*shard_0001\.json"):
         again()
@@ -101,7 +101,7 @@ def test_a_shard_made_again_after_its_index_is_an_error() -> None:
 
 def test_the_crate_names_files_by_content_and_holds_its_own() -> None:
     entities = crate()
-    assert content_uri(digest_file("out/model/model.safetensors")) in entities
+    assert content_uri(digest_file(EXPORT.parent / "model/model.safetensors")) in entities
     for part in entities["./"]["hasPart"]:
         if ":" not in part["@id"]:
             assert entities[part["@id"]]["sha256"] == digest_file(CRATE.parent / part["@id"])

@@ -92,7 +92,7 @@ def test_a_realized_mixture_is_counted_in_tokens_not_in_samples(house: Path) -> 
 
 def test_a_mixture_that_is_off_by_more_than_rounding_is_marked(house: Path) -> None:
     assert "rounding explains" not in page()
-    receipt = Path("checkpoints/phase1/stable/receipt.json")
+    receipt = Path("results/checkpoints/tiny/phase1/stable/receipt.json")
     facts = json.loads(receipt.read_text())
     facts["facts"]["mixture"]["allowed"] = 0.0
     receipt.write_text(json.dumps(facts))
@@ -107,7 +107,7 @@ def test_held_out_losses_run_from_a_phases_first_segment_to_its_last(house: Path
 
 
 def test_missing_metrics_are_one_clear_error_and_leave_no_page(house: Path) -> None:
-    metrics = Path("checkpoints/phase2/anneal/metrics.jsonl")
+    metrics = Path("results/checkpoints/tiny/phase2/anneal/metrics.jsonl")
     metrics.unlink()
     with pytest.raises(ReportError, match=re.escape(f"{metrics}: missing, but")):
         page()
@@ -115,7 +115,7 @@ def test_missing_metrics_are_one_clear_error_and_leave_no_page(house: Path) -> N
 
 
 def test_metrics_that_are_not_the_listed_ones_are_refused(house: Path) -> None:
-    metrics = Path("checkpoints/phase2/anneal/metrics.jsonl")
+    metrics = Path("results/checkpoints/tiny/phase2/anneal/metrics.jsonl")
     metrics.write_text(metrics.read_text().replace("0", "1", 1))
     with pytest.raises(ReportError, match=re.escape(f"{metrics}: not the file that")):
         page()
@@ -123,7 +123,7 @@ def test_metrics_that_are_not_the_listed_ones_are_refused(house: Path) -> None:
 
 def test_a_receipt_without_a_segment_is_no_report(house: Path) -> None:
     with pytest.raises(ReportError, match="stands on no trained segment"):
-        write_report(Path("tokens/web/index.json"), LINEAGE, SHARDS, {"recipe": "tiny"}, PAGE, RECEIPT)
+        write_report(Path("results/tokens/tiny/web/index.json"), LINEAGE, SHARDS, {"recipe": "tiny"}, PAGE, RECEIPT)
 
 
 def test_labels_keep_their_distance_and_their_order() -> None:
