@@ -46,7 +46,7 @@ def test_offline_all_is_written_as_wandb_has_it_and_only_once() -> None:
     assert {run.group for run in runs.values()} == {"tiny"}
 
     data = runs["tiny/data/phase1"].artifacts[DATA]
-    assert data["aliases"] == ["latest", "phase1"]
+    assert set(data["aliases"]) == {"latest", "phase1"}
     assert data["metadata"]["mixture"] == {"tiny-english": 1.0, "tiny-code": 2.0}
     index = Path("results/tokens/tiny/tiny-code/index.json").resolve().as_uri()
     assert data["entries"] == {
@@ -140,6 +140,7 @@ def test_raw_bytes_pinned_anew_are_another_version(monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize("key", [None, "0" * 40])
 def test_no_key_or_no_server_is_said_and_nothing_is_noted(key: str | None) -> None:
     environment = os.environ | {"WANDB_BASE_URL": "http://127.0.0.1:9"} | ({"WANDB_API_KEY": key} if key else {})
+    environment.pop("WANDB_SERVICE", None)  # of this process
     command = [sys.executable, str(REPOSITORY / "scripts/publish.py"), "--mode", "online"]
     soon = environment | {"WANDB_INIT_TIMEOUT": "3"}
     done = subprocess.run(command, env=soon, capture_output=True, text=True, check=False)
@@ -148,8 +149,8 @@ def test_no_key_or_no_server_is_said_and_nothing_is_noted(key: str | None) -> No
     assert "run `python scripts/publish.py`" in done.stderr
     assert not (FOLDER / "tiny.json").exists()
     command[-1] = "offline"
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    assert f"offline: {len(PHASES) + len(SEGMENTS)} sent" in done.stdout
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert f"offline: {len(PHASES) + len(SEGMENTS)} sent" in done.stdout, done.stderr
 
 
 def test_disabled_sends_nothing() -> None:
