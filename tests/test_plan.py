@@ -91,6 +91,7 @@ def everything(asked: Asked) -> None:
         before = [path]
     export, report = Path(folders.export), Path(folders.report)
     (export / "model").mkdir(parents=True)
+    (export / "manifest.json").touch()
     receipt(export / "receipt.json", keys.export_key(asked.recipe), before, {}, 1)
     receipt(report / "lineage.receipt.json", keys.lineage_key(), [export / "receipt.json"], {}, 1)
     receipt(report / "report.receipt.json", keys.report_key(asked.name), [export / "receipt.json"], {}, 1)

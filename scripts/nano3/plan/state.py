@@ -228,7 +228,10 @@ def _ends(asked: Asked, blends: Sequence[Node], last: Node) -> list[Node]:
     """The export of the last segment, its lineage and the report."""
     export, report = Path(asked.folders.export), Path(asked.folders.report)
     places = {
-        "export": (keys.export_key(asked.recipe), [export / "model", export / "receipt.json"]),
+        "export": (
+            keys.export_key(asked.recipe),
+            [export / "model", export / "receipt.json", export / "manifest.json"],
+        ),
         "lineage": (keys.lineage_key(), [report / name for name in LINEAGE]),
         "report": (keys.report_key(asked.name), [report / "index.html", report / "report.receipt.json"]),
     }
