@@ -50,6 +50,7 @@ $(VENV)-datatrove/.bench:
 
 bench-plan: $(VENV)/.run
 	$(PIP_INSTALL) --editable '.[bench]'
+	PATH="$(abspath $(BIN)):$$PATH" PYTHONPATH=scripts $(BIN)/python benchmarks/small_shards.py
 	PATH="$(abspath $(BIN)):$$PATH" PYTHONPATH=scripts $(BIN)/python benchmarks/planning.py
 
 $(VENV)/.run: pyproject.toml constraints.txt

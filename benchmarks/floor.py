@@ -33,10 +33,15 @@ def decode(shard: Path) -> Iterator[object]:
             yield decoder.decode(line)
 
 
-if __name__ == "__main__":
-    for _ in decode(Path(sys.argv[1])):
+def take(shard: Path, size: int, output: Path) -> None:
+    """Decode a shard, then write so many bytes."""
+    for _ in decode(shard):
         pass
-    size, block = int(sys.argv[2]), bytes(WRITTEN_AT_ONCE)
-    with open(sys.argv[3], "wb") as out:
+    block = bytes(WRITTEN_AT_ONCE)
+    with output.open("wb") as out:
         while size > 0:
             size -= out.write(block[:size])
+
+
+if __name__ == "__main__":
+    take(Path(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]))

@@ -48,7 +48,7 @@ def corpus(pairs: int) -> Path:
         pair.idx.write_bytes(index_bytes(lengths, np.int32))
         pair.bin.touch()
         os.truncate(pair.bin, 4 * tokens)
-        entries.append(Entry(name, "", "", "", tokens, DOCUMENTS, 0, 0, 0, 0, digest_json(name), "", "", 0))
+        entries.append(Entry(name, "", "", "", tokens, DOCUMENTS, 0, 0, 0, 0, digest_json(name), "", "", 0, 0, 0, 0, 0))
     write_entries(dataset, entries)
     index = dataset / "index.json"
     shards = {"count": pairs, "digest": digest_entries(entries)}

@@ -2,7 +2,8 @@
 How much memory does tokenize_shard take at most, whatever the shard?
 
 Every case is a shard of resources/tiny's texts, repeated with other numbers in them, made in build/bench and
-tokenized by a process of its own. Prints a table; status 1 if a process held more than LIMIT bytes.
+tokenized by a process of its own. Prints a table; status 1 if one held more than LIMIT bytes,
+together with the process that checks its ids.
 
     python benchmarks/memory.py [--tokenizer tokenizer.json] [case ...]
 """
@@ -11,10 +12,8 @@ import argparse
 import json
 import multiprocessing
 import os
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import count, islice
@@ -28,6 +27,7 @@ from nano3.catalog import read_dataset, read_pins
 from nano3.digest import digest_file
 from nano3.resolve import load_recipe
 from nano3.text import read_text
+from process import measure
 
 FOLDER = Path("build/bench")
 TINY = Path("resources/tiny/tokenizer/tokenizer.json")
@@ -134,13 +134,10 @@ def measured(name: str, tokenizer: Path, folder: Path) -> int:
         "--receipt": folder / "receipt.json",
     }
     command = [sys.executable, "scripts/tokenize_shard.py", *(str(part) for pair in arguments.items() for part in pair)]
-    began = time.perf_counter()
-    _, status, usage = os.wait4(subprocess.Popen(command).pid, 0)
-    seconds, size, peak = time.perf_counter() - began, CASES[name][3] / MB, usage.ru_maxrss * 1024
-    if status:
-        sys.exit(f"{name}: tokenize_shard ended with status {os.waitstatus_to_exitcode(status)}")
-    print(f"{name:24} {size:8,.0f} {seconds:8.1f} {size / seconds:8.1f} {peak / MB:8,.0f}", flush=True)
-    return peak
+    cost, size = measure(command, len(os.sched_getaffinity(0)), folder / "log.txt", [shard]), CASES[name][3] / MB
+    figures = f"{cost.seconds:8.1f} {size / cost.seconds:8.1f} {cost.peak_bytes / MB:8,.0f}"
+    print(f"{name:24} {size:8,.0f} {figures}", flush=True)
+    return cost.peak_bytes
 
 
 def make(name: str, shard: Path) -> int:

@@ -88,6 +88,7 @@ def write_page(whole: int, repeats: int, over: list[str]) -> None:
             slurm=slurm,
             table=table(results),
             whole=f"{whole:,}",
+            loads=f"{min(r['load'] for r in results):.1f} to {max(r['load'] for r in results):.1f}",
             small=small_table(),
             repeats=repeats,
             goals="All are met." if not over else "Missed: " + "; ".join(over) + ".",

@@ -1,6 +1,7 @@
 """What a whole process costs: wall seconds, processor seconds, and the memory of it and all its children."""
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ import psutil
 
 SAMPLE_SECONDS = 0.05
 READ_BYTES = 2**24
+PEAK = re.compile(r"^VmHWM:\s+(\d+) kB$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -20,8 +22,8 @@ class Cost:
     """
     What a process and all that it started took, looked at 20 times a second.
 
-    seconds: wall time. processor_seconds: user and system time, to 0.05 s a process. peak_bytes: most resident memory;
-    pages that processes share count once for each.
+    seconds: wall time. processor_seconds: user and system time, to 0.05 s a process. peak_bytes: the most that each
+    process ever held resident, added up, as if all had held it at once; pages that they share count once for each.
     """
 
     seconds: float
@@ -35,22 +37,21 @@ class Cost:
 
 @dataclass
 class Watch:
-    """A running process and its descendants. processors: user and system seconds of each so far."""
+    """A running process and its descendants. processors: user and system seconds of each so far. peaks: in bytes."""
 
     root: psutil.Process
-    peak: int = 0
+    peaks: dict[int, int] = field(default_factory=dict)
     processors: dict[int, float] = field(default_factory=dict)
 
     def look(self) -> None:
         """Take note of memory and time; a process that has just ended keeps what it had."""
-        resident = 0
         with suppress(psutil.NoSuchProcess):
             for member in [self.root, *self.root.children(recursive=True)]:
-                with suppress(psutil.NoSuchProcess), member.oneshot():
-                    resident += member.memory_info().rss
+                with suppress(psutil.NoSuchProcess, ProcessLookupError, FileNotFoundError):
                     spent = member.cpu_times()
                     self.processors[member.pid] = spent.user + spent.system
-        self.peak = max(self.peak, resident)
+                    if found := PEAK.search(Path(f"/proc/{member.pid}/status").read_text()):
+                        self.peaks[member.pid] = int(found[1]) * 1024
 
 
 def measure(command: list[str], cores: int, log: Path, reads: list[Path]) -> Cost:
@@ -80,7 +81,7 @@ def measure(command: list[str], cores: int, log: Path, reads: list[Path]) -> Cos
         seconds = time.perf_counter() - began
     if process.returncode:
         sys.exit(f"{' '.join(command)[:200]}: failed with status {process.returncode}: {log.read_text()[-2000:]}")
-    return Cost(seconds, sum(watch.processors.values()), watch.peak)
+    return Cost(seconds, sum(watch.processors.values()), sum(watch.peaks.values()))
 
 
 def _warm(path: Path) -> None:

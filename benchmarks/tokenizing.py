@@ -21,6 +21,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 import corpus
@@ -68,16 +69,21 @@ class Bench:
         """Where somebody's tokens go."""
         return Pair(self.folder / "out" / name / "train")
 
+    @property
+    def key(self) -> dict[str, Any]:
+        """What decides tokens, but for what is a shard's own."""
+        key = load_recipe("tiny")[1].token_settings()
+        key["tokenizer"] |= {"sha256": digest_file(self.tokenizer), "eos_token": tekken.END, "add_eos": True}
+        return key | {"holdout": {"valid": 0.0, "test": 0.0}, "text_column": "text"}
+
     def ours(self, ending: str, cores: int, program: tuple[str, ...] = ("scripts/tokenize_shard.py",)) -> Cost:
         """Rule tokenize_shard's command line, as the workflow gives it."""
         raw, out = self.shard(ending), self.pair("ours").prefix.parent
-        key = load_recipe("tiny")[1].token_settings()
-        key["tokenizer"] |= {"sha256": digest_file(self.tokenizer), "eos_token": tekken.END, "add_eos": True}
-        key |= {"holdout": {"valid": 0.0, "test": 0.0}, "text_column": "text"}
-        key |= {"sha256": digest_file(raw), "rows": self.facts["documents"]}
+        key = self.key | {"sha256": digest_file(raw), "rows": self.facts["documents"]}
         command = [sys.executable, *program, "--raw", str(raw), "--tokenizer", str(self.tokenizer)]
         command += ["--key", canonical_json(key), "--train", str(out / "train"), "--holdout", str(out / "holdout")]
         command += ["--receipt", str(out / "receipt.json"), "--engine", "gigatoken", "--checked-documents", "16"]
+        command += ["--threads", str(cores)]
         return self.measure(command, cores, [raw, self.tokenizer])
 
     def floor(self, ending: str, cores: int) -> Cost:
@@ -100,6 +106,24 @@ class Bench:
         arguments = [str(folder), str(self.tokenizer), str(self.folder / "out" / "datatrove"), str(CORES)]
         command = [str(python.absolute()), str(HERE / "datatrove_peer.py"), *arguments]
         return self.measure(command, CORES, [*folder.iterdir(), self.tokenizer]), sliced
+
+    def warm(self, raws: list[Path], encode: bool) -> dict[str, float]:
+        """The last of some shards that one process takes: its seconds and processor_seconds."""
+        command = [sys.executable, str(HERE / "warm.py"), "--tokenizer", str(self.tokenizer), "--raws", *map(str, raws)]
+        command += ["--key", canonical_json(self.key), "--out", str(self.folder / "out" / "warm")]
+        self.measure([*command, "--threads", str(CORES), "--encode", str(int(encode))], CORES, raws)
+        found: dict[str, float] = json.loads((self.folder / "log.txt").read_text().splitlines()[-1])
+        return found
+
+    def pack(self, what: str, raws: list[Path], text_bytes: int) -> dict[str, Any]:
+        """Ours and the floor in turn on shards that one process takes. what: the last one, of so many bytes of text."""
+        print(f"in one process: {what}", flush=True)
+        runs = [(self.warm(raws, encode=True), self.warm(raws, encode=False)) for _ in range(REPEATS)]
+        ours, floor = (
+            {name: statistics.median(run[side][name] for run in runs) for name in ("seconds", "processor_seconds")}
+            for side in (0, 1)
+        )
+        return {"what": what, "text_bytes": text_bytes, "ours": ours, "floor": floor, "runs": runs}
 
     def measure(self, command: list[str], cores: int, reads: list[Path]) -> Cost:
         """Run a command and say on the terminal what it took."""
@@ -159,6 +183,16 @@ def cut(lines: Path, folder: Path, parts: int, text_bytes: int) -> int:
     return size
 
 
+def halves(shard: Path, folder: Path) -> tuple[list[Path], int]:
+    """A parquet shard in two, and the second one's bytes of text."""
+    table = pq.read_table(shard)
+    paths = [folder / f"half-{number}.parquet" for number in (1, 2)]
+    middle = len(table) // 2
+    for path, part in zip(paths, (table[:middle], table[middle:]), strict=True):
+        pq.write_table(part, path, compression="zstd", row_group_size=corpus.ROW_GROUP_ROWS)
+    return paths, int(pc.sum(pc.binary_length(table[middle:]["text"])).as_py())
+
+
 def compare_as_megatron_reads(ours: Pair, documents: int, texts: list[str], tokenizer: Path) -> None:
     """End the program unless megatron-core opens our pair and finds Hugging Face's ids of the first texts in it."""
     with warnings.catch_warnings(action="ignore"):  # of what it lacks to train
@@ -198,13 +232,19 @@ def bench(folder: Path, datatrove: Path, document: Path, readme: Path) -> None:
     reader = pq.ParquetFile(this.shard("parquet"))
     texts = next(reader.iter_batches(batch_size=COMPARED_DOCUMENTS)).column("text").to_pylist()
     compare_as_megatron_reads(this.pair("ours"), this.facts["documents"], texts, this.tokenizer)
+    parts, part_bytes = halves(this.shard("parquet"), folder)
+    packs = [
+        this.pack("a shard, after another of the same kind", parts, part_bytes),
+        this.pack("the same shard again", [this.shard("parquet")] * 2, this.facts["bytes"]),
+    ]
     print("datatrove", flush=True)
     cost, sliced = this.datatrove(datatrove)
     this.record("datatrove", "jsonl", CORES, [cost], sliced)
     value = {
         "corpus": this.facts | {"tokens": int(PairReader.open(this.pair("ours")).lengths.sum())},
-        "machine": machine() | {"busy": busy},
+        "machine": machine() | {"busy": [busy, os.getloadavg()[0]]},
         "results": this.results,
+        "packs": packs,
     }
     (folder / "results.json").write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
     page.write(value, document, readme)

@@ -1,8 +1,10 @@
 """
 Datasets become the blend of a phase. A checkpoint rule: a blend that comes out the same retrains nothing. What training
-needs to find any sample of the phase is built here too, so that no GPU waits for it.
+needs to find any sample of the phase is built here too, so that no GPU waits for it; a checkpoint as well, for Snakemake
+looks at what decides a training job only when nothing above it is left to run.
 
-    in    results/tokens/{tokenizer}/{dataset}/index.json of the phase's datasets
+    in    results/tokens/{tokenizer}/{dataset}/index.json of the phase's datasets; where the recipe caps epochs, of
+          earlier phases' datasets, too
     out   results/blends/{recipe}/{phase}/blend.json, blend.receipt.json
           results/blends/{recipe}/{phase}/index_cache.json     where the orders of the datasets' documents are
 
@@ -12,9 +14,7 @@ The orders themselves lie in results/streams/{dataset}-{digest}, which is no out
 
 checkpoint write_blend:
     input:
-        indexes=lambda wildcards: [
-            f"{TOKENS}/{dataset}/index.json" for dataset in sorted(RECIPE.phases[wildcards.phase].mixture)
-        ],
+        indexes=to_blend,
     output:
         blend=f"{BLENDS}/{{phase}}/blend.json",
         receipt=f"{BLENDS}/{{phase}}/blend.receipt.json",
@@ -33,7 +33,7 @@ checkpoint write_blend:
         " > {log:q} 2>&1"
 
 
-rule build_index_cache:
+checkpoint build_index_cache:
     input:
         blend=lambda wildcards: blend_of(wildcards.phase, "blend"),
         blend_receipt=lambda wildcards: blend_of(wildcards.phase, "receipt"),

@@ -16,7 +16,7 @@ rule train_segment:
     input:
         blend=lambda wildcards: blend_of(wildcards.phase, "blend"),
         blend_receipt=lambda wildcards: blend_of(wildcards.phase, "receipt"),
-        index_cache=ancient(f"{BLENDS}/{{phase}}/index_cache.json"),
+        index_cache=lambda wildcards: ancient(checkpoints.build_index_cache.get(phase=wildcards.phase).output.receipt),
         earlier_blends=lambda wildcards: [blend_of(phase, "receipt") for phase in phases_before(wildcards.phase)],
         before=segment_before,
     output:
@@ -58,6 +58,7 @@ rule export_hf:
         checkpoint=segment_receipt(SEGMENTS[-1]),
         blends=all_blends,
         tokenizer=ancient(str(RECIPE.tokenizer_file)),
+        beside=beside_tokenizer(),
     output:
         model=directory(f"{EXPORT}/model"),
         manifest=f"{EXPORT}/manifest.json",

@@ -14,21 +14,25 @@ from functools import cache
 from pathlib import Path
 
 sys.path.insert(0, f"{workflow.basedir}/scripts")
+# Snakemake asks of every param whether it is a data frame, and imports pandas for the question: a quarter of a second
+# of every start. No param here is one, and where there is no pandas it does not ask.
+sys.modules.setdefault("pandas", None)
 
 from snakemake.exceptions import WorkflowError
 
-from nano3 import Nano3Error, keys
+from nano3 import Nano3Error, keys, tokenizers
 from nano3.catalog import pins_path, raw_file, read_dataset, read_pins, sampled
 from nano3.digest import canonical_json
 from nano3.freshness import INDEX_FILES, NEW, shard_reason, survey
 from nano3.packs import pack_bytes, packed
 from nano3.receipt import read_receipt
-from nano3.resolve import load_recipe, read_settings
+from nano3.resolve import load_recipe, read_settings, require_pins
 from nano3.spec import Mixed, segment_specs, stretches, why_trained
 
 try:
     settings = read_settings(config)
     RECIPE_NAME, RECIPE = load_recipe(settings.recipe, settings.set, settings.sample)
+    require_pins(settings.recipe, RECIPE)
     DATASETS = {dataset: read_dataset(dataset) for dataset in RECIPE.datasets}
 except Nano3Error as error:
     raise WorkflowError(str(error)) from None
@@ -124,6 +128,17 @@ def to_tokenize(wildcards):
     return file if reason else ancient(file)
 
 
+def beside_tokenizer():
+    """The files that are downloaded with a tokenizer.json of the Hub."""
+    file = RECIPE.tokenizer_file
+    names = [] if RECIPE.tokenizer.path else sorted(RECIPE.tokenizer_digests().keys() - {file.name})
+    return [ancient(str(file.with_name(name))) for name in names]
+
+
+def tokenizer_pin(wildcards):
+    return next(file for file in tokenizers.read_pins(RECIPE.tokenizer.name) if file.name == wildcards.file)
+
+
 def tokens_of(wildcards):
     return Path(TOKENS) / wildcards.dataset
 
@@ -177,6 +192,17 @@ def index_key(wildcards):
     return canonical_json(keys.index_key(RECIPE, shards_of(wildcards.dataset).values()))
 
 
+def to_blend(wildcards):
+    """
+    The indexes that decide a phase's blend. A blend that is not there is made again, needed or not: as long as it is not,
+    Snakemake does not look whether what was made from it is stale.
+    """
+    files = [f"{BLENDS}/{wildcards.phase}/{name}" for name in ("blend.json", "blend.receipt.json")]
+    if workflow.is_main_process and not all(map(os.path.exists, files)):
+        workflow.dag.forcefiles.update(files)
+    return [f"{TOKENS}/{dataset}/index.json" for dataset in keys.blend_datasets(RECIPE, wildcards.phase)]
+
+
 def blend_key(wildcards):
     return canonical_json(keys.blend_key(RECIPE, wildcards.phase))
 
@@ -188,6 +214,10 @@ def segment_receipt(place):
 def segment_before(wildcards):
     place = SEGMENTS.index((wildcards.phase, wildcards.segment))
     return [segment_receipt(SEGMENTS[place - 1])] if place else []
+
+
+def blend_receipt(phase):
+    return f"{BLENDS}/{phase}/blend.receipt.json"
 
 
 def blend_of(phase, file):
@@ -222,7 +252,9 @@ def refuse_if_frozen(phase, segment, spec):
     if not RECIPE.phases[phase].frozen or phase in THAWED or not workflow.is_main_process:
         return
     file = Path(segment_receipt((phase, segment)))
-    reason = why_trained(read_receipt(file) if file.is_file() else None, spec, RECIPE.phases[phase].mixture)
+    blends = [read_receipt(blend) for name in RECIPE.phases if (blend := Path(blend_receipt(name))).is_file()]
+    shares = keys.expected_shares(RECIPE, phase, blends)
+    reason = why_trained(read_receipt(file) if file.is_file() else None, spec, shares)
     if reason:
         raise WorkflowError(
             f"config/recipes/{settings.recipe}.yaml: phases.{phase} is frozen, but {phase}/{segment} would be trained "
@@ -236,7 +268,7 @@ def refuse_frozen():
         return
     blends = {}
     for phase in RECIPE.phases:
-        blend = Path(f"{BLENDS}/{phase}/blend.receipt.json")
+        blend = Path(blend_receipt(phase))
         if not blend.is_file() or read_receipt(blend)["key"] != keys.blend_key(RECIPE, phase):
             break
         blends[phase] = Mixed.of(read_receipt(blend))

@@ -7,6 +7,8 @@ pack of them is one job.
           results/tokens/{tokenizer}/{dataset}/holdout/{shard}.bin .idx         its held-out documents
           results/tokens/{tokenizer}/{dataset}/index.json, shards.tsv           all shards, with tokens and digests
           results/tokens/{tokenizer}/{dataset}/valid.bin .idx, test.bin .idx    all held-out documents
+
+An index is made from the one before, which Snakemake must therefore leave in place: update().
 """
 
 
@@ -24,6 +26,7 @@ rule tokenize_shard:
         f"{TOKENS}/logs/tokenize_shard/{{dataset}}/{{shard}}.log",
     conda:
         "../envs/tokens.yaml"
+    threads: 2
     resources:
         engine=RECIPE.tokenizer.engine,
         checked_documents=RECIPE.tokenizer.checked_documents,
@@ -43,6 +46,7 @@ rule tokenize_shard:
         " --engine {resources.engine:q}"
         " --checked-documents {resources.checked_documents}"
         " --origin {resources.origin:q}"
+        " --threads {threads}"
         " > {log:q} 2>&1"
 
 
@@ -56,6 +60,7 @@ rule tokenize_pack:
         f"{TOKENS}/logs/tokenize_pack/{{dataset}}/{{pack}}.log",
     conda:
         "../envs/tokens.yaml"
+    threads: 2
     resources:
         engine=RECIPE.tokenizer.engine,
         checked_documents=RECIPE.tokenizer.checked_documents,
@@ -76,6 +81,7 @@ rule tokenize_pack:
         " --keep-raw {resources.keep_raw}"
         " --engine {resources.engine:q}"
         " --checked-documents {resources.checked_documents}"
+        " --threads {threads}"
         " > {log:q} 2>&1"
 
 
@@ -84,12 +90,12 @@ rule index_dataset:
         stale=to_index,
         pins=lambda wildcards: ancient(str(pins_path(wildcards.dataset))),
     output:
-        index=f"{TOKENS}/{{dataset}}/index.json",
-        shards=f"{TOKENS}/{{dataset}}/shards.tsv",
-        valid_bin=f"{TOKENS}/{{dataset}}/valid.bin",
-        valid_idx=f"{TOKENS}/{{dataset}}/valid.idx",
-        test_bin=f"{TOKENS}/{{dataset}}/test.bin",
-        test_idx=f"{TOKENS}/{{dataset}}/test.idx",
+        index=update(f"{TOKENS}/{{dataset}}/index.json"),
+        shards=update(f"{TOKENS}/{{dataset}}/shards.tsv"),
+        valid_bin=update(f"{TOKENS}/{{dataset}}/valid.bin"),
+        valid_idx=update(f"{TOKENS}/{{dataset}}/valid.idx"),
+        test_bin=update(f"{TOKENS}/{{dataset}}/test.bin"),
+        test_idx=update(f"{TOKENS}/{{dataset}}/test.idx"),
     log:
         f"{TOKENS}/logs/index_dataset/{{dataset}}.log",
     conda:

@@ -5,15 +5,21 @@ import sys
 
 from nano3 import Nano3Error
 from nano3.pin import pin_datasets
+from nano3.resolve import load_recipe, unpinned
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("datasets", nargs="+", metavar="DATASET", help="names of files in config/datasets")
+    parser.add_argument("datasets", nargs="*", metavar="DATASET", help="names of files in config/datasets")
+    parser.add_argument("--recipe", help="those of a recipe that are not pinned yet, too")
     parser.add_argument(
         "--rows", action="store_true", help="count the rows of shards that are not on this machine, too"
     )
     asked = parser.parse_args()
+    if not (asked.datasets or asked.recipe):
+        parser.error("name datasets, or a --recipe")
     try:
-        print("\n".join(pin_datasets(asked.datasets, rows=asked.rows)))
+        names = [*asked.datasets, *(unpinned(load_recipe(asked.recipe)[1]) if asked.recipe else [])]
+        for name in names:
+            print("\n".join(pin_datasets([name], rows=asked.rows)), flush=True)
     except Nano3Error as error:
         sys.exit(f"pin_dataset: {error}")

@@ -93,14 +93,14 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
     def _answer(self, path: str, query: dict[str, list[str]], form: dict[str, list[str]], fault: Fault | None) -> None:
-        if found := re.fullmatch(r"/datasets/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", path):
+        if found := re.fullmatch(r"/(?:datasets/)?([^/]+/[^/]+)/resolve/([^/]+)/(.+)", path):
             repository, revision, name = found.groups()
             self._see(repository)
             commit, files = self._files(repository, revision)
             if name not in files:
                 raise _RefusedError(404, "EntryNotFound")
             self._file(commit, files[name], fault)
-        elif found := re.fullmatch(r"/api/datasets/([^/]+/[^/]+)(?:/(auth-check|[a-z-]+/.+))?", path):
+        elif found := re.fullmatch(r"/api/(?:datasets|models)/([^/]+/[^/]+)(?:/(auth-check|[a-z-]+/.+))?", path):
             repository, rest = found.group(1), found.group(2) or "revision/main"
             self._exists(repository)
             if rest == "auth-check":
@@ -114,6 +114,9 @@ class _Handler(BaseHTTPRequestHandler):
                 self._json({"id": repository, "sha": commit, "siblings": siblings, "private": False, "gated": False})
             elif kind == "paths-info":
                 self._json([_entry(name, files[name]) for name in form["paths"] if name in files])
+            elif kind == "commits":
+                dated = {"date": "2025-12-15T00:00:00.000Z", "authors": [], "title": "", "message": ""}
+                self._json([{"id": known} | dated for known in reversed(self.hub.repositories[repository])])
             elif kind == "tree":
                 recursive = query.get("recursive", [""])[0].lower() in ("true", "1")
                 self._json(_tree(files, inside[0] if inside else "", recursive))

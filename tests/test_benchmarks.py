@@ -1,12 +1,15 @@
 import gzip
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 import corpus
 import page
+import planning
+import planning_page
 from process import measure
 from tokenizing import cut
 
@@ -48,9 +51,35 @@ def test_a_process_that_fails_ends_the_benchmark_with_its_words(tmp_path: Path) 
 def test_ratios_are_to_the_faster_peer_and_to_the_floor_of_the_same_format() -> None:
     def result(name: str, seconds: float) -> dict[str, object]:
         value = {"name": name, "format": "jsonl", "cores": 2, "text_bytes": 300_000_000, "seconds": seconds}
-        return value | {"best_seconds": seconds, "processor_seconds": 9.0, "peak_bytes": 10**9}
+        return value | {"best_seconds": seconds, "processor_seconds": seconds * 1.5, "peak_bytes": 10**9}
 
     seconds = {"megatron": 100.0, "datatrove": 50.0, "ours": 5.0, "floor": 2.0}
-    table = page.table({f"{name} jsonl 2": result(name, taken) for name, taken in seconds.items()})
+    results = {f"{name} jsonl 2": result(name, taken) for name, taken in seconds.items()}
+    table = page.table(results)
     ours = next(line for line in table.splitlines() if line.startswith("| tokenize_shard"))
-    assert ours.endswith("| 9.0 | 60.0 | 1000 | 10.0× | 0.40 |")
+    assert ours.endswith("| 7.5 | 60.0 | 1000 | 10.0× (10.0×) | 0.40 |")
+    warm = {"ours": {"seconds": 1.8}, "floor": {"seconds": 1.0}}
+    peer, floor = page.goals({"results": results, "packs": [warm]}).splitlines()
+    assert "missed, at best 10.0× by wall time" in peer
+    assert "met, at best 0.56×" in floor
+
+
+@pytest.mark.slow
+def test_planning_is_measured_on_a_catalogue_that_is_made_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planning, "FOLDER", tmp_path)
+    monkeypatch.setattr(planning, "REPEATS", 1)
+    results = planning.run([50])
+    found = {(result.case, result.tool) for result in results}
+    house = planning.House(tmp_path / "50", 50)
+    assert found == {(case, tool) for case, _, tools in planning.cases(house) for tool in tools}
+    assert all(result.seconds > 0 and result.cpu >= 0 and result.peak > 10 for result in results)
+    for path in (house.root / house.tokens / name for name in planning.INDEX):
+        assert path.stat().st_size, "what a case takes away, it puts back"
+    rows = [asdict(result) for result in results]
+    assert planning_page.table(rows).count("| nano3 |") == sum(result.tool == "nano3" for result in results) == 7
+    planning_page.plot(rows, tmp_path / "plan.svg")
+    assert "nano3, nothing changed" in (tmp_path / "plan.svg").read_text()
+    over = planning.missed([planning.Result(100_000, "nothing changed", "nano3", 6.0, 5.5, 100, 0.5)])
+    assert over == ["nothing changed, 6.0 s (5.5 of the processor) and 100 MB where 5 s and 300 MB are the goal"]

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from nano3.blend import BlendError, train_entries, write_blend
+from nano3.blend import BlendError, write_blend
 from nano3.freshness import Entry, FreshnessError, digest_entries, write_entries
+from nano3.mixture import MixtureError
 from nano3.prefixes import dataset_of
 from nano3.receipt import Output, Run, write_receipt
 
@@ -15,7 +16,10 @@ SHARDS = {"a": 100, "b": 300, "empty": 0}
 def entries(shards: dict[str, int], byte: str = "0") -> list[Entry]:
     """Entries of shards with these tokens."""
     return [
-        Entry(name, "3" * 64, "", "4" * 64, tokens, 1, 4 * tokens, 54, 0, 42, byte * 64, "1" * 64, byte * 64, 0)
+        Entry(
+            *(name, "3" * 64, "", "4" * 64, tokens, 1, 4 * tokens, 54, 0, 42, byte * 64, "1" * 64, byte * 64),
+            *(1, 0, 0, 0, 0),
+        )
         for name, tokens in shards.items()
     ]
 
@@ -51,6 +55,25 @@ def test_a_share_is_divided_over_shards_by_their_tokens_and_empty_ones_are_left_
     assert blend["valid"][1::2] == [str(tmp_path / "x/valid"), str(tmp_path / "y/valid")]
 
 
+def test_shares_of_categories_and_caps_are_resolved_from_the_indexes_counts(tmp_path: Path) -> None:
+    paths = [index(tmp_path, name, {"s": tokens}) for name, tokens in (("x", 100), ("y", 300), ("z", 1000))]
+    key = {
+        "mixture": {"both": 3, "z": 1},
+        "categories": {"both": {"datasets": ["x", "y"], "factors": None}},
+        "max_epochs": {"x": 1.0, "y": 2.0, "z": 2.0},
+        "over_cap": "redistribute",
+        "phase_tokens": 400,
+        "earlier": [{"mixture": {"x": 1, "z": 1}, "phase_tokens": 200, "max_epochs": {"x": 1.0, "z": 2.0}}],
+    }
+    write_blend(paths, key, tmp_path / "blend.json", tmp_path / "blend.receipt.json")
+    facts = json.loads((tmp_path / "blend.receipt.json").read_text())["facts"]["datasets"]
+    assert {name: fact["share"] for name, fact in facts.items()} == {"y": 0.75, "z": 0.25}  # x was drawn wholly before
+    assert facts["y"]["tokens"] == 300
+    blend = json.loads((tmp_path / "blend.json").read_text())
+    assert blend["train"] == ["0.75", str(tmp_path / "y/train/s"), "0.25", str(tmp_path / "z/train/s")]
+    assert blend["valid"][1::2] == [str(tmp_path / "y/valid"), str(tmp_path / "z/valid")]
+
+
 def test_a_prefix_leads_back_to_its_dataset(tmp_path: Path) -> None:
     blend, _ = blended(tmp_path, [index(tmp_path, "x", SHARDS)], {"x": 1})
     assert {dataset_of(prefix, split) for split in blend for prefix in blend[split][1::2]} == {"x"}
@@ -69,9 +92,10 @@ def test_content_is_weights_and_bytes_not_places_or_times(tmp_path: Path) -> Non
     assert content("five", {"x": 1, "y": 1}, byte="f") != first
 
 
-def test_a_share_without_tokens_is_an_error() -> None:
-    with pytest.raises(BlendError, match=r"x has share 0\.5 but its index counts 0 tokens: drop it"):
-        train_entries("x", 0.5, entries({"empty": 0}), Path())
+def test_a_share_without_tokens_is_an_error(tmp_path: Path) -> None:
+    paths = [index(tmp_path, "x", {"empty": 0}), index(tmp_path, "y", SHARDS)]
+    with pytest.raises(MixtureError, match=r"x has share 0\.5 but its index counts 0 tokens: drop it"):
+        blended(tmp_path, paths, {"x": 1, "y": 1})
 
 
 def test_no_held_out_documents_at_all_is_an_error(tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def make(folder: Path, of: Shard, rows: int | None, key: Mapping[str, Any]) -> N
         key=dict(key) | {"sha256": of.sha256, "rows": rows},
         inputs=[Input("file", of.path, of.sha256)],
         outputs=outputs,
-        facts={"tokens": 5, "documents": 1, "rows": 1},
+        facts={"tokens": 5, "documents": 1, "rows": 1, "skipped": [], "valid": [], "test": []},
     )
 
 

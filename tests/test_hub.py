@@ -134,6 +134,25 @@ def test_a_branch_is_answered_with_the_commit_that_it_is(hub: Hub, catalogue: Pa
         read_dataset("corpus", catalogue)
 
 
+def test_an_abbreviated_commit_is_completed_in_the_description(hub: Hub, catalogue: Path) -> None:
+    commit = hub.commit(REPOSITORY, FILES)
+    hub.commit(REPOSITORY, FILES | {"README.md": README.encode() + b"more"})
+    describe(catalogue, revision=f'"{commit[:7]}"   # of its commit', subset="High-Quality")
+    assert read_dataset("corpus", catalogue).abbreviated
+    changes = pin_datasets(["corpus"], catalogue)
+    assert changes[0] == f"corpus: revision {commit[:7]} is {commit}: written to {catalogue}/corpus.yaml"
+    assert f'revision: "{commit}"   # of its commit\n' in (catalogue / "corpus.yaml").read_text()
+    assert not read_dataset("corpus", catalogue).abbreviated
+    assert pin_datasets(["corpus"], catalogue) == changes[-1:]
+
+
+def test_an_abbreviation_of_no_commit_is_an_error(hub: Hub, catalogue: Path) -> None:
+    hub.commit(REPOSITORY, FILES)
+    describe(catalogue, revision="abcdef0")
+    with pytest.raises(HubError, match=r"org/corpus has no commits on main that begin with abcdef0: write one"):
+        pin_datasets(["corpus"], catalogue)
+
+
 def test_a_raw_file_of_two_datasets_is_reported(hub: Hub, catalogue: Path) -> None:
     describe(catalogue, "one", revision=hub.commit(REPOSITORY, FILES), subset="High-Quality")
     describe(catalogue, "two", revision=hub.commit(REPOSITORY, FILES), subset="High-Quality")

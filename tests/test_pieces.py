@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,16 +13,24 @@ from nano3.pieces import cuts, may_be_cut
 
 FILE = Path("resources/tiny/tokenizer/tokenizer.json")
 # What the pattern tells apart: letters of each case, marks, digits, punctuation, every kind of whitespace.
-ALPHABET = ["a", "Z", "é", "\u0301", "你", "ǅ", "7", "²", "'", ".", "/", "-", "\N{GRINNING FACE}", "</s>"]
+ALPHABET = ["a", "Z", "é", "\u0301", "你", "ǅ", "7", "²", "'", "'s", ".", "/", "-", "\N{GRINNING FACE}", "</s>"]
+GPT_2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"  # two line breaks are split
 WHITESPACE = [" ", " ", "\n", "\n", "\r", "\t", "\x0b", "\x85", "\xa0", "\u2003", "\u3000"]
 
 
-@pytest.fixture(scope="module")
-def tokenizer() -> Tokenizer:
-    return Tokenizer.from_file(str(FILE))
+def with_pattern(pattern: str) -> dict[str, Any]:
+    """The tokenizer's definition with another pattern."""
+    definition: dict[str, Any] = json.loads(FILE.read_text())
+    definition["pre_tokenizer"]["pretokenizers"][0]["pattern"]["Regex"] = pattern
+    return definition
 
 
-@settings(max_examples=500, deadline=None)
+@pytest.fixture(scope="module", params=pieces.PATTERNS)
+def tokenizer(request: pytest.FixtureRequest) -> Tokenizer:
+    return Tokenizer.from_str(json.dumps(with_pattern(pieces.PATTERNS[request.param])))
+
+
+@settings(max_examples=300, deadline=None)
 @given(text=st.lists(st.sampled_from(ALPHABET + WHITESPACE), max_size=60).map("".join))
 def test_pieces_have_the_tokens_of_the_whole(tokenizer: Tokenizer, text: str) -> None:
     data = text.encode()
@@ -42,6 +51,8 @@ def test_there_are_places_in_ordinary_text() -> None:
 
 
 def test_only_a_tokenizer_for_which_it_was_worked_out_may_be_cut() -> None:
+    assert all(may_be_cut(with_pattern(pattern)) for pattern in pieces.PATTERNS.values())
+    assert not may_be_cut(with_pattern(GPT_2))
     definition = json.loads(FILE.read_text())
     assert may_be_cut(definition)
     first, byte_level = definition["pre_tokenizer"]["pretokenizers"]

@@ -97,6 +97,7 @@ def an_interrupted_rebuild(house: House) -> None:
 
 TOKENS = {"tokenize_shard": 12, "index_dataset": 4, "write_blend": 3}
 ONE_SHARD = {"tokenize_shard": 1, "index_dataset": 1, "write_blend": 3}
+TEMPLATE = edited("scripts/nano3/report/page.html.j2", "</body>", "<p>signed</p></body>")
 SHARE = edited(RECIPE, "tiny-math: 35", "tiny-math: 36")
 
 
@@ -117,12 +118,12 @@ SHARE = edited(RECIPE, "tiny-math: 35", "tiny-math: 36")
         ),
         (edited(RECIPE, "add_bos: false", "add_bos: true"), TOKENS),
         (
-            edited("scripts/nano3/index.py", "rows = skipped = 0", "skipped = rows = 0"),
+            edited("scripts/nano3/index.py", "begin = end = 0", "end = begin = 0"),
             {"index_dataset": 4, "write_blend": 3},
         ),
-        (edited("scripts/nano3/blend.py", "if tokens == 0", "if not tokens"), {"write_blend": 3}),
+        (edited("scripts/nano3/blend.py", "if part.share}", "if part.share > 0}"), {"write_blend": 3}),
         (edited("scripts/nano3/spec.py", "MATHEMATICS = 2", "MATHEMATICS = 3"), {"train_segment": 4, "end": 3}),
-        (SHARE, {"write_blend": 1, "build_index_cache": 2, "train_segment": 2, "end": 3}),
+        (SHARE, {"write_blend": 1, "build_index_cache": 1, "train_segment": 2, "end": 3}),
         (edited(RECIPE, "floor: 3.0e-5", "floor: 2.0e-5"), {"train_segment": 3, "end": 3}),
         (
             a_new_dataset,
@@ -130,30 +131,34 @@ SHARE = edited(RECIPE, "tiny-math: 35", "tiny-math: 36")
                 "tokenize_shard": 1,
                 "index_dataset": 1,
                 "write_blend": 1,
-                "build_index_cache": 2,
+                "build_index_cache": 1,
                 "train_segment": 2,
                 "end": 3,
             },
         ),
-        (edited("scripts/nano3/report/page.html.j2", "</body>", "<p>signed</p></body>"), {"write_report": 1}),
+        (TEMPLATE, {"write_report": 1}),
         (edited("scripts/nano3/lineage.py", "PREFIXES = (", "PREFIXES: tuple[str, ...] = ("), {"end": 2}),
         (deleted("tokens/*/tiny-math/train/set-mm-01.bin"), ONE_SHARD),
         (deleted("tokens/*/tiny-math/valid.bin"), {"index_dataset": 1, "write_blend": 3}),
         (deleted("tokens/*/tiny-math/index.json"), {}),
         (deleted("tokens/*/tiny-math/*/set-mm-01.*"), {}),
-        (deleted("blends/*/phase2/blend.json", "exports/*/receipt.json"), {}),
+        (deleted("blends/*/phase2/blend.json", "exports/*/receipt.json"), {"write_blend": 1}),
+        (
+            both(deleted("blends/*/phase2/blend.json"), TEMPLATE),
+            {"write_blend": 1, "write_report": 1},
+        ),
         (deleted("reports/*/report.receipt.json"), {"write_report": 1}),
         (
             both(SHARE, deleted("tokens/*/tiny-math/index.json")),
-            {"index_dataset": 1, "write_blend": 3, "build_index_cache": 2, "train_segment": 2, "end": 3},
+            {"index_dataset": 1, "write_blend": 3, "build_index_cache": 1, "train_segment": 2, "end": 3},
         ),
         (
             both(SHARE, deleted("checkpoints/*/phase1/decay/receipt.json")),
-            {"write_blend": 1, "build_index_cache": 2, "train_segment": 3, "end": 3},
+            {"write_blend": 1, "build_index_cache": 1, "train_segment": 3, "end": 3},
         ),
         (
             both(SHARE, deleted("blends/*/phase1/blend.json")),
-            {"write_blend": 2, "build_index_cache": 2, "train_segment": 2, "end": 3},
+            {"write_blend": 2, "build_index_cache": 1, "train_segment": 2, "end": 3},
         ),
     ],
 )

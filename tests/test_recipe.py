@@ -7,6 +7,7 @@ from nano3.catalog import Dataset
 from nano3.recipe import Recipe
 from nano3.resolve import load_recipe, parse_overrides, read_settings
 from nano3.schema import ConfigError
+from nano3.tokenizers import HubTokenizer
 
 
 @pytest.mark.parametrize(
@@ -106,8 +107,8 @@ def test_the_name_of_an_overridden_recipe_stays_when_the_recipe_itself_is_edited
 
 
 def test_the_committed_schemas_are_those_of_the_code() -> None:
-    for model in (Recipe, Dataset):
-        committed = json.loads(Path(f"config/{model.__name__.lower()}.schema.json").read_text())
+    for name, model in (("recipe", Recipe), ("dataset", Dataset), ("tokenizer", HubTokenizer)):
+        committed = json.loads(Path(f"config/{name}.schema.json").read_text())
         assert committed == model.model_json_schema(), "run python scripts/write_schema.py"
 
 

@@ -1,5 +1,6 @@
 import json
 import math
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from tokenizers import Tokenizer
 from nano3.digest import digest_file
 from nano3.encode import EncodeError, Encoder
 from nano3.megatron import Pair, PairReader
+from nano3.oracle import Oracle, OracleError
 from nano3.resolve import load_recipe
 from nano3.tokens import TEST, TRAIN, VALID, TokenError, _checked, splits_of, tokenize_shard
 
@@ -178,17 +180,18 @@ def test_a_long_document_is_what_a_short_one_is(
     assert after["facts"]["bytes_in"] == raw.stat().st_size
 
 
-@pytest.mark.parametrize("way", ["engine", "small batches", "one thread"])
+@pytest.mark.parametrize("way", ["engine", "small batches", "nothing ahead", "three threads"])
 def test_the_way_it_is_done_changes_no_byte(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
     before = tokenize(ENGLISH, tmp_path / "before", rows=192)
     if way == "small batches":
         monkeypatch.setattr("nano3.text.BATCH_BYTES", 10_000)
-    if way == "one thread":
+    if way == "nothing ahead":
         monkeypatch.setattr("nano3.tokens._ahead", lambda items: items)
     engine = "tokenizers" if way == "engine" else "gigatoken"
     shard = tmp_path / "after/train" / ENGLISH.stem
     holdout, receipt = tmp_path / "after/holdout" / ENGLISH.stem, shard.with_name("receipt.json")
-    tokenize_shard(ENGLISH, TOKENIZER, key(ENGLISH, 192), shard, holdout, receipt, engine)
+    threads = 3 if way == "three threads" else 2
+    tokenize_shard(ENGLISH, TOKENIZER, key(ENGLISH, 192), shard, holdout, receipt, engine, threads=threads)
     after = json.loads(receipt.read_text())
     assert after["content"] == before["content"]
     assert [output["sha256"] for output in after["outputs"]] == [output["sha256"] for output in before["outputs"]]
@@ -204,7 +207,20 @@ def test_ids_that_hugging_face_would_not_give_fail_the_shard(tmp_path: Path, mon
         return ids, lengths
 
     monkeypatch.setattr(Encoder, "encode", wrong)
-    with pytest.raises(EncodeError, match=r"differ from token 30 on, near '.+': set tokenizer\.engine to tokenizers"):
+    with pytest.raises(OracleError, match=r"differ from token 30 on, near '.+': set tokenizer\.engine to tokenizers"):
+        tokenize(ENGLISH, tmp_path, rows=192)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_ids_that_nobody_could_check_fail_the_shard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    check = Oracle.check
+
+    def killed(self: Oracle, text: str, ids: list[int]) -> Future[None]:
+        self._process.kill()
+        return check(self, text, ids)
+
+    monkeypatch.setattr(Oracle, "check", killed)
+    with pytest.raises(OracleError, match=r"tokenizer\.json: the process that checks ids with it has ended"):
         tokenize(ENGLISH, tmp_path, rows=192)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
@@ -215,9 +231,11 @@ def test_a_tokenizer_that_gigatoken_cannot_load_says_what_to_do(tmp_path: Path) 
     other = tmp_path / "tokenizer.json"
     other.write_text(json.dumps(definition))
     odd = settings("") | {"sha256": digest_file(other)}
-    with pytest.raises(EncodeError, match=r"gigatoken can't load it .*: set tokenizer\.engine to tokenizers"):
-        Encoder.load(other, odd, "gigatoken")
-    assert Encoder.load(other, odd, "tokenizers").encode(pa.array(["abc"], type=pa.large_string()))[1].tolist() == [2]
+    message = r"gigatoken can't load it .*: set tokenizer\.engine to tokenizers"
+    with pytest.raises(EncodeError, match=message), Encoder.load(other, odd, "gigatoken"):
+        pass
+    with Encoder.load(other, odd, "tokenizers") as encoder:
+        assert encoder.encode(pa.array(["abc"], type=pa.large_string()))[1].tolist() == [2]
 
 
 def test_a_shard_without_documents_is_an_empty_pair(tmp_path: Path) -> None:

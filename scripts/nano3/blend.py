@@ -15,13 +15,14 @@ from typing import Any
 
 from nano3 import Nano3Error, freshness
 from nano3.digest import digest_json
+from nano3.mixture import MixtureError, as_floats, resolved
 from nano3.receipt import Input, Output, Run, read_receipt, write_json, write_receipt
 
 SPLITS = ("train", "valid", "test")
 
 
 class BlendError(Nano3Error):
-    """A mixture can't be drawn from the tokens there are."""
+    """A blend can't be what Megatron reads."""
 
 
 @dataclass(frozen=True)
@@ -39,17 +40,9 @@ def normalized(shares: Mapping[str, float]) -> dict[str, float]:
     return {dataset: share / total for dataset, share in shares.items()}
 
 
-def train_entries(dataset: str, share: float, shards: Sequence[freshness.Entry], folder: Path) -> list[Entry]:
-    """
-    A dataset's pairs with their weights, which sum to share; empty shards are left out.
-
-    Raises BlendError if the dataset has no tokens.
-    """
+def train_entries(share: float, shards: Sequence[freshness.Entry], folder: Path) -> list[Entry]:
+    """A dataset's pairs with their weights, which sum to its share; empty shards are left out."""
     tokens = sum(shard.tokens for shard in shards)
-    if tokens == 0:
-        raise BlendError(
-            f"{dataset} has share {share:g} but its index counts 0 tokens: drop it from the mixture or pin more shards"
-        )
     return [
         Entry(share * shard.tokens / tokens, str(folder / "train" / shard.shard), (shard.bin, shard.idx))
         for shard in shards
@@ -61,22 +54,29 @@ def write_blend(indexes: list[Path], key: dict[str, Any], blend: Path, receipt: 
     """
     The blend.json of a phase from its datasets' indexes.
 
-    indexes: index.json of each dataset, with shards.tsv beside it. key: `mixture`, share per dataset in the order of
-    indexes. Held-out sets weigh as their dataset does in training; a dataset without held-out documents is left out.
-    Raises BlendError if a dataset has no tokens, or no dataset a validation or test document.
+    indexes: index.json in each dataset's folder, with shards.tsv beside it. key: what decides the shares, see
+    nano3.mixture; what they come to is in the receipt. Held-out sets weigh as their dataset does in training; a dataset
+    without held-out documents is left out, and one whose share comes to nothing.
+    Raises MixtureError if the shares can't be drawn, BlendError if no dataset has a validation or test document.
     """
     run = Run()
-    shares = normalized(key["mixture"])
+    receipts = {path.parent.name: read_receipt(path) for path in indexes}
+    try:
+        parts = resolved(key, {dataset: index["facts"]["tokens"] for dataset, index in receipts.items()})
+    except MixtureError as error:
+        raise MixtureError(f"{blend}: {error}") from None
+    shares = as_floats({part.dataset: part.share for part in parts if part.share})
+    folders = {path.parent.name: path.parent for path in indexes}
     splits: dict[str, list[Entry]] = {split: [] for split in SPLITS}
     facts = {}
-    for (dataset, share), path in zip(shares.items(), indexes, strict=True):
-        index = read_receipt(path)
-        shards = freshness.read_entries(path.parent, index["facts"]["shards"]["digest"])
-        splits["train"] += train_entries(dataset, share, shards, path.parent)
+    for dataset, share in shares.items():
+        index, folder = receipts[dataset], folders[dataset]
+        shards = freshness.read_entries(folder, index["facts"]["shards"]["digest"])
+        splits["train"] += train_entries(share, shards, folder)
         for split, outputs in (("valid", index["outputs"][:2]), ("test", index["outputs"][2:])):
             if index["facts"][split]["tokens"] > 0:
                 digests = (outputs[0]["sha256"], outputs[1]["sha256"])
-                splits[split].append(Entry(share, str(path.parent / split), digests))
+                splits[split].append(Entry(share, str(folder / split), digests))
         facts[dataset] = {"share": share, "tokens": index["facts"]["tokens"], "documents": index["facts"]["documents"]}
     for split, entries in splits.items():
         if not entries:

@@ -5,19 +5,20 @@ config/datasets/{dataset}.yaml   where the dataset comes from, written by hand
 config/datasets/{dataset}.tsv    its shards with size, rows and SHA-256, written by pin_dataset.py, reviewed like code
 """
 
-import csv
 import re
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, PositiveInt, model_validator
 
 from nano3.schema import Closed, ConfigError, read_yaml, validated
+from nano3.table import read_table, write_table
 
 DATASETS = Path("config/datasets")
 RAW = Path("resources/raw")
 HUB = "hf://"
+COMMIT_DIGITS = 40
 
 
 class Dataset(Closed):
@@ -35,11 +36,18 @@ class Dataset(Closed):
         pattern=r"^[^/{}]",
         description="Glob of the shards' files inside a folder or URL, e.g. *.parquet or part-*.jsonl.zst.",
     )
-    revision: str | None = Field(None, description="hf:// only: the commit of the repository, 40 hexadecimal digits.")
+    revision: str | None = Field(
+        None,
+        description="hf:// only: the commit of the repository, in hexadecimal digits; "
+        "pinning completes one that is abbreviated to 7 or more.",
+    )
     subset: str | None = Field(None, description="hf:// only: the subset (config) of the dataset, if not its default.")
     split: str | None = Field(None, description="hf:// only: the split of the subset, if not train.")
     text_column: str = Field(description="Column that holds a document's text.")
     category: str = Field(description="Category of the curriculum that the dataset belongs to, e.g. code or math.")
+    tokens_estimate: PositiveInt | None = Field(
+        None, description="Tokens that its publisher counts, for planning until it is tokenized."
+    )
     licence: str = Field(description="Licence of the text, by name.")
     about: str = Field(description="One sentence: what the documents are.")
 
@@ -57,7 +65,7 @@ class Dataset(Closed):
             raise ValueError(f"source: {self.source} is not hf://org/repo: write the repository alone")
         if self.files is not None:
             raise ValueError("files: the Hub knows a subset's files itself: use subset and split instead")
-        if not re.fullmatch(r"[0-9a-f]{40}", self.revision or ""):
+        if not re.fullmatch(r"[0-9a-f]{7,40}", self.revision or ""):
             said = f"{self.revision} can move" if self.revision else "this key is missing"
             raise ValueError(
                 f"revision: {said}; write a commit, 40 hexadecimal digits: scripts/pin_dataset.py prints today's"
@@ -68,6 +76,11 @@ class Dataset(Closed):
     def on_hub(self) -> bool:
         """Whether the source is a repository of the Hugging Face Hub."""
         return self.source.startswith(HUB)
+
+    @property
+    def abbreviated(self) -> bool:
+        """Whether its commit on the Hub still has to be completed, which pinning does."""
+        return self.on_hub and len(str(self.revision)) < COMMIT_DIGITS
 
     @property
     def remote(self) -> bool:
@@ -123,14 +136,13 @@ def read_pins(name: str, folder: Path = DATASETS) -> list[Shard]:
     path = pins_path(name, folder)
     if not path.is_file():
         raise ConfigError(f"{path}: dataset {name} is not pinned: run `python scripts/pin_dataset.py {name}`")
-    with path.open(encoding="utf-8", newline="") as file:
-        lines = list(csv.reader(file, delimiter="\t"))
+    lines = read_table(path)
     header = [field.name for field in fields(Shard)]
     remedy = f"pin the dataset again: `python scripts/pin_dataset.py {name}`"
-    if not lines or lines[0] != header:
+    if next(lines, None) != header:
         raise ConfigError(f"{path}: line 1: the columns must be {', '.join(header)}; {remedy}")
     shards = []
-    for number, line in enumerate(lines[1:], start=2):
+    for number, line in enumerate(lines, start=2):
         try:
             shard, raw, size, rows, sha256 = line
             shards.append(Shard(shard, raw, int(size), int(rows) if rows else None, sha256))
@@ -153,10 +165,8 @@ def raw_file(name: str, dataset: Dataset, shard: Shard) -> str:
 
 def write_pins(path: Path, shards: Sequence[Shard]) -> None:
     """Write the pins, sorted by name, one shard a line."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, delimiter="\t", lineterminator="\n")
-        writer.writerow(field.name for field in fields(Shard))
-        writer.writerows(astuple(shard) for shard in sorted(shards, key=lambda shard: shard.name))
+    ordered = sorted(shards, key=lambda shard: shard.name)
+    write_table(path, (field.name for field in fields(Shard)), map(astuple, ordered))
 
 
 def sampled(shards: Sequence[Shard], rows: int, dataset: str = "DATASET") -> list[tuple[Shard, int | None]]:

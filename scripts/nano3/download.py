@@ -15,7 +15,7 @@ def download_shard(origin: str, sha256: str, size: int, raw: Path) -> None:
     """
     Download a raw shard and verify it.
 
-    origin: hf://datasets/org/repo@commit/path, or a URL that fsspec knows. sha256, size: of the pinned bytes. raw: the
+    origin: of the Hub, see hub.fetch, or a URL that fsspec knows. sha256, size: of the pinned bytes. raw: the
     file to make. The bytes gather in a folder beside it, named by those that are wanted: a run that was killed finds
     there what it has, and nothing else is taken up.
     Raises HubError or UrlError for what can't be read, DownloadError for other bytes; nothing is then called raw.
@@ -23,7 +23,7 @@ def download_shard(origin: str, sha256: str, size: int, raw: Path) -> None:
     folder = raw.with_name(f".{raw.name}.{short(sha256)}")
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        file = hub.fetch(origin, folder) if origin.startswith(hub.PREFIX) else urls.fetch(origin, folder)
+        file = hub.fetch(origin, folder) if origin.startswith(hub.HUB) else urls.fetch(origin, folder)
     except Nano3Error:
         if not any(file.stat().st_size for file in folder.glob(urls.PART)):
             shutil.rmtree(folder, ignore_errors=True)

@@ -6,9 +6,11 @@ A text that spells out a control token (`</s>`, `<|im_start|>`) gets its charact
 Hugging Face's way (special_tokens_in_text: parse): who writes a web page must not be able to write control tokens.
 """
 
+import os
 import re
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,12 +26,12 @@ import tokenizers
 
 from nano3 import Nano3Error
 from nano3.digest import digest_file
+from nano3.oracle import Oracle
 from nano3.pieces import cuts, may_be_cut
 
 Ids = npt.NDArray[np.uint32]
 Lengths = npt.NDArray[np.int64]
 Part = tuple[Ids, Lengths, int]  # tokens as written, the lengths of the documents that end in them, how many were cut
-SHOWN_CHARACTERS = 40
 PIECES = 8  # of a long document, encoded at once
 
 
@@ -42,54 +44,56 @@ class Encoder:
     """
     A tokenizer, and the tokens around a document.
 
-    fast: None where `tokenizers` does the work itself. in_pieces: whether a document may be encoded piece by piece.
+    vocabulary: its entries, added tokens included. in_pieces: whether a document may be encoded piece by piece.
+    parallel: whether a batch is encoded by several threads.
     """
 
-    fast: gigatoken.Tokenizer | None
-    oracle: tokenizers.Tokenizer
+    engine: gigatoken.Tokenizer | tokenizers.Tokenizer
+    oracle: Oracle
+    vocabulary: int
     before: list[int]
     after: list[int]
     longest: int | None
     special: str
     in_pieces: bool
+    parallel: bool
 
     @classmethod
-    def load(cls, file: Path, settings: Mapping[str, Any], engine: str) -> "Encoder":
+    @contextmanager
+    def load(cls, file: Path, settings: Mapping[str, Any], engine: str, threads: int = 2) -> Iterator["Encoder"]:
         """
-        file: a tokenizer.json. settings: the recipe's token settings for it. engine: gigatoken or tokenizers.
+        file: a tokenizer.json. settings: the recipe's token settings for it. engine: gigatoken or tokenizers. threads:
+        all but one encode, for reading and writing keep one busy.
 
         Raises EncodeError if file is not the tokenizer that was planned, lacks a token, or is not for the engine.
         """
         if digest_file(file) != settings["sha256"]:
             raise EncodeError(f"{file}: changed while the graph was running: run snakemake again")
-        data = file.read_bytes()
-        definition = _definition(data)
-        oracle = tokenizers.Tokenizer.from_buffer(data)
         plain = settings["special_tokens_in_text"] == "characters"
-        oracle.encode_special_tokens = plain
-        special = [token["content"] for token in definition["added_tokens"] if token["special"]]
-        others = {"added_tokens": [token for token in definition["added_tokens"] if not token["special"]]}
-        return cls(
-            _fast(file, definition | (others if plain else {})) if engine == "gigatoken" else None,
-            oracle,
-            [_id_of(oracle, settings, "bos_token", file)] if settings["add_bos"] else [],
-            [_id_of(oracle, settings, "eos_token", file)] if settings["add_eos"] else [],
-            settings["max_doc_tokens"],
-            "|".join(map(re.escape, sorted(special, key=len, reverse=True))),
-            may_be_cut(definition),
-        )
-
-    @property
-    def vocabulary(self) -> int:
-        """Entries of the vocabulary, added tokens included."""
-        return int(self.oracle.get_vocab_size(with_added_tokens=True))
+        with Oracle(file, plain) as oracle:
+            os.environ["RAYON_NUM_THREADS"] = str(max(1, threads - 1))  # either engine asks when it encodes first
+            definition = _definition(file.read_bytes())
+            special = [token["content"] for token in definition["added_tokens"] if token["special"]]
+            others = {"added_tokens": [token for token in definition["added_tokens"] if not token["special"]]}
+            fast = engine == "gigatoken"
+            yield cls(
+                _fast(file, definition | (others if plain else {})) if fast else _slow(file, plain),
+                oracle,
+                oracle.vocabulary(),
+                [_id_of(oracle, settings, "bos_token", file)] if settings["add_bos"] else [],
+                [_id_of(oracle, settings, "eos_token", file)] if settings["add_eos"] else [],
+                settings["max_doc_tokens"],
+                "|".join(map(re.escape, sorted(special, key=len, reverse=True))),
+                may_be_cut(definition),
+                threads > 2,
+            )
 
     def encode(self, texts: pa.LargeStringArray) -> tuple[Ids, Lengths]:
         """All documents' ids end to end, shape [tokens], and their lengths, shape [documents]. texts: no nulls."""
-        if self.fast is not None:
-            encoded = self.fast.encode_batch(_as_awkward(texts))
+        if isinstance(self.engine, gigatoken.Tokenizer):
+            encoded = self.engine.encode_batch(_as_awkward(texts), parallel=self.parallel)
             return ak.to_numpy(ak.flatten(encoded)), ak.to_numpy(ak.num(encoded)).astype(np.int64)
-        ids = [encoding.ids for encoding in self.oracle.encode_batch(texts.to_pylist(), add_special_tokens=False)]
+        ids = [encoding.ids for encoding in self.engine.encode_batch(texts.to_pylist(), add_special_tokens=False)]
         lengths = np.array([len(document) for document in ids], dtype=np.int64)
         return np.array([token for document in ids for token in document], dtype=np.uint32), lengths
 
@@ -100,24 +104,15 @@ class Encoder:
         A document that is cut still ends with its end-of-document token; max_doc_tokens counts it.
         """
         around = len(self.before) + len(self.after)
-        cut = np.flatnonzero(lengths + around > self.longest) if self.longest else np.zeros(0, dtype=np.int64)
-        if self.longest and len(cut):
-            ends = np.cumsum(lengths)
-            keep = np.ones(len(ids), dtype=bool)
-            for document in cut:
-                keep[ends[document] - lengths[document] + self.longest - around : ends[document]] = False
-            ids, lengths = ids[keep], np.minimum(lengths, self.longest - around)
-        whole = lengths + around
-        ends = np.cumsum(whole)
-        out = np.empty(int(whole.sum()), dtype=np.uint32)
-        text = np.ones(len(out), dtype=bool)
-        places = [(ends - whole + offset, token) for offset, token in enumerate(self.before)]
-        places += [(ends - offset, token) for offset, token in enumerate(reversed(self.after), start=1)]
-        for place, token in places:
-            out[place] = token
-            text[place] = False
-        out[text] = ids
-        return out, whole, len(cut)
+        documents, cut = documents_of(ids, lengths), 0
+        if self.longest and (cut := int((lengths + around > self.longest).sum())):
+            lengths = np.minimum(lengths, self.longest - around)
+            documents = pc.binary_slice(documents, 0, (self.longest - around) * ids.itemsize)
+        before, after, nothing = (
+            pa.scalar(np.array(tokens, dtype=ids.dtype).tobytes(), type=pa.large_binary())
+            for tokens in (self.before, self.after, [])
+        )
+        return ids_of(pc.binary_join_element_wise(before, documents, after, nothing)), lengths + around, cut
 
     def parts(self, text: pa.LargeStringArray) -> Iterator[Part]:
         """As encoded and framed, for an array of one text: its ids are never all in memory if it may be cut."""
@@ -149,21 +144,6 @@ class Encoder:
         """How often the texts spell out a control token."""
         return pc.sum(pc.count_substring_regex(texts, self.special)).as_py() or 0 if self.special else 0
 
-    def check(self, text: str, ids: Ids) -> None:
-        """Raises EncodeError, showing the text around, if Hugging Face's `tokenizers` makes other ids of a text."""
-        expected = self.oracle.encode(text, add_special_tokens=False)
-        found = ids.tolist()
-        if found == expected.ids:
-            return
-        pairs = enumerate(zip(found, expected.ids, strict=False))
-        first = next((place for place, (ours, theirs) in pairs if ours != theirs), min(len(found), len(expected.ids)))
-        begin = expected.offsets[first][0] if first < len(expected.offsets) else len(text)
-        around = text[max(0, begin - SHOWN_CHARACTERS) : begin + SHOWN_CHARACTERS]
-        raise EncodeError(
-            f"gigatoken and tokenizers differ from token {first} on, near {around!r}: "
-            "set tokenizer.engine to tokenizers in the recipe, and report it to gigatoken"
-        )
-
 
 def _definition(data: bytes) -> dict[str, Any]:
     """A tokenizer.json. Its vocabulary and merges stay JSON text: taking them apart takes seconds."""
@@ -182,11 +162,17 @@ def _fast(file: Path, definition: Mapping[str, Any]) -> gigatoken.Tokenizer:
         raise EncodeError(f"{file}: gigatoken can't load it ({reason}): set tokenizer.engine to tokenizers") from None
 
 
-def _id_of(oracle: tokenizers.Tokenizer, settings: Mapping[str, Any], name: str, file: Path) -> int:
-    token = oracle.token_to_id(settings[name])
+def _slow(file: Path, plain: bool) -> tokenizers.Tokenizer:
+    engine = tokenizers.Tokenizer.from_file(str(file))
+    engine.encode_special_tokens = plain
+    return engine
+
+
+def _id_of(oracle: Oracle, settings: Mapping[str, Any], name: str, file: Path) -> int:
+    token = oracle.id_of(settings[name])
     if token is None:
         raise EncodeError(f"{file}: has no token {settings[name]!r}: mend tokenizer.{name} in the recipe")
-    return int(token)
+    return token
 
 
 def _as_awkward(texts: pa.LargeStringArray) -> ak.Array:
@@ -194,6 +180,21 @@ def _as_awkward(texts: pa.LargeStringArray) -> ak.Array:
     characters = ak.contents.NumpyArray(characters_of(texts), parameters={"__array__": "char"})
     offsets = ak.index.Index(offsets_of(texts))
     return ak.Array(ak.contents.ListOffsetArray(offsets, characters, parameters={"__array__": "string"}))
+
+
+def documents_of(ids: Ids, lengths: Lengths) -> pa.LargeBinaryArray:
+    """Each document's ids as bytes: views of all ids end to end. lengths: in ids, shape [documents]."""
+    offsets = np.zeros(len(lengths) + 1, dtype=np.int64)
+    np.cumsum(lengths * ids.itemsize, out=offsets[1:])
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(ids)]
+    return pa.LargeBinaryArray.from_buffers(pa.large_binary(), len(lengths), buffers)
+
+
+def ids_of(documents: pa.LargeBinaryArray) -> Ids:
+    """The ids of an array that was made of documents, end to end, mapped, not copied."""
+    _, offsets, data = documents.buffers()
+    size = int(np.frombuffer(offsets, dtype=np.int64)[len(documents)]) if len(documents) else 0
+    return np.frombuffer(data, dtype=np.uint32, count=size // 4) if size else np.zeros(0, dtype=np.uint32)
 
 
 def offsets_of(texts: pa.LargeStringArray) -> Lengths:

@@ -8,17 +8,18 @@ believed; any other shard's receipt is read. So a touched or copied tree costs s
 nothing is passed over that a receipt would not prove.
 """
 
-import csv
 import os
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import astuple, dataclass, fields
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, NamedTuple, get_type_hints
 
 from nano3 import Nano3Error
 from nano3.catalog import Shard
 from nano3.digest import differences, digest_json
 from nano3.receipt import ReceiptError, read_receipt, replaced
+from nano3.table import read_table, write_table
 
 SHARDS = "shards.tsv"
 INDEX_FILES = ("index.json", SHARDS, "valid.bin", "valid.idx", "test.bin", "test.idx")
@@ -30,14 +31,14 @@ class FreshnessError(Nano3Error):
     """A dataset's shards.tsv is not what its index was made with."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """
     A tokenized shard as its dataset's index knows it.
 
     sha256, rows, made_with: what it was made from, see made_with(). tokens, documents: of the training pair. bin_bytes,
     idx_bytes, bin, idx: sizes and SHA-256 of the training pair's files. held_bin_bytes, held_idx_bytes: sizes of the
-    held-out pair's. content: of its receipt. written: when the receipt was, in nanoseconds.
+    held-out pair's. content: of its receipt. rows_read, skipped: rows of the raw shard, and those that are in no pair.
+    valid, test: held-out documents. written: when the receipt was, in nanoseconds.
     """
 
     shard: str
@@ -53,7 +54,16 @@ class Entry:
     bin: str
     idx: str
     content: str
+    rows_read: int
+    skipped: int
+    valid: int
+    test: int
     written: int
+
+    @property
+    def sizes(self) -> tuple[int, int, int, int]:
+        """Of its files, in the order of a receipt's outputs."""
+        return self.bin_bytes, self.idx_bytes, self.held_bin_bytes, self.held_idx_bytes
 
     @classmethod
     def of(cls, shard: str, receipt: Mapping[str, Any], written: int) -> "Entry":
@@ -73,8 +83,15 @@ class Entry:
             pair["sha256"],
             index["sha256"],
             receipt["content"],
+            facts["rows"],
+            len(facts["skipped"]),
+            len(facts["valid"]),
+            len(facts["test"]),
             written,
         )
+
+
+CONTENT = Entry._fields.index("content")
 
 
 @dataclass(frozen=True)
@@ -103,12 +120,15 @@ def survey(
     but for sha256 and rows. trust: believe shards.tsv; otherwise every receipt is read.
     """
     today = made_with(settings)
-    believed, indexed = set(), {}
-    for line in _lines(folder / SHARDS):
-        name = line[0]
-        indexed[name] = line[-2]
-        if trust and name in wanted and _as_noted(folder, line, *wanted[name], today):
-            believed.add(name)
+    believed: set[str] = set()
+    indexed: dict[str, str] = {}
+    with opened(folder) as files:
+        for line in _lines(folder / SHARDS):
+            name, sha256, taken, made, _, _, *sizes = line[:10]
+            indexed[name] = line[CONTENT]
+            asked = wanted.get(name) if trust and made == today else None
+            if asked and sha256 == asked[0].sha256 and taken == _rows(asked[1]) and files.noted(name, sizes, line[-1]):
+                believed.add(name)
     stale: dict[str, str] = {}
     others = 0
     for name, (shard, rows) in wanted.items():
@@ -135,9 +155,8 @@ def read_entries(folder: Path, digest: str) -> list[Entry]:
     """All shards of a dataset. digest: of the entries, as its index has it. Raises FreshnessError if it is another."""
     path, index = folder / SHARDS, folder / INDEX_FILES[0]
     kinds = get_type_hints(Entry).values()
-    lines = ([kind(word) for kind, word in zip(kinds, line, strict=True)] for line in _lines(path))
     try:
-        entries = [Entry(*line) for line in lines]
+        entries = [Entry(*(kind(word) for kind, word in zip(kinds, line, strict=True))) for line in _lines(path)]
     except ValueError:
         entries = []
     if digest_entries(entries) != digest:
@@ -150,45 +169,61 @@ def read_entries(folder: Path, digest: str) -> list[Entry]:
 
 def write_entries(folder: Path, entries: Iterable[Entry]) -> Path:
     """Write a dataset's shards.tsv, in catalogue order."""
-    with replaced(folder / SHARDS) as aside, aside.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, delimiter="\t", lineterminator="\n")
-        writer.writerow(field.name for field in fields(Entry))
-        writer.writerows(map(astuple, entries))
+    with replaced(folder / SHARDS) as aside:
+        write_table(aside, Entry._fields, entries)
     return folder / SHARDS
 
 
 def digest_entries(entries: Iterable[Entry]) -> str:
     """What identifies a dataset's tokens: the shards and their contents, not when they were made."""
-    return digest_json([[entry.shard, entry.tokens, entry.bin, entry.idx, entry.content] for entry in entries])
+    return digest_json([entry[:-1] for entry in entries])
 
 
 def _lines(path: Path) -> Iterator[list[str]]:
     """The whole lines of a shards.tsv, split; none if there is no such file or it has other columns."""
-    if not path.is_file():
-        return
-    with path.open(encoding="utf-8", newline="") as file:
-        lines = csv.reader(file, delimiter="\t")
-        columns = [field.name for field in fields(Entry)]
-        if next(lines, None) == columns:
-            yield from (line for line in lines if len(line) == len(columns))
+    lines = read_table(path) if path.is_file() else iter([])
+    columns = len(Entry._fields)
+    return (line for line in lines if len(line) == columns) if next(lines, None) == [*Entry._fields] else iter([])
 
 
-def _as_noted(folder: Path, line: list[str], shard: Shard, rows: int | None, today: str) -> bool:
-    """A shard's files are as its line in shards.tsv notes them, and it was made from what is wanted."""
-    name, sha256, taken, made, _, _, bin_bytes, idx_bytes, held_bin_bytes, held_idx_bytes, *_, written = line
-    if sha256 != shard.sha256 or taken != _rows(rows) or made != today:
-        return False
-    train, held = f"{folder}/train/{name}", f"{folder}/holdout/{name}"
+@dataclass(frozen=True)
+class Files:
+    """
+    The files of a dataset's shards. train, holdout: descriptors of the two folders, for there a short name is found
+    faster than by its whole path; None where there is no such folder.
+    """
+
+    train: int | None
+    holdout: int | None
+
+    def noted(self, name: str, sizes: Sequence[str | int], written: str | int) -> bool:
+        """Whether a shard's files have these sizes, in the order of a receipt's outputs, and its receipt this time."""
+        if self.train is None or self.holdout is None:
+            return False
+        tokens, index = f"{name}.bin", f"{name}.idx"
+        try:
+            bin_bytes, idx_bytes, held_bin_bytes, held_idx_bytes = map(int, sizes)
+            return (
+                os.stat(f"{name}.json", dir_fd=self.train).st_mtime_ns == int(written)
+                and os.stat(tokens, dir_fd=self.train).st_size == bin_bytes
+                and os.stat(index, dir_fd=self.train).st_size == idx_bytes
+                and os.stat(tokens, dir_fd=self.holdout).st_size == held_bin_bytes
+                and os.stat(index, dir_fd=self.holdout).st_size == held_idx_bytes
+            )
+        except (FileNotFoundError, ValueError):
+            return False
+
+
+@contextmanager
+def opened(folder: Path) -> Iterator[Files]:
+    """The files of a dataset's shards, inside a with block. folder: the dataset's tokens."""
+    there = [os.open(path, os.O_RDONLY) if path.is_dir() else None for path in (folder / "train", folder / "holdout")]
     try:
-        return (
-            os.stat(f"{train}.json").st_mtime_ns == int(written)
-            and os.stat(f"{train}.bin").st_size == int(bin_bytes)
-            and os.stat(f"{train}.idx").st_size == int(idx_bytes)
-            and os.stat(f"{held}.bin").st_size == int(held_bin_bytes)
-            and os.stat(f"{held}.idx").st_size == int(held_idx_bytes)
-        )
-    except (FileNotFoundError, ValueError):
-        return False
+        yield Files(*there)
+    finally:
+        for descriptor in there:
+            if descriptor is not None:
+                os.close(descriptor)
 
 
 def _judged(folder: Path, name: str, key: Mapping[str, Any]) -> tuple[str | None, str | None]:

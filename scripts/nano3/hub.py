@@ -12,13 +12,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 from nano3 import Nano3Error
 from nano3.digest import digest_file
 from nano3.retry import Result, causes, first_line, patiently
 
-PREFIX = "hf://datasets/"
+Kind = Literal["dataset", "model"]
+HUB = "hf://"
+PREFIX = HUB + "datasets/"
 PATHS_A_REQUEST = 500
 PASSING_STATUSES = (408, 429, 500, 502, 503, 504)
 
@@ -27,12 +29,27 @@ class HubError(Nano3Error):
     """The Hub does not give what was asked of it."""
 
 
-def latest_commit(repository: str, name: str) -> str:
+def latest_commit(repository: str, name: str, kind: Kind = "dataset") -> str:
     """The commit that a branch or tag is now."""
     from huggingface_hub import HfApi
 
-    with _explained(repository, name):
-        return _patiently(lambda: str(HfApi().dataset_info(repository, revision=name).sha))
+    with _explained(repository, name, kind=kind):
+        return _patiently(lambda: str(HfApi().repo_info(repository, repo_type=kind, revision=name).sha))
+
+
+def full_commit(repository: str, begin: str, kind: Kind = "dataset") -> str:
+    """The commit of a repository's main branch whose hash begins so. Raises HubError unless it is exactly one."""
+    from huggingface_hub import HfApi
+
+    with _explained(repository, "main", kind=kind):
+        commits = _patiently(lambda: HfApi().list_repo_commits(repository, repo_type=kind))
+    found = [commit.commit_id for commit in commits if commit.commit_id.startswith(begin)]
+    if len(found) != 1:
+        raise HubError(
+            f"revision: {repository} has {len(found) or 'no'} commits on main that begin with {begin}: "
+            "write one of its commits"
+        )
+    return str(found[0])
 
 
 def split_files(repository: str, commit: str, subset: str | None, split: str) -> list[str]:
@@ -61,9 +78,19 @@ def split_files(repository: str, commit: str, subset: str | None, split: str) ->
     return [str(file).removeprefix(begin) for file in config.data_files[split]]
 
 
-def describe_files(repository: str, commit: str, paths: Sequence[str]) -> Iterator[tuple[str, int, str]]:
+def list_files(repository: str, commit: str) -> list[str]:
+    """Paths of all files of a model's repository, sorted."""
+    from huggingface_hub import HfApi
+
+    with _explained(repository, commit, kind="model"):
+        return sorted(_patiently(lambda: HfApi().list_repo_files(repository, revision=commit)))
+
+
+def describe_files(
+    repository: str, commit: str, paths: Sequence[str], kind: Kind = "dataset"
+) -> Iterator[tuple[str, int, str]]:
     """
-    Path, size and SHA-256 of files in a repository.
+    Path, size and SHA-256 of files in a repository. Raises HubError if one of them is not there.
 
     The Hub knows the digest of what is stored as LFS or Xet; other files are small, and read.
     """
@@ -72,37 +99,39 @@ def describe_files(repository: str, commit: str, paths: Sequence[str]) -> Iterat
 
     for first in range(0, len(paths), PATHS_A_REQUEST):
         some = list(paths[first : first + PATHS_A_REQUEST])
-        with _explained(repository, commit):
-            ask = partial(HfApi().get_paths_info, repository, some, revision=commit, repo_type="dataset")
+        with _explained(repository, commit, kind=kind):
+            ask = partial(HfApi().get_paths_info, repository, some, revision=commit, repo_type=kind)
             found = _patiently(ask)
         files = [file for file in found if isinstance(file, RepoFile)]
         if missing := sorted({*some} - {file.path for file in files}):
             raise HubError(f"{missing[0]} is not in {repository} at {commit}: try again")
         for file in files:
-            yield file.path, file.size, file.lfs.sha256 if file.lfs else _digest(repository, commit, file.path)
+            yield (
+                file.path,
+                file.size,
+                file.lfs.sha256 if file.lfs else _digest(_origin(repository, commit, file.path, kind)),
+            )
 
 
-def _digest(repository: str, commit: str, path: str) -> str:
+def _digest(origin: str) -> str:
     with tempfile.TemporaryDirectory() as folder:
-        return digest_file(fetch(f"{PREFIX}{repository}@{commit}/{path}", Path(folder) / "file"))
+        return digest_file(fetch(origin, Path(folder) / "file"))
 
 
 def fetch(origin: str, folder: Path) -> Path:
     """
     Download a file into a folder, which is nobody else's; returns where in it the file is.
 
-    origin: hf://datasets/org/repo@commit/path. A cut connection goes on where it was cut, and a file that is there
-    already, whole, stays. Raises HubError, and removes the folder.
+    origin: hf://datasets/org/repo@commit/path, or hf://org/repo@commit/path for a model's file. A cut connection goes
+    on where it was cut, and a file that is there already, whole, stays. Raises HubError, and removes the folder.
     """
     from huggingface_hub import hf_hub_download
 
-    repository, commit, path = _parts(origin)
+    repository, commit, path, kind = _parts(origin)
     try:
-        with _explained(repository, commit, path):
+        with _explained(repository, commit, path, kind):
             return Path(
-                _patiently(
-                    lambda: hf_hub_download(repository, path, repo_type="dataset", revision=commit, local_dir=folder)
-                )
+                _patiently(lambda: hf_hub_download(repository, path, repo_type=kind, revision=commit, local_dir=folder))
             )
     except HubError:
         shutil.rmtree(folder, ignore_errors=True)
@@ -114,15 +143,21 @@ def opened(origin: str) -> Iterator[BinaryIO]:
     """A file of a repository to read at any place: a request for each stretch. origin: as for fetch."""
     from huggingface_hub import HfFileSystem
 
-    with _explained(*_parts(origin)), HfFileSystem().open(origin.removeprefix("hf://"), "rb") as file:
+    with _explained(*_parts(origin)), HfFileSystem().open(origin.removeprefix(HUB), "rb") as file:
         yield file
 
 
-def _parts(origin: str) -> tuple[str, str, str]:
-    """Repository, commit and path of hf://datasets/org/repo@commit/path."""
-    repository, _, rest = origin.removeprefix(PREFIX).partition("@")
+def _parts(origin: str) -> tuple[str, str, str, Kind]:
+    """Repository, commit, path and kind of an origin; see fetch."""
+    kind: Kind = "dataset" if origin.startswith(PREFIX) else "model"
+    repository, _, rest = origin.removeprefix(PREFIX).removeprefix(HUB).partition("@")
     commit, _, path = rest.partition("/")
-    return repository, commit, path
+    return repository, commit, path, kind
+
+
+def _origin(repository: str, commit: str, path: str, kind: Kind) -> str:
+    """The other direction of _parts."""
+    return f"{PREFIX if kind == 'dataset' else HUB}{repository}@{commit}/{path}"
 
 
 def _patiently(action: Callable[[], Result]) -> Result:
@@ -143,27 +178,28 @@ def _is_passing(error: Exception) -> bool:
 
 
 @contextmanager
-def _explained(repository: str, commit: str, path: str = "") -> Iterator[None]:
+def _explained(repository: str, commit: str, path: str = "", kind: Kind = "dataset") -> Iterator[None]:
     """What the libraries raise becomes one sentence with the remedy."""
     try:
         yield
     except Nano3Error:
         raise
     except Exception as error:
-        sentences = (_sentence(cause, repository, commit, path) for cause in causes(error))
+        sentences = (_sentence(cause, repository, commit, path, kind) for cause in causes(error))
         sentence = next((sentence for sentence in sentences if sentence), None)
         if sentence is None and not isinstance(error, OSError | ValueError | RuntimeError):
             raise
-        place = f"{PREFIX}{repository}@{commit}/{path}".rstrip("/")
+        place = _origin(repository, commit, path, kind).rstrip("/")
         raise HubError(sentence or f"{place}: {first_line(error)}") from None
 
 
-def _sentence(error: BaseException, repository: str, commit: str, path: str) -> str | None:
+def _sentence(error: BaseException, repository: str, commit: str, path: str, kind: Kind) -> str | None:
     """What an error of the libraries means and what to do; None if it says nothing by itself."""
     from httpx2 import TransportError
     from huggingface_hub import constants, errors
 
-    hub, page = f"the Hub at {constants.ENDPOINT}", f"{constants.ENDPOINT}/datasets/{repository}"
+    hub = f"the Hub at {constants.ENDPOINT}"
+    page = f"{constants.ENDPOINT}/{'datasets/' if kind == 'dataset' else ''}{repository}"
     status = error.response.status_code if isinstance(error, errors.HfHubHTTPError) else 0
     meanings = [
         (
@@ -184,11 +220,11 @@ def _sentence(error: BaseException, repository: str, commit: str, path: str) -> 
         ),
         (
             isinstance(error, errors.RepositoryNotFoundError) and status == 401,
-            f"{repository} is no public dataset: mend source, or set HF_TOKEN if it is private",
+            f"{repository} is no public {kind}: mend source, or set HF_TOKEN if it is private",
         ),
         (
             isinstance(error, errors.RepositoryNotFoundError),
-            f"there is no dataset {repository} that you may see: mend source, or set another HF_TOKEN",
+            f"there is no {kind} {repository} that you may see: mend source, or set another HF_TOKEN",
         ),
         (
             isinstance(error, errors.RevisionNotFoundError),

@@ -145,10 +145,11 @@ def build_index_cache(
 def _pairs(mixed: Mapping[str, Any]) -> dict[str, list[freshness.Entry]]:
     """The pairs of each dataset of a blend that have tokens, by its receipt, in catalogue order."""
     pairs = {}
-    for source in mixed["inputs"]:
-        index = Path(source["path"])
+    indexes = {path.parent.name: path for path in (Path(source["path"]) for source in mixed["inputs"])}
+    for dataset in mixed["facts"]["datasets"]:  # a share may depend on other indexes, too
+        index = indexes[dataset]
         entries = freshness.read_entries(index.parent, read_receipt(index)["facts"]["shards"]["digest"])
-        pairs[index.parent.name] = [entry for entry in entries if entry.tokens > 0]
+        pairs[dataset] = [entry for entry in entries if entry.tokens > 0]
     return pairs
 
 

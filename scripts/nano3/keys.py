@@ -10,6 +10,7 @@ from typing import Any
 
 from nano3.catalog import Dataset, Shard
 from nano3.digest import digest_code, digest_file, digest_json
+from nano3.mixture import MixtureError, as_floats, resolved
 from nano3.recipe import Recipe
 from nano3.spec import Spec, stretches
 
@@ -63,10 +64,64 @@ def index_key(recipe: Recipe, shards: Iterable[tuple[Shard, int | None]]) -> Key
     return {"shards": shards_digest(shards), "sample": recipe.sample, "code": digest_code("index_dataset")}
 
 
+def mixture_decision(recipe: Recipe, phase: str) -> Key:
+    """
+    What decides a phase's shares, see nano3.mixture: its mixture, the categories that it draws from and, where the
+    recipe caps epochs, what earlier phases draw.
+    """
+    over_cap = _over_cap(recipe)
+    if not over_cap:
+        return _asked(recipe, phase)
+    phases = list(recipe.phases)
+    earlier = [_asked(recipe, name) for name in phases[: phases.index(phase)]]
+    return _asked(recipe, phase) | {"earlier": earlier, "over_cap": over_cap}
+
+
+def _asked(recipe: Recipe, phase: str) -> Key:
+    """A phase's mixture, with the categories and the caps that have to do with it."""
+    mixture = dict(sorted(recipe.phases[phase].mixture.items()))
+    used = {
+        name: category.model_dump()
+        for name, category in sorted(recipe.categories.items())
+        if name in mixture or set(category.datasets) & mixture.keys()
+    }
+    caps = {dataset: recipe.max_epochs(phase, dataset) for dataset in recipe.datasets_of(phase)}
+    return (
+        {"mixture": mixture}
+        | ({"categories": used} if used else {})
+        | ({"phase_tokens": recipe.phases[phase].tokens, "max_epochs": caps} if _over_cap(recipe) else {})
+    )
+
+
+def _over_cap(recipe: Recipe) -> str | None:
+    """What happens over a cap; None if no cap can change a share."""
+    said = recipe.repetition.over_cap if recipe.repetition else "allow"
+    return None if said == "allow" else said
+
+
+def blend_datasets(recipe: Recipe, phase: str) -> list[str]:
+    """Datasets whose tokens decide a phase's blend, sorted: where epochs are capped, those of earlier phases, too."""
+    phases = list(recipe.phases)
+    wanted = phases[: phases.index(phase) + 1] if _over_cap(recipe) else [phase]
+    return sorted({dataset for name in wanted for dataset in recipe.datasets_of(name)})
+
+
+def expected_shares(recipe: Recipe, phase: str, blends: Iterable[dict[str, Any]]) -> dict[str, float] | None:
+    """
+    The shares of a phase's datasets, as far as receipts of blends know the tokens; None if they do not.
+
+    A blend that will be made again may count other tokens.
+    """
+    tokens = {name: facts["tokens"] for blend in blends for name, facts in blend["facts"]["datasets"].items()}
+    try:
+        return as_floats({part.dataset: part.share for part in resolved(mixture_decision(recipe, phase), tokens)})
+    except (KeyError, MixtureError):
+        return None
+
+
 def blend_key(recipe: Recipe, phase: str) -> Key:
     """The shares, and which tokens they are shares of: tokens made otherwise lie in another folder."""
-    mixture = dict(sorted(recipe.phases[phase].mixture.items()))
-    return {"mixture": mixture, "tokens": recipe.tokens_name, "code": digest_code("write_blend")}
+    return mixture_decision(recipe, phase) | {"tokens": recipe.tokens_name, "code": digest_code("write_blend")}
 
 
 def index_cache_key(specs: Mapping[tuple[str, str], Spec], phase: str) -> Key:
@@ -85,9 +140,12 @@ def index_cache_key(specs: Mapping[tuple[str, str], Spec], phase: str) -> Key:
 
 def export_key(recipe: Recipe) -> Key:
     """What goes beside the weights: the tokenizer's files, and how long a sequence may be."""
-    tokenizer = {path.name: digest_file(path) for path in sorted(Path(recipe.tokenizer.path).iterdir())}
     longest = max(stretch.sequence_length for stretch in stretches(recipe))
-    return {"tokenizer": tokenizer, "longest_sequence": longest, "code": digest_code("export_hf")}
+    return {
+        "tokenizer": recipe.tokenizer_digests(),
+        "longest_sequence": longest,
+        "code": digest_code("export_hf"),
+    }
 
 
 def lineage_key() -> Key:

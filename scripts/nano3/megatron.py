@@ -87,7 +87,8 @@ class PairWriter:
         Append documents, or a part of one. tokens: all documents end to end, any shape [tokens]. lengths: of the
         documents that end in them, shape [documents].
         """
-        data = np.ascontiguousarray(tokens, dtype=self.dtype).data
+        same_size = tokens.itemsize == np.dtype(self.dtype).itemsize  # ids are below 2**31: signed or not
+        data = np.ascontiguousarray(tokens.view(self.dtype) if same_size else tokens.astype(self.dtype)).data
         self._bin.write(data)
         self._digest.update(data)
         self._lengths.append(lengths.astype(np.int32))

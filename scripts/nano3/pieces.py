@@ -3,8 +3,8 @@ Where may a document be cut so that its pieces' tokens, end to end, are the docu
 
 Where the pre-tokenizer cuts it whatever stands around, and where neither side changes how the other is split.
 
-That is worked out for one pre-tokenizer, that of Mistral's Tekken. Its pattern never looks back, and looks ahead only
-in `\s+(?!\S)`. None of its matches holds
+That is worked out for the pre-tokenizers in PATTERNS: of Mistral's Tekken, which is Nemotron 3's too, of Llama 3 and of
+o200k. They never look back, and look ahead only in `\s+(?!\S)`. None of their matches holds
 - visible ASCII and then a space: a space stands first in a match or behind other whitespace;
 - a line break and then anything but whitespace and `/`: nothing else follows a line break in a match.
 Looking ahead never sees such a place: a run of whitespace that ends there ends in a line break, and is taken by
@@ -19,18 +19,24 @@ import numpy as np
 import numpy.typing as npt
 
 PIECE_BYTES = 2**20
-TEKKEN = (
-    r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+"
-    r"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*"
-    r"|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-)
+CONTRACTION = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)"
+TITLE = r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+"
+UPPER = r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*"
+WORD = r"[^\r\n\p{L}\p{N}]?\p{L}+"
+WHITESPACE = r"\s*[\r\n]+|\s+(?!\S)|\s+"
+PATTERNS = {
+    "tekken": rf"{TITLE}|{UPPER}|\p{{N}}| ?[^\s\p{{L}}\p{{N}}]+[\r\n/]*|{WHITESPACE}",
+    "llama 3": rf"{CONTRACTION}|{WORD}|\p{{N}}{{1,3}}| ?[^\s\p{{L}}\p{{N}}]+[\r\n]*|{WHITESPACE}",
+    "o200k": rf"{TITLE}{CONTRACTION}?|{UPPER}{CONTRACTION}?|\p{{N}}{{1,3}}| ?[^\s\p{{L}}\p{{N}}]+[\r\n/]*|{WHITESPACE}",
+}
 # Of characters beyond ASCII, those whose first UTF-8 byte begins no whitespace.
 PLACES = re.compile(rb"[!-~](?= )|\n(?=[!-.0-~\xc3-\xe0\xe4-\xf4])")
 
 
 def may_be_cut(definition: Mapping[str, Any]) -> bool:
-    """Whether PLACES hold for a tokenizer.json: its pattern is TEKKEN and nothing else looks at what stands around."""
-    split = {"type": "Split", "pattern": {"Regex": TEKKEN}, "behavior": "Isolated", "invert": False}
+    """Whether PLACES hold for a tokenizer.json: its pattern is known and nothing else looks at what stands around."""
+    whole = {"type": "Split", "behavior": "Isolated", "invert": False}
+    splits = [whole | {"pattern": {"Regex": pattern}} for pattern in PATTERNS.values()]
     match definition:
         case {
             "normalizer": None,
@@ -41,7 +47,7 @@ def may_be_cut(definition: Mapping[str, Any]) -> bool:
             "model": {"type": "BPE"},
             "added_tokens": added,
         }:
-            return first == split and not any(
+            return first in splits and not any(
                 token["lstrip"] or token["rstrip"] or PLACES.search(token["content"].encode()) for token in added
             )
     return False

@@ -9,7 +9,7 @@ from pathlib import Path, PurePath
 
 from tqdm import tqdm
 
-from nano3 import hub, urls
+from nano3 import hub, tokenizers, urls
 from nano3.catalog import DATASETS, HUB, Dataset, Shard, known_datasets, pins_path, read_dataset, read_pins, write_pins
 from nano3.digest import digest_file
 from nano3.schema import ConfigError, read_yaml
@@ -27,7 +27,8 @@ def pin_datasets(names: Sequence[str], folder: Path = DATASETS, rows: bool = Fal
     changes = []
     for name in names:
         source = f"{folder / name}.yaml"
-        _refuse_branch(read_yaml(folder / f"{name}.yaml"), source)
+        if found := re.fullmatch(HUB + "([^/]+/[^/]+)", str(read_yaml(Path(source)).get("source", ""))):
+            changes += [f"{name}: {done}" for done in settled_revision(Path(source), found[1])]
         dataset = read_dataset(name, folder)
         before = {shard.name: shard for shard in read_pins(name, folder)} if pins_path(name, folder).is_file() else {}
         after = {shard.name: _with_rows(shard, before, dataset, rows) for shard in list_shards(dataset, source)}
@@ -41,13 +42,23 @@ def pin_datasets(names: Sequence[str], folder: Path = DATASETS, rows: bool = Fal
     return changes
 
 
-def _refuse_branch(written: Mapping[str, object], source: str) -> None:
-    """Raises ConfigError with the commit that a branch, a tag or no revision at all means today."""
-    repository, revision = str(written.get("source", "")), str(written.get("revision", "main"))
-    if re.fullmatch(HUB + "[^/]+/[^/]+", repository) and not re.fullmatch("[0-9a-f]{40}", revision):
-        with _named(source):
-            commit = hub.latest_commit(repository.removeprefix(HUB), revision)
-        raise ConfigError(f"{source}: revision: {revision} can move: write `revision: {commit}`, which it is now")
+def settled_revision(file: Path, repository: str, kind: hub.Kind = "dataset") -> list[str]:
+    """
+    Make the revision in a description a whole commit: one that is abbreviated is completed in the file.
+
+    Returns what was done. Raises ConfigError with the commit that a branch, a tag or no revision at all means today.
+    """
+    revision = str(read_yaml(file).get("revision", "main"))
+    if re.fullmatch("[0-9a-f]{40}", revision):
+        return []
+    with _named(str(file)):
+        if not re.fullmatch("[0-9a-f]{7,39}", revision):
+            commit = hub.latest_commit(repository, revision, kind)
+            raise ConfigError(f"{file}: revision: {revision} can move: write `revision: {commit}`, which it is now")
+        commit = hub.full_commit(repository, revision, kind)
+    text = file.read_text(encoding="utf-8")
+    file.write_text(re.sub(rf"(?m)^(revision: *[\"']?){revision}\b", rf"\g<1>{commit}", text), encoding="utf-8")
+    return [f"revision {revision} is {commit}: written to {file}"]
 
 
 @contextmanager
@@ -91,6 +102,27 @@ def _claims(name: str, folder: Path) -> set[str]:
     source = str(read_yaml(folder / f"{name}.yaml").get("source"))
     paths = (shard.path for shard in read_pins(name, folder))
     return {f"{source.rstrip('/')}/{path}" if "://" in source else path for path in paths}
+
+
+def pin_tokenizer(name: str) -> list[str]:
+    """
+    Pin a tokenizer of config/tokenizers and return what was done, one line each.
+
+    Raises ConfigError for a revision that can move, HubError for a repository that can't be read or has no tokenizer.
+    """
+    file = tokenizers.TOKENIZERS / f"{name}.yaml"
+    done = settled_revision(file, tokenizers.read_tokenizer(name).repository, "model")
+    described = tokenizers.read_tokenizer(name)
+    repository, commit = described.repository, str(described.revision)
+    with _named(str(file)):
+        there = hub.list_files(repository, commit)
+        if tokenizers.DEFINITION not in there:
+            raise hub.HubError(f"source: {repository} has no {tokenizers.DEFINITION}: name a repository that has one")
+        wanted = [path for path in there if path in tokenizers.FILES]
+        files = [tokenizers.TokenizerFile(*each) for each in hub.describe_files(repository, commit, wanted, "model")]
+    tokenizers.write_pins(name, files)
+    done += [f"pinned {each.name}, {each.bytes:,} bytes" for each in files]
+    return [f"{name}: {line}" for line in done]
 
 
 def list_shards(dataset: Dataset, source: str) -> list[Shard]:

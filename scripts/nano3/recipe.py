@@ -9,12 +9,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
+from nano3 import tokenizers
+from nano3.curriculum import Category, Chain, Name, Repetition, Segment
 from nano3.digest import digest_file, digest_json, short
+from nano3.mixture import members
+from nano3.network import Model
 from nano3.schema import Closed
 
 SAME_TOKENS = {"engine", "checked_documents"}  # keys of the tokenizer that change no token
 
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Share = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(gt=0, lt=0.25)]
 Decay = Annotated[float, Field(gt=0, lt=1)]
@@ -24,7 +27,11 @@ class Tokenizer(Closed):
     """How text becomes tokens."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$")] = Field(description="Readable name, for paths.")
-    path: str = Field(description="Folder of the tokenizer (tokenizer.json and its configuration).")
+    path: str | None = Field(
+        None,
+        description="Folder of the tokenizer (tokenizer.json and its configuration); "
+        "if not given, it is the one that config/tokenizers/{name}.yaml describes.",
+    )
     bos_token: str = Field(description="Token put before each document if add_bos is set.")
     eos_token: str = Field(description="Token put after each document if add_eos is set; Megatron's end of document.")
     add_bos: bool = Field(False, description="Begin each document with bos_token.")
@@ -50,39 +57,6 @@ class Holdout(Closed):
 
     valid: Fraction = Field(description="Fraction of documents kept for validation.")
     test: Fraction = Field(description="Fraction of documents kept for test.")
-
-
-class Model(Closed):
-    """A hybrid of Mamba-2, attention and mixture-of-experts layers; the names are Megatron-Core's."""
-
-    hybrid_override_pattern: str = Field(pattern=r"^[ME*]+$", description="Layers: M Mamba-2, * attention, E MoE.")
-    vocab_size: PositiveInt = Field(description="Entries of the embedding; at least the tokenizer's.")
-    hidden_size: PositiveInt = Field(description="Width of the residual stream.")
-    num_attention_heads: PositiveInt = Field(description="Query heads.")
-    num_query_groups: PositiveInt = Field(description="Key/value heads.")
-    kv_channels: PositiveInt = Field(description="Size of an attention head.")
-    mamba_num_heads: PositiveInt = Field(description="Mamba-2 heads.")
-    mamba_head_dim: PositiveInt = Field(description="Size of a Mamba-2 head.")
-    mamba_state_dim: PositiveInt = Field(description="State per Mamba-2 channel.")
-    mamba_num_groups: PositiveInt = Field(description="Groups that share B and C.")
-    num_moe_experts: PositiveInt = Field(description="Routed experts per MoE layer.")
-    moe_router_topk: PositiveInt = Field(description="Routed experts a token uses.")
-    moe_ffn_hidden_size: PositiveInt = Field(description="Width of a routed expert.")
-    moe_shared_expert_intermediate_size: PositiveInt = Field(description="Width of the shared expert.")
-    moe_router_topk_scaling_factor: PositiveFloat = Field(description="Factor on the routed experts' weights.")
-    moe_router_bias_update_rate: NonNegativeFloat = Field(description="Step of the aux-loss-free expert bias.")
-    moe_aux_loss_coeff: NonNegativeFloat = Field(description="Weight of the sequence load-balancing loss.")
-    layernorm_epsilon: PositiveFloat = Field(1e-5, description="Epsilon of RMSNorm.")
-    init_method_std: PositiveFloat = Field(description="Standard deviation of the initial weights.")
-
-    @model_validator(mode="after")
-    def _divides(self) -> "Model":
-        if self.moe_router_topk > self.num_moe_experts:
-            raise ValueError(f"moe_router_topk {self.moe_router_topk} exceeds num_moe_experts {self.num_moe_experts}")
-        for many, few in (("num_attention_heads", "num_query_groups"), ("mamba_num_heads", "mamba_num_groups")):
-            if getattr(self, many) % getattr(self, few):
-                raise ValueError(f"{many} {getattr(self, many)} is no multiple of {few} {getattr(self, few)}")
-        return self
 
 
 class Optimizer(Closed):
@@ -120,15 +94,7 @@ class Train(Closed):
         "epoch. At least the longest sequence, best a multiple of all sequence lengths.",
     )
     seed: NonNegativeInt = Field(description="Seed of the initial weights and of the data order.")
-    precision: Literal["fp32"] = Field(description="Arithmetic of forward and backward pass.")
-
-
-class Segment(Closed):
-    """A stretch of a phase that ends in a checkpoint of its own."""
-
-    tokens: PositiveInt = Field(description="Tokens to train on.")
-    global_batch_size: PositiveInt | None = Field(None, description="Sequences per step, if not the recipe's.")
-    sequence_length: PositiveInt | None = Field(None, description="Tokens per sequence, if not the recipe's.")
+    precision: Literal["fp32", "bf16"] = Field(description="Arithmetic of forward and backward pass.")
 
 
 class Layout(Closed):
@@ -155,16 +121,45 @@ class Layout(Closed):
 class Phase(Closed):
     """A phase: one mixture of datasets, trained in segments."""
 
-    mixture: dict[str, Share] = Field(min_length=1, description="Share of each dataset in the samples, any scale.")
-    segments: dict[Name, Segment] = Field(min_length=1, description="Segments in the order of training.")
+    mixture: dict[str, Share] = Field(
+        min_length=1, description="Share of each dataset or category in the samples, any scale."
+    )
+    without_data: dict[str, Share] = Field(
+        {},
+        description="Shares, on the mixture's scale, of categories that nobody has data for. "
+        "They are left out, and those of the mixture grow in proportion.",
+    )
+    max_epochs: PositiveFloat | None = Field(
+        None,
+        description="Most epochs of any dataset up to the end of this phase, if fewer than the recipe's: "
+        "what is above them is left to later phases.",
+    )
+    segments: dict[Name, Segment] = Field({}, description="Segments in the order of training.")
+    chain: Chain | None = Field(None, description="Segments that take turns, after the others if there are any.")
     learning_rate: PositiveFloat | None = Field(None, description="Constant learning rate, off the recipe's curve.")
     frozen: bool = Field(False, description="A run that would train this phase again stops instead, and says why.")
     layout: Layout | None = Field(None, description="How this phase is laid out, if not as the recipe says.")
 
+    @model_validator(mode="after")
+    def _has_segments(self) -> "Phase":
+        turns = self.chain.expanded if self.chain else {}
+        if not (self.segments or turns):
+            raise ValueError("has neither segments nor a chain: give it one of them")
+        if twice := sorted(self.segments.keys() & turns.keys()):
+            raise ValueError(f"segments.{twice[0]}: the chain has a segment of that name, too: rename one")
+        if both := sorted(self.mixture.keys() & self.without_data.keys()):
+            raise ValueError(f"without_data.{both[0]}: has a share in the mixture, too: remove one of them")
+        return self
+
+    @property
+    def all_segments(self) -> dict[str, Segment]:
+        """Every segment by name, in the order of training."""
+        return self.segments | (self.chain.expanded if self.chain else {})
+
     @property
     def tokens(self) -> int:
         """Tokens of the whole phase."""
-        return sum(segment.tokens for segment in self.segments.values())
+        return sum(segment.tokens for segment in self.all_segments.values())
 
 
 class Checkpoint(Closed):
@@ -193,6 +188,8 @@ class Recipe(Closed):
     optimizer: Optimizer = Field(description="The optimizer.")
     learning_rate: LearningRate = Field(description="The learning rate over phase1 and phase2.")
     train: Train = Field(description="Batch, sequence length, seed.")
+    categories: dict[str, Category] = Field({}, description="Datasets that have a share together, by category.")
+    repetition: Repetition | None = Field(None, description="How often a dataset may be seen; by default any number.")
     phases: dict[Name, Phase] = Field(min_length=1, description="Phases in the order of training.")
     evaluation: Evaluation = Field(description="Held-out losses.")
     checkpoint: Checkpoint = Field(description="Where and how often weights are saved.")
@@ -219,6 +216,45 @@ class Recipe(Closed):
             )
         return self
 
+    @model_validator(mode="after")
+    def _segments_have_a_step(self) -> "Recipe":
+        for phase_name, phase in self.phases.items():
+            for name, segment in phase.all_segments.items():
+                batch = segment.global_batch_size or self.train.global_batch_size
+                length = segment.sequence_length or self.train.sequence_length
+                if segment.tokens < batch * length and self.train.train_iters is None:
+                    raise ValueError(
+                        f"phases.{phase_name}: segment {name} has {segment.tokens:,} tokens, less than one batch of "
+                        f"{batch:,} x {length:,}: lengthen it"
+                    )
+        return self
+
+    @model_validator(mode="after")
+    def _shares_reach_datasets(self) -> "Recipe":
+        owner: dict[str, str] = {}
+        for name, category in self.categories.items():
+            for dataset in category.datasets:
+                if dataset in owner or dataset in self.categories:
+                    other = f"category {owner[dataset]} has it, too" if dataset in owner else "is a category, too"
+                    raise ValueError(f"categories.{name}: {dataset}: {other}: remove it from one")
+                owner[dataset] = name
+            shared = {key for phase in self.phases.values() for key in phase.mixture}
+            if name not in shared and (rest := [dataset for dataset in category.datasets if dataset not in shared]):
+                raise ValueError(
+                    f"categories.{name}: no phase has a share for it, so {', '.join(rest)} would never be drawn: "
+                    "give it one, or remove it"
+                )
+        for phase_name, phase in self.phases.items():
+            if given := sorted(phase.without_data.keys() & self.categories.keys()):
+                raise ValueError(
+                    f"phases.{phase_name}.without_data.{given[0]}: the category has datasets: move it to the mixture"
+                )
+        if not self.repetition and (capped := [name for name, phase in self.phases.items() if phase.max_epochs]):
+            raise ValueError(f"phases.{capped[0]}.max_epochs: repetition does not say what happens over it: add that")
+        if self.repetition and (strange := sorted(self.repetition.max_epochs_of.keys() - set(self.datasets))):
+            raise ValueError(f"repetition.max_epochs_of.{strange[0]}: no phase draws from such a dataset: remove it")
+        return self
+
     @property
     def curve_tokens(self) -> int:
         """Tokens of the phases that follow the learning-rate curve."""
@@ -227,30 +263,54 @@ class Recipe(Closed):
     def sequence_lengths(self) -> Iterator[tuple[str, str, int]]:
         """Phase, segment and tokens of its sequences, of every segment."""
         for name, phase in self.phases.items():
-            for segment, own in phase.segments.items():
+            for segment, own in phase.all_segments.items():
                 yield name, segment, own.sequence_length or self.train.sequence_length
 
     @property
     def datasets(self) -> list[str]:
         """All datasets of all phases, sorted."""
-        return sorted({dataset for phase in self.phases.values() for dataset in phase.mixture})
+        return sorted({dataset for phase in self.phases for dataset in self.datasets_of(phase)})
+
+    def datasets_of(self, phase: str) -> dict[str, str]:
+        """A phase's datasets, sorted, each with its category in the recipe or, without one, its own name."""
+        return members(
+            self.phases[phase].mixture, {name: category.datasets for name, category in self.categories.items()}
+        )
+
+    def max_epochs(self, phase: str, dataset: str) -> float | None:
+        """Most epochs of a dataset that may have been drawn when a phase ends; None: any number."""
+        if self.repetition is None:
+            return None
+        most, here = self.repetition.most(dataset), self.phases[phase].max_epochs
+        return most if here is None else min(most, here)
 
     def layout_of(self, phase: str) -> Layout:
         """How a phase is laid out on the machine."""
         return self.phases[phase].layout or self.layout
 
     def token_settings(self) -> dict[str, Any]:
-        """All but the raw bytes and the text column that decides which tokens a shard becomes."""
+        """
+        All but the raw bytes and the text column that decides which tokens a shard becomes.
+
+        Raises ConfigError if the tokenizer is one of config/tokenizers that is not pinned.
+        """
         tokenizer = self.tokenizer.model_dump(exclude={"name", "path", *SAME_TOKENS})
-        return {
-            "tokenizer": tokenizer | {"sha256": digest_file(self.tokenizer_file)},
-            "holdout": self.holdout.model_dump(),
-        }
+        if self.tokenizer.path:
+            sha256 = digest_file(self.tokenizer_file)
+        else:
+            sha256 = self.tokenizer_digests()[tokenizers.DEFINITION]
+        return {"tokenizer": tokenizer | {"sha256": sha256}, "holdout": self.holdout.model_dump()}
+
+    def tokenizer_digests(self) -> dict[str, str]:
+        """SHA-256 of the tokenizer's files, by name: those of its folder, or those that were pinned."""
+        if self.tokenizer.path:
+            return {path.name: digest_file(path) for path in sorted(Path(self.tokenizer.path).iterdir())}
+        return {file.name: file.sha256 for file in tokenizers.read_pins(self.tokenizer.name)}
 
     @property
     def tokenizer_file(self) -> Path:
-        """The tokenizer.json."""
-        return Path(self.tokenizer.path) / "tokenizer.json"
+        """The tokenizer.json; one of config/tokenizers is there once it was downloaded."""
+        return Path(self.tokenizer.path or tokenizers.folder(self.tokenizer.name)) / tokenizers.DEFINITION
 
     @property
     def tokens_name(self) -> str:

@@ -9,14 +9,16 @@ nothing, or only where and how the work is done, is none.
 import json
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
 from pydantic import Field, NonNegativeInt
 
-from nano3.catalog import known_datasets, read_dataset
+from nano3 import tokenizers
+from nano3.catalog import known_datasets, pins_path, read_dataset
+from nano3.curriculum import Segment
 from nano3.digest import differences, digest_json, short
 from nano3.recipe import SAME_TOKENS, Recipe
 from nano3.schema import Closed, ConfigError, read_yaml, validated
@@ -106,8 +108,8 @@ def _words(text: str) -> list[str]:
 
 def _assign(values: dict[str, Any], key: str, value: Any) -> None:
     """Set a dotted key. What is not in the schema is left for validation to refuse by name."""
-    before, mixture, dataset = key.partition(".mixture.")  # a dataset's name may have dots
-    *outer, last = [*before.split("."), "mixture", dataset] if mixture else key.split(".")
+    named = re.fullmatch(r"(.+)\.(mixture|without_data|max_epochs_of)\.(.+)", key)  # a dataset's name may have dots
+    *outer, last = [*named[1].split("."), *named.groups()[1:]] if named else key.split(".")
     for part in outer:
         inner = values.setdefault(part, {})
         if not isinstance(inner, dict):
@@ -133,17 +135,15 @@ def _scaled(recipe: Recipe) -> Recipe:
     def scale(tokens: int) -> int:
         return max(1, round(tokens * wanted / recipe.curve_tokens)) if tokens else 0
 
-    phases = {
-        name: phase.model_copy(
-            update={
-                "segments": {
-                    key: segment.model_copy(update={"tokens": scale(segment.tokens)})
-                    for key, segment in phase.segments.items()
-                }
-            }
-        )
-        for name, phase in recipe.phases.items()
-    }
+    def scaled(segments: Mapping[str, Segment]) -> dict[str, Segment]:
+        return {
+            name: segment.model_copy(update={"tokens": scale(segment.tokens)}) for name, segment in segments.items()
+        }
+
+    phases = {}
+    for name, phase in recipe.phases.items():
+        chain = phase.chain and phase.chain.model_copy(update={"segments": scaled(phase.chain.segments)})
+        phases[name] = phase.model_copy(update={"segments": scaled(phase.segments), "chain": chain})
     curve = recipe.learning_rate
     shrunk = {"warmup_tokens": scale(curve.warmup_tokens), "decay_tokens": scale(curve.decay_tokens)}
     return recipe.model_copy(update={"phases": phases, "learning_rate": curve.model_copy(update=shrunk)})
@@ -151,21 +151,59 @@ def _scaled(recipe: Recipe) -> Recipe:
 
 def _check(recipe: Recipe, source: str) -> None:
     """What can only be seen with the rest of the repository at hand."""
-    for phase_name, phase in recipe.phases.items():
-        for dataset in phase.mixture:
-            if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", dataset):
-                raise ConfigError(
-                    f"{source}: phases.{phase_name}.mixture.{dataset}: a dataset's name has letters, digits, . _ - only"
-                )
-            if dataset not in known_datasets():
-                raise ConfigError(
-                    f"{source}: phases.{phase_name}.mixture.{dataset}: no such dataset; "
-                    f"describe it in config/datasets/{dataset}.yaml or use one of: {', '.join(known_datasets())}"
-                )
-    for dataset in recipe.datasets:
-        read_dataset(dataset)
-    if not recipe.tokenizer_file.is_file():
+    known = set(known_datasets())
+    places = {
+        dataset: f"phases.{phase_name}.mixture"
+        for phase_name, phase in recipe.phases.items()
+        for dataset in phase.mixture
+        if dataset not in recipe.categories
+    }
+    places |= {dataset: f"categories.{name}" for name, each in recipe.categories.items() for dataset in each.datasets}
+    for dataset, place in places.items():
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", dataset):
+            raise ConfigError(f"{source}: {place}.{dataset}: a dataset's name has letters, digits, . _ - only")
+        if dataset not in known:
+            raise ConfigError(
+                f"{source}: {place}.{dataset}: no such dataset; "
+                f"describe it in config/datasets/{dataset}.yaml or use one of: {', '.join(sorted(known))}"
+            )
+        said, listed = read_dataset(dataset).category, place.removeprefix("categories.")
+        if place.startswith("categories.") and said != listed:
+            raise ConfigError(
+                f"{source}: {place}: config/datasets/{dataset}.yaml says that {dataset} is of category {said}: "
+                "mend one of them"
+            )
+    if recipe.categories:
+        _refuse_unreached(recipe, known, source)
+    for phase in recipe.phases:
+        if recipe.train.precision == "bf16" and recipe.layout_of(phase).trainer == "cpu":
+            raise ConfigError(
+                f"{source}: train.precision: the cpu trainer computes in fp32 only: write fp32, or layout.trainer: "
+                "bridge, which trains in bf16 on GPUs"
+            )
+    if recipe.tokenizer.path is None:
+        tokenizers.read_tokenizer(recipe.tokenizer.name)
+    elif not recipe.tokenizer_file.is_file():
         raise ConfigError(f"{source}: tokenizer.path: {recipe.tokenizer_file} is missing; name a folder that has one")
+    if recipe.tokenizer_file.is_file():
+        _check_vocabulary(recipe, source)
+
+
+def _refuse_unreached(recipe: Recipe, known: Iterable[str], source: str) -> None:
+    """Raises ConfigError for a dataset of a category and a source that the recipe draws from, but no share reaches."""
+    listed = {dataset for category in recipe.categories.values() for dataset in category.datasets}
+    sources = {read_dataset(dataset).source for dataset in listed}
+    for dataset in sorted(set(known) - listed - set(recipe.datasets)):
+        described = read_dataset(dataset)
+        if described.category in recipe.categories and described.source in sources:
+            raise ConfigError(
+                f"{source}: categories.{described.category}: config/datasets/{dataset}.yaml is of this category and of "
+                f"{described.source}, which the recipe draws from, but no share reaches it: list it there, with a "
+                "factor of 0 if it is not wanted"
+            )
+
+
+def _check_vocabulary(recipe: Recipe, source: str) -> None:
     vocabulary = read_vocabulary(recipe.tokenizer_file)
     for key in ("bos_token", "eos_token"):
         token = getattr(recipe.tokenizer, key)
@@ -175,6 +213,33 @@ def _check(recipe: Recipe, source: str) -> None:
         raise ConfigError(
             f"{source}: model.vocab_size: {recipe.model.vocab_size} is less than the {entries} entries of "
             f"{recipe.tokenizer_file}: raise it"
+        )
+
+
+def unpinned(recipe: Recipe) -> list[str]:
+    """The recipe's datasets that are not pinned, or not at a whole commit."""
+    return [name for name in recipe.datasets if not pins_path(name).is_file() or read_dataset(name).abbreviated]
+
+
+def require_pins(name: str, recipe: Recipe) -> None:
+    """Raises ConfigError, in one sentence, if a recipe is not pinned wholly; before that there can't be tokens."""
+    datasets, tokenizer = unpinned(recipe), recipe.tokenizer
+    missing, commands = [], []
+    if tokenizer.path is None and not tokenizers.pins_path(tokenizer.name).is_file():
+        missing.append(f"tokenizer {tokenizer.name}")
+        commands.append(f"`python scripts/pin_tokenizer.py {tokenizer.name}`")
+    if len(datasets) == 1 and not missing:
+        pins = pins_path(datasets[0])
+        raise ConfigError(
+            f"{pins}: dataset {datasets[0]} is not pinned: run `python scripts/pin_dataset.py {datasets[0]}`"
+        )
+    if datasets:
+        missing.append(f"{len(datasets)} of its {len(recipe.datasets)} datasets")
+        commands.append(f"`python scripts/pin_dataset.py --recipe {name}`")
+    if missing:
+        raise ConfigError(
+            f"config/recipes/{name}.yaml: {' and '.join(missing)} {'are' if datasets else 'is'} not pinned: "
+            f"run {' and '.join(commands)}"
         )
 
 

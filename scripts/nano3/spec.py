@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nano3.digest import differences, digest_json
-from nano3.recipe import Phase, Recipe
+from nano3.recipe import Recipe
 
 Spec = dict[str, Any]
 
@@ -71,7 +71,7 @@ def stretches(recipe: Recipe) -> list[Stretch]:
     step, token, target = 0, 0, 0
     for phase_name, phase in recipe.phases.items():
         sample = 0
-        for name, segment in phase.segments.items():
+        for name, segment in phase.all_segments.items():
             batch = segment.global_batch_size or recipe.train.global_batch_size
             length = segment.sequence_length or recipe.train.sequence_length
             target += segment.tokens
@@ -115,7 +115,7 @@ def segment_specs(recipe: Recipe, blends: Mapping[str, Mixed]) -> dict[tuple[str
             "optimizer": recipe.optimizer.model_dump(),
             "precision": recipe.train.precision,
             "seed": recipe.train.seed,
-            "learning_rate": _curve(recipe, recipe.phases[stretch.phase], stretch),
+            "learning_rate": curve_until(recipe, stretch),
             "steps": {"first": stretch.first_step, "count": stretch.steps, "first_token": stretch.first_token},
             "batch": {"global_batch_size": stretch.global_batch_size, "sequence_length": stretch.sequence_length},
             "data": {
@@ -133,11 +133,12 @@ def segment_specs(recipe: Recipe, blends: Mapping[str, Mixed]) -> dict[tuple[str
     return specs
 
 
-def why_trained(receipt: Mapping[str, Any] | None, spec: Spec, shares: Mapping[str, float]) -> str | None:
+def why_trained(receipt: Mapping[str, Any] | None, spec: Spec, shares: Mapping[str, float] | None) -> str | None:
     """
     Why a segment has to be trained, in words; None if its receipt is that of its spec.
 
-    receipt: of the segment as it was trained; None if it is missing. shares: of the datasets in the phase's mixture.
+    receipt: of the segment as it was trained; None if it is missing. shares: of the phase's datasets; None if they
+    are not known.
     """
     if receipt is None:
         return "it has no receipt"
@@ -147,7 +148,7 @@ def why_trained(receipt: Mapping[str, Any] | None, spec: Spec, shares: Mapping[s
         for key, (was, now) in changed.items()
         if key != "before" and not key.startswith("data.")
     ]
-    moved = _moved(receipt["facts"]["mixture"]["target"], shares)
+    moved = _moved(receipt["facts"]["mixture"]["target"], shares) if shares else ""
     if moved or "data.blend" in changed:
         reasons.insert(0, f"its blend changed, in {moved or 'the tokens of its datasets'}")
     if "before" in changed:
@@ -157,17 +158,17 @@ def why_trained(receipt: Mapping[str, Any] | None, spec: Spec, shares: Mapping[s
 
 def _moved(before: Mapping[str, float], shares: Mapping[str, float]) -> str:
     """The shares that are others than before, in words."""
-    total = sum(shares.values())
-    pairs = [(name, before.get(name, 0.0), shares.get(name, 0.0) / total) for name in sorted({*before, *shares})]
+    pairs = [(name, before.get(name, 0.0), shares.get(name, 0.0)) for name in sorted({*before, *shares})]
     return ", ".join(
         f"the share of {name} ({was:.4g} is now {now:.4g})" for name, was, now in pairs if not math.isclose(was, now)
     )
 
 
-def _curve(recipe: Recipe, phase: Phase, stretch: Stretch) -> Spec:
+def curve_until(recipe: Recipe, stretch: Stretch) -> Spec:
     """The learning rate up to the end of a segment, in tokens; the decay appears only once it has begun."""
-    if phase.learning_rate is not None:
-        return {"constant": phase.learning_rate}
+    constant = recipe.phases[stretch.phase].learning_rate
+    if constant is not None:
+        return {"constant": constant}
     curve = recipe.learning_rate
     rate: Spec = {"peak": curve.peak, "warmup_tokens": curve.warmup_tokens}
     decay_from = recipe.curve_tokens - curve.decay_tokens

@@ -7,8 +7,9 @@ changed; never because a clock says so.
 A document goes to training, validation or test by a hash of its own text: an exact duplicate, wherever it turns up,
 lands in the same split, and no split moves as shards come and go.
 
-Reading, encoding and writing overlap: while one batch is encoded, the next is read and the last is written. A batch
-that is one long document is never waited for by another: memory holds one of them at a time.
+Reading, encoding and writing overlap: while one batch is encoded, the next is read and the last is written; the raw
+file is digested and documents are encoded again to check them meanwhile. A batch that is one long document is never
+waited for by another: memory holds one of them at a time.
 """
 
 import time
@@ -29,7 +30,7 @@ import xxhash
 
 from nano3 import Nano3Error
 from nano3.digest import digest_file, digest_json
-from nano3.encode import Encoder, Ids, Lengths, characters_of, offsets_of
+from nano3.encode import Encoder, Ids, Lengths, Part, characters_of, documents_of, ids_of, offsets_of
 from nano3.megatron import Pair, PairWriter, token_dtype
 from nano3.receipt import Input, Run, write_receipt
 from nano3.text import read_text
@@ -85,6 +86,18 @@ class Tally:
         }
 
 
+@dataclass(frozen=True)
+class Batch:
+    """
+    Documents to encode. texts: those that are not dropped. checked: which of them are to be encoded again.
+    training: which of them are for training, shape [texts].
+    """
+
+    texts: pa.LargeStringArray
+    checked: list[int]
+    training: npt.NDArray[np.bool_]
+
+
 def tokenize_shard(
     raw: Path,
     tokenizer: Path,
@@ -95,6 +108,7 @@ def tokenize_shard(
     engine: str = "gigatoken",
     checked_documents: int = 16,
     origin: str = "",
+    threads: int = 2,
 ) -> None:
     """
     One raw shard becomes a Megatron pair for training, a pair of held-out documents, and a receipt.
@@ -103,11 +117,12 @@ def tokenize_shard(
     column, token settings. train, holdout: prefixes of the two pairs; the second holds validation and test documents
     in row order, and the receipt says which row is which. engine: gigatoken or tokenizers; the ids are the same, and
     of the first checked_documents and of later ones it is made sure, see _checked. origin: where raw came from, if
-    it was downloaded; for the receipt.
-    Raises TokenError if raw is not the file that was pinned, EncodeError or TextError for what can't be encoded.
+    it was downloaded; for the receipt. threads: how many processors to keep busy.
+    Raises TokenError if raw is not the file that was pinned, EncodeError or TextError for what can't be encoded,
+    OracleError for other ids than Hugging Face's.
     """
-    encoder = Encoder.load(tokenizer, key["tokenizer"], engine)
-    tokenize(encoder, raw, tokenizer, key, train, holdout, receipt, checked_documents, origin)
+    with Encoder.load(tokenizer, key["tokenizer"], engine, threads) as encoder:
+        tokenize(encoder, raw, tokenizer, key, train, holdout, receipt, checked_documents, origin)
 
 
 def tokenize(
@@ -123,31 +138,28 @@ def tokenize(
 ) -> None:
     """tokenize_shard with an encoder that was loaded before."""
     run, tally = Run(PACKAGES), Tally()
-    with tally.timed("digest"):
-        found = digest_file(raw)
-    if found != key["sha256"]:
-        raise TokenError(
-            f"{raw}: SHA-256 is {found}, pinned was {key['sha256']}: "
-            "if the file was meant to change, pin its dataset again with scripts/pin_dataset.py; if not, restore it"
-        )
     dtype = token_dtype(encoder.vocabulary)
-    batches = _ahead(_timed(read_text(raw, key["text_column"], key["rows"]), "read", tally))
+    texts = _timed(read_text(raw, key["text_column"], key["rows"]), "read", tally)
+    batches = _ahead(_batches(texts, encoder, key, checked_documents, tally))
     with (
         PairWriter(Pair(train), dtype) as kept,
         PairWriter(Pair(holdout), dtype) as held,
+        _pinned(raw, key["sha256"], tally),
         ThreadPoolExecutor(1) as pool,
     ):
         written: Future[None] | None = None
-        first = 0
+        checks: list[Future[None]] = []
         for batch in batches:
-            checked = _checked(first, len(batch), checked_documents, found)
-            parts = _encoded(first, batch, encoder, key, checked, tally)
-            first += len(batch)
+            parts = _encoded(batch, encoder, checks)
+            training = batch.training
             del batch  # a huge one must not live on while the next is read
-            for tokens, lengths, training in _timed(parts, "encode", tally):
+            for tokens, lengths, cut in _timed(parts, "encode", tally):
+                tally.truncated += cut
                 if written is not None:
                     written.result()
                 written = pool.submit(_write, kept, held, tokens, lengths, training, tally)
+        for check in checks:
+            check.result()
         if written is not None:
             written.result()
     write_receipt(
@@ -155,7 +167,7 @@ def tokenize(
         "tokenize_shard",
         run,
         key=key,
-        inputs=[Input("file", str(raw), found), Input("file", str(tokenizer), key["tokenizer"]["sha256"])],
+        inputs=[Input("file", str(raw), key["sha256"]), Input("file", str(tokenizer), key["tokenizer"]["sha256"])],
         outputs=kept.outputs + held.outputs,
         content=digest_json([[output.sha256 for output in kept.outputs + held.outputs], tally.rows]),
         facts={
@@ -169,45 +181,89 @@ def tokenize(
     )
 
 
-def _encoded(
+@contextmanager
+def _pinned(raw: Path, sha256: str, tally: Tally) -> Iterator[None]:
+    """
+    The file is digested while the block runs. Raises TokenError at its end if it is not the one that was pinned,
+    whatever else the block may have found wrong with it.
+    """
+
+    def digest() -> str:
+        with tally.timed("digest"):
+            return digest_file(raw)
+
+    def verify() -> None:
+        if (found := digested.result()) != sha256:
+            raise TokenError(
+                f"{raw}: SHA-256 is {found}, pinned was {sha256}: if the file was meant to change, "
+                "pin its dataset again with scripts/pin_dataset.py; if not, restore it"
+            )
+
+    with ThreadPoolExecutor(1) as pool:
+        digested = pool.submit(digest)
+        try:
+            yield
+        except Nano3Error:
+            verify()
+            raise
+        verify()
+
+
+def _batches(
+    read: Iterator[pa.LargeStringArray],
+    encoder: Encoder,
+    key: Mapping[str, Any],
+    checked_documents: int,
+    tally: Tally,
+) -> Iterator[Batch]:
+    """What is to be encoded of the texts that were read, and what becomes of all their rows."""
+    first = 0
+    for texts in read:
+        checked = _checked(first, len(texts), checked_documents, key["sha256"])
+        with tally.timed("look"):
+            batch = _batch(texts, first, encoder, key, checked, tally)
+        first += len(texts)
+        del texts  # a huge one must not live on while the next is read
+        yield batch
+        del batch
+
+
+def _batch(
+    texts: pa.LargeStringArray,
     first: int,
-    batch: pa.LargeStringArray,
     encoder: Encoder,
     key: Mapping[str, Any],
     checked: npt.NDArray[np.bool_],
     tally: Tally,
-) -> Iterator[tuple[Ids, Lengths, npt.NDArray[np.bool_]]]:
-    """
-    A batch's documents as written, their lengths, and which are for training, in parts where it is a long document.
-
-    first: the batch's first row. checked: which rows are to be encoded again, shape [rows].
-    """
-    characters = pc.fill_null(pc.utf8_length(batch), -1).to_numpy(zero_copy_only=False)
+) -> Batch:
+    """first: the first text's row. checked: which rows are to be encoded again, shape [texts]."""
+    characters = pc.fill_null(pc.utf8_length(texts), -1).to_numpy(zero_copy_only=False)
     reasons = (("no text", -1, -1), ("empty", 0, 0), ("too short", 1, key["tokenizer"]["min_doc_chars"] - 1))
     for reason, low, high in reasons:
         tally.dropped[reason] += (first + np.flatnonzero((characters >= low) & (characters <= high))).tolist()
     present = characters >= max(1, key["tokenizer"]["min_doc_chars"])
-    texts, rows = batch if present.all() else batch.filter(pa.array(present)), first + np.flatnonzero(present)
+    texts, rows = texts if present.all() else texts.filter(pa.array(present)), first + np.flatnonzero(present)
     tally.characters += int(characters[present].sum())
     tally.special_tokens_in_text += encoder.count_special(texts)
 
     splits = splits_of(texts, key["holdout"])
     tally.valid += rows[splits == VALID].tolist()
     tally.test += rows[splits == TEST].tolist()
+    checked = (checked & (characters <= LARGEST_CHECKED_CHARACTERS))[present]
+    return Batch(texts, np.flatnonzero(checked).tolist(), splits == TRAIN)
 
-    if len(texts) == 1 and texts.nbytes > LONG_BYTES:
-        parts = encoder.parts(texts)
-    else:
-        ids, lengths = encoder.encode(texts)
-        ends = np.cumsum(lengths)
-        for place in np.flatnonzero((checked & (characters <= LARGEST_CHECKED_CHARACTERS))[present]).tolist():
-            encoder.check(texts[place].as_py(), ids[ends[place] - lengths[place] : ends[place]])
-        parts = iter([encoder.framed(ids, lengths)])
-    for tokens, lengths, cut in parts:
-        tally.truncated += cut
-        powers, counts = np.unique(np.ceil(np.log2(np.maximum(lengths, 1))).astype(np.int64), return_counts=True)
-        tally.lengths.update(dict(zip((1 << powers).tolist(), counts.tolist(), strict=True)))
-        yield tokens, lengths, splits == TRAIN
+
+def _encoded(batch: Batch, encoder: Encoder, checks: list[Future[None]]) -> Iterator[Part]:
+    """A batch's documents as written, in parts where it is one long document. checks: of those begun here."""
+    if len(batch.texts) == 1 and batch.texts.nbytes > LONG_BYTES:
+        yield from encoder.parts(batch.texts)
+        return
+    ids, lengths = encoder.encode(batch.texts)
+    ends = np.cumsum(lengths)
+    for place in batch.checked:
+        document = ids[ends[place] - lengths[place] : ends[place]].tolist()
+        checks.append(encoder.oracle.check(batch.texts[place].as_py(), document))
+    yield encoder.framed(ids, lengths)
 
 
 def splits_of(texts: pa.LargeStringArray, holdout: Mapping[str, float]) -> npt.NDArray[np.int8]:
@@ -227,12 +283,14 @@ def _write(
     kept: PairWriter, held: PairWriter, tokens: Ids, lengths: Lengths, training: npt.NDArray[np.bool_], tally: Tally
 ) -> None:
     with tally.timed("write"):
+        powers, counts = np.unique(np.ceil(np.log2(np.maximum(lengths, 1))).astype(np.int64), return_counts=True)
+        tally.lengths.update(dict(zip((1 << powers).tolist(), counts.tolist(), strict=True)))
         if training.all() or not training.any():
             (kept if training.all() else held).add(tokens, lengths)
             return
-        of_training = np.repeat(training, lengths)
-        kept.add(tokens[of_training], lengths[training])
-        held.add(tokens[~of_training], lengths[~training])
+        documents = documents_of(tokens, lengths)
+        for writer, chosen in ((kept, training), (held, ~training)):
+            writer.add(ids_of(documents.take(pa.array(np.flatnonzero(chosen)))), lengths[chosen])
 
 
 def _checked(first: int, rows: int, documents: int, sha256: str) -> npt.NDArray[np.bool_]:
@@ -258,12 +316,12 @@ def _timed(items: Iterator[Item], stage: str, tally: Tally) -> Iterator[Item]:
         del item
 
 
-def _ahead(batches: Iterator[pa.LargeStringArray]) -> Iterator[pa.LargeStringArray]:
+def _ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
     """The same batches; the next one is made in another thread while one is used, unless that is long."""
     with ThreadPoolExecutor(1) as pool:
         waiting: Future[Any] | None = pool.submit(next, batches, None)
         while waiting and (batch := waiting.result()) is not None:
-            waiting = None if batch.nbytes > LONG_BYTES else pool.submit(next, batches, None)
+            waiting = None if batch.texts.nbytes > LONG_BYTES else pool.submit(next, batches, None)
             yield batch
             del batch
             waiting = waiting or pool.submit(next, batches, None)

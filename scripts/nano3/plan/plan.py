@@ -14,7 +14,7 @@ from nano3.packs import pack_bytes, packed
 from nano3.plan.estimate import Estimate, estimate
 from nano3.plan.graph import Cause, Certainty, Node, ancestors, causes, settle
 from nano3.plan.state import LINEAGE, Asked, State, read_state
-from nano3.resolve import Settings, load_recipe
+from nano3.resolve import Settings, load_recipe, require_pins
 
 KINDS = {
     "tokens": "token pairs",
@@ -104,6 +104,7 @@ def make_plan(settings: Settings, what_if: Mapping[str, Any], targets: Sequence[
     Raises ConfigError as Snakemake would, PlanError for a target that the recipe does not have.
     """
     name, recipe = load_recipe(settings.recipe, settings.set, settings.sample, edits=what_if)
+    require_pins(settings.recipe, recipe)
     state = read_state(Asked.of(name, recipe))
     wanted = [_target(state, target) for target in targets] or [state.nodes[-1]]
     needed = ancestors(wanted)
@@ -119,8 +120,8 @@ def _target(state: State, word: str) -> Node:
     asked = state.asked
     names = {dataset: ("index", dataset) for dataset in asked.datasets}
     for phase, section in asked.recipe.phases.items():
-        names |= {f"{phase}/{segment}": ("segment", f"{phase}/{segment}") for segment in section.segments}
-        names[phase] = ("segment", f"{phase}/{[*section.segments][-1]}")
+        names |= {f"{phase}/{segment}": ("segment", f"{phase}/{segment}") for segment in section.all_segments}
+        names[phase] = ("segment", f"{phase}/{[*section.all_segments][-1]}")
     names |= {kind: (kind, asked.name) for kind in ("export", "lineage", "report")}
     if word in names:
         return state.node(*names[word])

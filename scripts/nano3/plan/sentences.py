@@ -9,7 +9,7 @@ LISTED = 5  # names before "and N more"
 
 
 def sentence(cause: Cause, order: Sequence[Node]) -> str:
-    """Why something is made and what follows. order: all nodes of the plan, sources first."""
+    """Why something is made and what follows but for index caches, which cost nothing. order: all nodes of the plan."""
     parts = [f"{_subject(cause)}: {cause.reason}"]
     segments = [node for node in order if node.kind == "segment"]
     certain = [node for node, how in cause.follows.items() if how == Certainty.WILL]
@@ -20,7 +20,7 @@ def sentence(cause: Cause, order: Sequence[Node]) -> str:
         parts.append(f"{trained} will be trained{_again(certain, ('segment',))}")
     if ends := _ends(certain):
         parts.append(f"{ends} will follow" if made or trained else f"then {ends} will be made{_again(certain, ENDS)}")
-    perhaps = [node for node, how in cause.follows.items() if how == Certainty.IF]
+    perhaps = [node for node, how in cause.follows.items() if how == Certainty.IF and node.kind != "cache"]
     if perhaps:
         what = [
             f"{trained} will be trained again" if (trained := _trained(perhaps, segments)) else "",

@@ -30,6 +30,7 @@ WORDS = {
     "data.blend": "its blend changed",
     "data.first_sample": "the phase's segments before it are of another length",
     "before": "another segment was trained before it",
+    "earlier": "earlier phases draw something else",
     "mathematics": "the mathematics of training changed",
 }
 MOST = 3  # reasons told of one artifact
@@ -150,34 +151,35 @@ def _index(asked: Asked, dataset: str, found: Survey, tokens: Node) -> Node:
 def _blend(asked: Asked, phase: str, indexes: Mapping[str, Node]) -> Node:
     files = _blend_files(asked, phase)
     receipt, reasons, implied = _receipt(files[1]), [], False
-    mixture = dict(sorted(asked.recipe.phases[phase].mixture.items()))
+    datasets = keys.blend_datasets(asked.recipe, phase)
     if receipt:
         reasons = [*_words("blend", receipt["key"], keys.blend_key(asked.recipe, phase))]
         used = {source["path"]: source["digest"] for source in receipt["inputs"]}
-        for dataset in mixture:
+        for dataset in datasets:
             path = asked.tokens(dataset) / INDEX_FILES[0]
             index = _receipt(path)
             if index and str(path) in used and (index["content"] != used[str(path)] or _later(index, receipt)):
                 reasons.append(f"the index of {dataset} was made again")
         implied = reasons == [WORDS["tokens"]]
-    sources = [Source(indexes[dataset], Certainty.WILL) for dataset in mixture]
+    sources = [Source(indexes[dataset], Certainty.WILL) for dataset in datasets]
     node = _single("blend", phase, _joined(reasons), files, sources)
     node.implied = implied
     return node
 
 
 def _cache(asked: Asked, phase: str, specs: Mapping[tuple[str, str], Spec], blends: Mapping[str, Node]) -> Node:
-    """The index cache of a phase; what it holds of a blend is known only once that is there."""
+    """
+    The index cache of a phase. What it holds of its blend is known only once that is there; of an earlier phase's blend
+    it needs only how many samples that draws, which another share may leave as it was.
+    """
     files = [Path(asked.folders.blends) / phase / "index_cache.json"]
     receipt, reason = _receipt(files[0]), None
     if receipt:
         known = not blends[phase].runs and not blends[phase].absent
         was, today = (_drawn(key, known) for key in (receipt["key"], keys.index_cache_key(specs, phase)))
         reason = _joined(_words("cache", was, today))
-    sources = [
-        Source(node, Certainty.WILL if _share_moved(asked, name) else Certainty.IF if name == phase else Certainty.NO)
-        for name, node in list(blends.items())[: list(blends).index(phase) + 1]
-    ]
+    sources = [Source(blends[name], Certainty.IF) for name in list(blends)[: list(blends).index(phase)]]
+    sources.append(Source(blends[phase], Certainty.WILL if _share_moved(asked, phase) else Certainty.IF))
     return _single("cache", phase, reason, files, sources)
 
 
@@ -220,8 +222,12 @@ def _segment(
 
 def _share_moved(asked: Asked, phase: str) -> bool:
     """Whether a phase's blend was made with other shares."""
-    blend = _receipt(_blend_files(asked, phase)[1])
-    return blend is not None and normalized(blend["key"]["mixture"]) != normalized(asked.recipe.phases[phase].mixture)
+    blend, today = _receipt(_blend_files(asked, phase)[1]), keys.mixture_decision(asked.recipe, phase)
+    return (
+        blend is not None
+        and "over_cap" not in today
+        and normalized(blend["key"]["mixture"]) != normalized(today["mixture"])
+    )
 
 
 def _ends(asked: Asked, blends: Sequence[Node], last: Node) -> list[Node]:

@@ -56,8 +56,8 @@ def mixture_chart(story: Story) -> Markup:
     places = np.arange(len(names))
     with page_style():
         figure = blank(WIDE, height)
-        panels = _panels(figure, [1.0] * len(story.phases), left, 12, bottom, top, gap=36)
-        for number, (phase, axes) in enumerate(zip(story.phases, panels, strict=True)):
+        columns = panels(figure, [1.0] * len(story.phases), left, 12, bottom, top, gap=36)
+        for number, (phase, axes) in enumerate(zip(story.phases, columns, strict=True)):
             target = [phase.target.get(name, 0) * 100 for name in names]
             realized = [phase.realized.get(name, 0) * 100 for name in names]
             axes.barh(places - 0.19, target, 0.34, color=PALE)
@@ -87,7 +87,7 @@ def training_chart(story: Story) -> Markup:
         figure = blank(WIDE, height)
         y, grid = top, []
         for row in rows:
-            grid.append(_panels(figure, shares, left, right, height - y - row, y, gap=10))
+            grid.append(panels(figure, shares, left, right, height - y - row, y, gap=10))
             y += row + gap
         losses, held_out, rates = grid
         for number, phase in enumerate(story.phases):
@@ -132,18 +132,18 @@ def spread(centres: Sequence[float], gap: float, low: float, high: float) -> lis
     return places
 
 
-def _panels(
+def panels(
     figure: Figure, shares: Sequence[float], left: float, right: float, bottom: float, top: float, gap: float
 ) -> list[Axes]:
     """Panels side by side. shares: of the width. The others: margins in pixels."""
     width, height = (inches * 72 for inches in figure.get_size_inches())
     room = width - left - right - gap * (len(shares) - 1)
-    panels, x = [], left
+    made, x = [], left
     for share in shares:
         across = room * share / sum(shares)
-        panels.append(figure.add_axes((x / width, bottom / height, across / width, (height - top - bottom) / height)))
+        made.append(figure.add_axes((x / width, bottom / height, across / width, (height - top - bottom) / height)))
         x += across + gap
-    return panels
+    return made
 
 
 def _column_shares(phases: Sequence[Phase], room: float) -> list[float]:

@@ -1,0 +1,62 @@
+"""
+What does a shard take in a process that has tokenized another one before, as a pack does it? And without encoding?
+
+    out   a line of JSON per shard: seconds of wall time, and processor_seconds of this process and the oracle's
+
+`--encode 0` decodes each shard and writes as many bytes as its tokens take, which must be there already.
+"""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+import floor
+from nano3.digest import digest_file
+from nano3.door import run
+from nano3.encode import Encoder
+from nano3.tokens import tokenize
+
+
+def warm(raws: list[Path], tokenizer: Path, key: dict[str, Any], out: Path, threads: int, encode: int) -> None:
+    """
+    Take shards one after the other.
+
+    key: of a shard, but for its digest and rows. out: folder of their tokens.
+    """
+    keys = {raw: key | {"sha256": digest_file(raw), "rows": None} for raw in raws}
+    if not encode:
+        for raw in raws:
+            with timed():
+                floor.take(raw, (out / raw.name / "train.bin").stat().st_size, out / "floor.bin")
+        return
+    with Encoder.load(tokenizer, key["tokenizer"], "gigatoken", threads) as encoder:
+        for raw in raws:
+            place = out / raw.name
+            with timed():
+                files = place / "train", place / "holdout", place / "receipt.json"
+                tokenize(encoder, raw, tokenizer, keys[raw], *files, checked_documents=16, origin="")
+
+
+@contextmanager
+def timed() -> Iterator[None]:
+    """Print what the block took."""
+    wall, processors = time.perf_counter(), processor_seconds()
+    yield
+    taken = {"seconds": time.perf_counter() - wall, "processor_seconds": processor_seconds() - processors}
+    print(json.dumps(taken), flush=True)
+
+
+def processor_seconds() -> float:
+    """User and system time so far of this process and its children."""
+    here = psutil.Process()
+    spent = [each.cpu_times() for each in [here, *here.children()]]
+    return float(sum(each.user + each.system for each in spent))
+
+
+if __name__ == "__main__":
+    run(warm)
