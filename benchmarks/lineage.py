@@ -26,7 +26,8 @@ SCRIPTS = Path("scripts").resolve()
 DATASETS = 20
 HELD_OUT = 300  # rows of a shard that are validation or test documents
 TOKENS, DOCUMENTS = 250_000_000, 300_000  # of a shard, as of the open datasets' parquet files
-KEY = {"code": digest_json("code"), "tokenizer": {"sha256": digest_json("tokenizer")}}
+TOKENIZER = digest_json("tokenizer")
+KEY = {"code": digest_json("code"), "tokenizer": TOKENIZER}
 FILES = ("lineage.json", "lineage.shards.tsv", "ro-crate-metadata.json", "index.html")
 MOST_SECONDS, MOST_BYTES = 60, 1.5e9
 
@@ -90,7 +91,7 @@ def dataset(name: str, shards: int) -> Path:
         }
         path = folder / "train" / f"{shard}.json"
         raw = Input("file", f"resources/raw/{name}/{shard}.parquet", sha256)
-        tokenizer = Input("file", "resources/tokenizer.json", KEY["tokenizer"]["sha256"])
+        tokenizer = Input("file", "resources/tokenizer.json", TOKENIZER)
         made(path, "tokenize_shard", [raw, tokenizer], outputs, facts)
         inputs.append(Input.receipt(path))
     held_out = {split: {"tokens": 1, "documents": 1} for split in ("valid", "test")}

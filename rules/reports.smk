@@ -43,6 +43,7 @@ rule write_report:
         blends=all_blends,
         lineage=rules.write_lineage.output.lineage,
         shards=rules.write_lineage.output.shards,
+        recipe=ancient(f"config/recipes/{settings.recipe}.yaml"),
     output:
         page=f"{REPORT}/index.html",
         receipt=f"{REPORT}/report.receipt.json",
@@ -50,6 +51,8 @@ rule write_report:
         f"{REPORT}/write_report.log",
     conda:
         "../envs/report.yaml"
+    resources:
+        overrides=settings.set,
     params:
         key=canonical_json(keys.report_key(RECIPE_NAME)),
     shell:
@@ -60,6 +63,8 @@ rule write_report:
         " --key {params.key:q}"
         " --page {output.page:q}"
         " --receipt {output.receipt:q}"
+        " --recipe {input.recipe:q}"
+        " --overrides {resources.overrides:q}"
         " > {log:q} 2>&1"
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from nano3.digest import digest_json
-from nano3.draw import realized
+from nano3.draw import realized, taken_with
 from nano3.provenance import write_lineage
-from nano3.receipt import Input, Output, Run, write_receipt
+from nano3.receipt import Input, Output, Run, read_receipt, write_receipt
 
 PHASES = {
     "phase1": [("stable", 8, 128, 40), ("decay", 8, 128, 10)],
@@ -147,7 +147,7 @@ def segment(
             "loss": {"first": lines[0]["loss"], "last": lines[-1]["loss"]},
             "held_out": held_out,
             "checkpoint": str(folder / "weights"),
-            "ledger": {dataset: [[length, drawn]] for dataset, drawn in samples.items()},
+            "ledger": taken_with(read_receipt(before[0])["facts"]["ledger"] if before else {}, samples, length),
             "mixture": realized({key: share / total for key, share in mixture.items()}, samples),
             "seconds_of_steps": 2.5,
         },

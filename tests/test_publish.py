@@ -89,7 +89,10 @@ class Recorder:
     runs: list["Recorder"] = []  # noqa: RUF012
 
     def __init__(self, **about: Any) -> None:
-        self.about, self.used, self.logged, self.summary = about, [], [], {}
+        self.about = about
+        self.used: list[str] = []
+        self.logged: list[str] = []
+        self.summary: dict[str, float] = {}
         Recorder.runs.append(self)
 
     def __enter__(self) -> "Recorder":

@@ -6,15 +6,20 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+import yaml
 
 from nano3.lineage import closure
 from nano3.receipt import Output, read_receipt
 from nano3.report.facts import ReportError, Story, collect
 from nano3.report.figures import spread
 from nano3.report.page import write_report
+from nano3.report.sources import Value, values
 from nano3.report.wording import MINUS, compact, duration, rate, signed, size
 from nano3.shards import read_shards
+from tests.conftest import REPOSITORY
 from tests.receipts import EXPORT, LINEAGE, PAGE, PHASES, RECEIPT, SHARDS, build
+
+RECIPE = REPOSITORY / "config/recipes/tiny.yaml"
 
 
 @pytest.fixture
@@ -31,7 +36,7 @@ def told() -> Story:
 
 def page() -> str:
     """The report on what is in the house."""
-    write_report(EXPORT, LINEAGE, SHARDS, {"recipe": "tiny"}, PAGE, RECEIPT)
+    write_report(EXPORT, LINEAGE, SHARDS, {"recipe": "tiny"}, PAGE, RECEIPT, RECIPE)
     return PAGE.read_text(encoding="utf-8")
 
 
@@ -73,7 +78,7 @@ def test_the_page_has_a_receipt_that_says_what_it_shows(house: Path) -> None:
 
 
 def test_names_are_text_whatever_they_contain(house: Path) -> None:
-    write_report(EXPORT, LINEAGE, SHARDS, {"recipe": "<b>bold</b> & more"}, PAGE, RECEIPT)
+    write_report(EXPORT, LINEAGE, SHARDS, {"recipe": "<b>bold</b> & more"}, PAGE, RECEIPT, RECIPE)
     html = PAGE.read_text(encoding="utf-8")
     assert "<b>bold" not in html
     assert "&lt;b&gt;bold&lt;/b&gt; &amp; more" in html
@@ -123,7 +128,32 @@ def test_metrics_that_are_not_the_listed_ones_are_refused(house: Path) -> None:
 
 def test_a_receipt_without_a_segment_is_no_report(house: Path) -> None:
     with pytest.raises(ReportError, match="stands on no trained segment"):
-        write_report(Path("results/tokens/tiny/web/index.json"), LINEAGE, SHARDS, {"recipe": "tiny"}, PAGE, RECEIPT)
+        write_report(
+            Path("results/tokens/tiny/web/index.json"), LINEAGE, SHARDS, {"recipe": "tiny"}, PAGE, RECEIPT, RECIPE
+        )
+
+
+def test_what_was_read_is_told_in_tokens_and_epochs(house: Path) -> None:
+    story = told()
+    assert story.read == {name: sum(phase.drawn[name] for phase in story.phases) for name in ("web", "code", "maths")}
+    assert story.epochs["maths"] == pytest.approx(story.read["maths"] / 60_000)
+
+
+def test_every_value_of_the_recipe_has_the_source_that_its_file_gives() -> None:
+    text = RECIPE.read_text(encoding="utf-8")
+    found = {each.key: each for each in values(text, {"train.seed": 7, "train.train_iters": 5})}
+    assert found["optimizer.adam_beta1"].value == "0.9"
+    assert found["optimizer.adam_beta1"].source == 'specification, "Hyperparameters"'
+    assert found["model.hidden_size"].source.startswith("report, table 1")
+    assert found["phases.long_context.segments.long_1.sequence_length"].value == "1024"
+    assert (found["train.seed"].value, found["train.seed"].source) == ("7", "--config set")
+    assert found["train.train_iters"].value == "5"
+    assert {key.split(".")[0] for key in found} == set(yaml.safe_load(text))
+
+
+def test_a_comment_goes_on_where_the_next_line_is_nothing_else() -> None:
+    text = "a:\n  b: 1   # one\n         # two\n  # another\n  c: [x, y]\n"
+    assert values(text, {}) == [Value("a.b", "1", "one two"), Value("a.c", "x, y", "")]
 
 
 def test_labels_keep_their_distance_and_their_order() -> None:

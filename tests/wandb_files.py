@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from wandb.proto.wandb_internal_pb2 import Record
+from wandb.proto.wandb_internal_pb2 import Record  # type: ignore[attr-defined]  # made by protobuf
 
 HEADER, BLOCK, RECORD = 7, 2**15, 7
 WHOLE, LAST = 1, 4

@@ -57,7 +57,7 @@ def main(folder: str, severity: str = "required") -> int:
     """Print what is wrong with a crate; 1 if something is."""
     logging.disable(logging.WARNING)
     urllib.request.install_opener(urllib.request.build_opener(Here))
-    requests.adapters.HTTPAdapter.send = send  # type: ignore[method-assign]
+    requests.adapters.HTTPAdapter.send = send  # type: ignore[method-assign, assignment]
     result = services.validate(
         services.ValidationSettings(
             rocrate_uri=folder,

@@ -59,6 +59,7 @@ class Segment:
     A trained segment. first_token: tokens trained on before it. held_out: loss per dataset, `after` it and, in a
     phase's first segment, `before` it. target: share per dataset. samples: drawn per dataset, each of sequence_length
     tokens. deviation: largest one from target, as a fraction of the samples. allowed: what rounding explains of it.
+    layout: how the work was laid out; receipts of an earlier time do not tell. wall_seconds: of the whole step.
     """
 
     phase: str
@@ -77,6 +78,8 @@ class Segment:
     samples: Mapping[str, int]
     deviation: float
     allowed: float
+    layout: Mapping[str, Any]
+    wall_seconds: float
     metrics: Metrics
 
     @property
@@ -178,6 +181,22 @@ class Story:
         return sum(dataset.fold.shards for dataset in self.datasets)
 
     @property
+    def read(self) -> dict[str, int]:
+        """Tokens of each dataset that were read, in all phases, by the last segment's ledger."""
+        ledger = self.receipts[self.last.path]["facts"]["ledger"]
+        return {dataset: sum(length * samples for length, samples in taken) for dataset, taken in ledger.items()}
+
+    @property
+    def epochs(self) -> dict[str, float]:
+        """How often each dataset's tokens were read: 1 where every one was read once."""
+        return {each.name: self.read.get(each.name, 0) / each.tokens for each in self.datasets}
+
+    @property
+    def gpu_seconds(self) -> float:
+        """GPUs times wall time, of all segments."""
+        return sum(float(segment.layout.get("gpus", 0)) * segment.wall_seconds for segment in self.segments)
+
+    @property
     def held_out(self) -> float:
         """Final held-out loss, the mean over datasets, each with the same weight."""
         return mean(self.phases[-1].after)
@@ -275,6 +294,8 @@ def _segment(path: str, receipt: Mapping[str, Any]) -> Segment:
         samples=facts["mixture"]["samples"],
         deviation=facts["mixture"]["largest_deviation"],
         allowed=facts["mixture"]["allowed"],
+        layout=facts.get("layout", {}),
+        wall_seconds=receipt["run"]["seconds"],
         metrics=_metrics(path, receipt["outputs"]),
     )
 

@@ -17,19 +17,31 @@ from nano3.lineage import closure
 from nano3.receipt import Input, Output, Run, replaced, write_receipt
 from nano3.report import figures, graph, ledger, wording
 from nano3.report.facts import collect, mean
+from nano3.report.sources import values
 from nano3.report.svg import DARK, LIGHT
+from nano3.resolve import parse_overrides
 from nano3.shards import read_shards
 
 TEMPLATES = Path(__file__).parent
 
 
-def write_report(export: Path, lineage: Path, shards: Path, key: dict[str, Any], page: Path, receipt: Path) -> None:
+def write_report(
+    export: Path,
+    lineage: Path,
+    shards: Path,
+    key: dict[str, Any],
+    page: Path,
+    receipt: Path,
+    recipe: Path,
+    overrides: str = "",
+) -> None:
     """
     The report of an exported model, as one HTML page.
 
     export: its receipt. lineage, shards: its lineage and the table of its shards, linked beside the page and named by
     digest. key: `recipe`, the name the artifacts go by. page: the file to write, whole or not at all. receipt: the
-    page's own.
+    page's own. recipe, overrides: the recipe's file and what the command line changed, for the sources of its numbers;
+    the comments of a file are no reason to make the page again.
     Raises ReceiptError or LineageError where a receipt is missing or stands on something that has changed since,
     ReportError where a segment's metrics are not the ones that its receipt lists.
     """
@@ -54,6 +66,7 @@ def write_report(export: Path, lineage: Path, shards: Path, key: dict[str, Any],
         training_chart=figures.training_chart(story),
         artifacts=ledger.artifacts(story),
         circumstances=ledger.circumstances(story, agents),
+        values=values(recipe.read_text(encoding="utf-8"), parse_overrides(overrides)),
         files=[_linked(file, page) for file in files],
         light=LIGHT,
         dark=DARK,

@@ -142,6 +142,13 @@ def train_segment(
             "held_out": held_out.losses,
             "mixture": mixture,
             "ledger": taken_with(earlier["facts"]["ledger"] if earlier else {}, drew, length),
+            "layout": {
+                "trainer": "cpu",
+                "processes": 1,
+                "gpus": 0,
+                "threads": threads,
+                "micro_batch_tokens": micro_batch_tokens,
+            },
             "seconds_of_steps": round(sum(step["seconds"] for step in steps), 3),
         },
     )
