@@ -61,7 +61,7 @@ rule export_hf:
         beside=beside_tokenizer(),
     output:
         model=directory(f"{EXPORT}/model"),
-        manifest=f"{EXPORT}/manifest.json",
+        manifest=report(f"{EXPORT}/manifest.json", caption="captions/manifest.rst", category="Next stage"),
         receipt=f"{EXPORT}/receipt.json",
     log:
         f"{EXPORT}/export_hf.log",

@@ -15,7 +15,7 @@ rule write_lineage:
         receipt=rules.export_hf.output.receipt,
         blends=all_blends,
     output:
-        lineage=f"{REPORT}/lineage.json",
+        lineage=report(f"{REPORT}/lineage.json", caption="captions/lineage.rst", category="Provenance"),
         shards=f"{REPORT}/lineage.shards.tsv",
         crate=f"{REPORT}/ro-crate-metadata.json",
         workflow=f"{REPORT}/Snakefile",
@@ -45,7 +45,7 @@ rule write_report:
         shards=rules.write_lineage.output.shards,
         recipe=ancient(f"config/recipes/{settings.recipe}.yaml"),
     output:
-        page=f"{REPORT}/index.html",
+        page=report(f"{REPORT}/index.html", caption="captions/report.rst", category="Training"),
         receipt=f"{REPORT}/report.receipt.json",
     log:
         f"{REPORT}/write_report.log",
