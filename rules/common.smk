@@ -279,6 +279,18 @@ def refuse_frozen():
             refuse_if_frozen(phase, segment, specs.get((phase, segment)) or read_receipt(file)["key"])
 
 
+def publish():
+    """
+    What was made goes to W&B when the run ends, well or badly, if the settings say so. What can't be sent is a warning:
+    `python scripts/publish.py` sends it later.
+    """
+    if os.environ.get("WANDB_MODE", settings.wandb_mode) == "disabled" or not workflow.is_main_process:
+        return
+    asked = {"--recipe": settings.recipe, "--set": settings.set, "--sample": str(settings.sample)}
+    words = [word for option in asked.items() for word in option]
+    subprocess.run([sys.executable, "scripts/publish.py", *words], check=False)
+
+
 def all_blends(wildcards):
     """
     An input of every job after training. It makes Snakemake look at the job again when the blends are there; without

@@ -7,6 +7,9 @@ Receipts become lineage, lineage becomes a page.
           results/reports/{recipe}/ro-crate-metadata.json    the folder as a Workflow Run RO-Crate, with the Snakefile
           results/reports/{recipe}/index.html                one page, offline
           and their receipts, lineage.receipt.json and report.receipt.json
+
+The report tells the sources of the recipe's numbers from comments of its file. They decide nothing, so the file is
+ancient, and the overrides are taken from the settings.
 """
 
 
@@ -51,8 +54,6 @@ rule write_report:
         f"{REPORT}/write_report.log",
     conda:
         "../envs/report.yaml"
-    resources:
-        overrides=settings.set,
     params:
         key=canonical_json(keys.report_key(RECIPE_NAME)),
     shell:
@@ -64,20 +65,8 @@ rule write_report:
         " --page {output.page:q}"
         " --receipt {output.receipt:q}"
         " --recipe {input.recipe:q}"
-        " --overrides {resources.overrides:q}"
+        " --overrides {settings.set:q}"
         " > {log:q} 2>&1"
-
-
-def publish():
-    """
-    What was made goes to W&B when the run ends, well or badly, if the settings say so. What can't be sent is a warning:
-    `python scripts/publish.py` sends it later.
-    """
-    if os.environ.get("WANDB_MODE", settings.wandb_mode) == "disabled" or not workflow.is_main_process:
-        return
-    asked = {"--recipe": settings.recipe, "--set": settings.set, "--sample": str(settings.sample)}
-    words = [word for option in asked.items() for word in option]
-    subprocess.run([sys.executable, "scripts/publish.py", *words], check=False)
 
 
 onsuccess:

@@ -36,7 +36,7 @@ def told() -> Story:
 
 def page() -> str:
     """The report on what is in the house."""
-    write_report(EXPORT, LINEAGE, SHARDS, {"recipe": "tiny"}, PAGE, RECEIPT, RECIPE)
+    write_report(EXPORT, LINEAGE, SHARDS, {"recipe": "tiny"}, PAGE, RECEIPT, RECIPE, [])
     return PAGE.read_text(encoding="utf-8")
 
 
@@ -78,7 +78,7 @@ def test_the_page_has_a_receipt_that_says_what_it_shows(house: Path) -> None:
 
 
 def test_names_are_text_whatever_they_contain(house: Path) -> None:
-    write_report(EXPORT, LINEAGE, SHARDS, {"recipe": "<b>bold</b> & more"}, PAGE, RECEIPT, RECIPE)
+    write_report(EXPORT, LINEAGE, SHARDS, {"recipe": "<b>bold</b> & more"}, PAGE, RECEIPT, RECIPE, [])
     html = PAGE.read_text(encoding="utf-8")
     assert "<b>bold" not in html
     assert "&lt;b&gt;bold&lt;/b&gt; &amp; more" in html
@@ -129,7 +129,7 @@ def test_metrics_that_are_not_the_listed_ones_are_refused(house: Path) -> None:
 def test_a_receipt_without_a_segment_is_no_report(house: Path) -> None:
     with pytest.raises(ReportError, match="stands on no trained segment"):
         write_report(
-            Path("results/tokens/tiny/web/index.json"), LINEAGE, SHARDS, {"recipe": "tiny"}, PAGE, RECEIPT, RECIPE
+            Path("results/tokens/tiny/web/index.json"), LINEAGE, SHARDS, {"recipe": "tiny"}, PAGE, RECEIPT, RECIPE, []
         )
 
 

@@ -33,15 +33,15 @@ def write_report(
     page: Path,
     receipt: Path,
     recipe: Path,
-    overrides: str = "",
+    overrides: list[str],
 ) -> None:
     """
     The report of an exported model, as one HTML page.
 
     export: its receipt. lineage, shards: its lineage and the table of its shards, linked beside the page and named by
     digest. key: `recipe`, the name the artifacts go by. page: the file to write, whole or not at all. receipt: the
-    page's own. recipe, overrides: the recipe's file and what the command line changed, for the sources of its numbers;
-    the comments of a file are no reason to make the page again.
+    page's own. recipe, overrides: the recipe's file and what the command line changed in it, if anything, for the
+    sources of its numbers; the comments of a file are no reason to make the page again.
     Raises ReceiptError or LineageError where a receipt is missing or stands on something that has changed since,
     ReportError where a segment's metrics are not the ones that its receipt lists.
     """
@@ -66,7 +66,7 @@ def write_report(
         training_chart=figures.training_chart(story),
         artifacts=ledger.artifacts(story),
         circumstances=ledger.circumstances(story, agents),
-        values=values(recipe.read_text(encoding="utf-8"), parse_overrides(overrides)),
+        values=values(recipe.read_text(encoding="utf-8"), parse_overrides(" ".join(overrides))),
         files=[_linked(file, page) for file in files],
         light=LIGHT,
         dark=DARK,
