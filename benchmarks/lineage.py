@@ -125,7 +125,9 @@ def cost(shards: int) -> dict[str, Any]:
     export, cores = ["--export", "export/receipt.json"], len(os.sched_getaffinity(0))
     lineage = ["--lineage", "out/lineage.json", "--shards", "out/lineage.shards.tsv"]
     crate = ["--crate", "out/ro-crate-metadata.json", "--receipt", "out/lineage.receipt.json", "--key", "{}"]
+    recipe = ["--recipe", str(SCRIPTS.parent / "config/recipes/tiny.yaml"), "--overrides"]
     page = [
+        *recipe,
         "--page",
         "out/index.html",
         "--receipt",

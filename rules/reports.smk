@@ -9,7 +9,7 @@ Receipts become lineage, lineage becomes a page.
           and their receipts, lineage.receipt.json and report.receipt.json
 
 The report tells the sources of the recipe's numbers from comments of its file. They decide nothing, so the file is
-ancient, and the overrides are taken from the settings.
+ancient.
 """
 
 
@@ -56,6 +56,7 @@ rule write_report:
         "../envs/report.yaml"
     params:
         key=canonical_json(keys.report_key(RECIPE_NAME)),
+        overrides=overrides,
     shell:
         "python scripts/write_report.py"
         " --export {input.receipt:q}"
@@ -65,7 +66,7 @@ rule write_report:
         " --page {output.page:q}"
         " --receipt {output.receipt:q}"
         " --recipe {input.recipe:q}"
-        " --overrides {settings.set:q}"
+        " --overrides {params.overrides:q}"
         " > {log:q} 2>&1"
 
 
