@@ -1,6 +1,8 @@
 # make demo: recipe tiny, from raw shards to results/reports/tiny/index.html
-# make test: all tests.  make lint: house rules.  make constraints: newer dependencies.
+# make test: all tests that need neither root nor Slurm.  make lint: house rules.  make constraints: newer dependencies.
 # make test-crate: is the lineage a valid RO-Crate? Part of make test; the validator has an environment of its own.
+# make test-slurm: the workflow and its faults on a Slurm cluster on this machine alone (root; Debian packages).
+# make test-bridge: the GPU trainer with the real Megatron-Bridge on a pretended GPU, in an environment of its own.
 # make bench-lineage: the lineage and the report of 100,000 shards (1 GB of disk, about 5 minutes).
 # make bench-memory: what tokenize_shard holds at most, on shards of some GB (10 GB of disk, about 15 minutes).
 # make bench: how fast tokenizing is, next to others; writes docs/tokenize-benchmark.md. About 8 minutes, 5 GB in build/.
@@ -13,7 +15,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 PIP_INSTALL = $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: demo test test-crate lint bench bench-lineage bench-memory bench-plan bench-index constraints
+.PHONY: demo test test-crate test-slurm test-bridge lint bench bench-lineage bench-memory bench-plan bench-index constraints
 
 demo: $(VENV)/.run
 	PATH="$(abspath $(BIN)):$$PATH" snakemake --quiet host
@@ -29,6 +31,21 @@ test-crate: $(VENV)/.test $(VENV)-crate/.validator
 $(VENV)-crate/.validator:
 	$(PYTHON) -m venv $(VENV)-crate
 	$(VENV)-crate/bin/python -m pip install --quiet roc-validator==0.13.0 rocrate==0.13.0
+	touch $@
+
+test-slurm: $(VENV)/.slurm
+	which slurmctld munged || { apt-get update && \
+	  DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends slurm-wlm munge; }
+	PATH="$(abspath $(BIN)):$$PATH" pytest -m slurm tests/slurm
+
+test-bridge: $(VENV)-bridge/.test
+	$(VENV)-bridge/bin/python -m pytest --confcutdir=tests/bridge tests/bridge
+
+# Without dependencies, for Bridge's own list asks for packages that only install where there is CUDA's compiler.
+$(VENV)-bridge/.test: requirements-bridge.txt
+	$(PYTHON) -m venv $(VENV)-bridge
+	$(VENV)-bridge/bin/python -m pip install --quiet torch==2.13.0
+	$(VENV)-bridge/bin/python -m pip install --quiet --no-deps --requirement requirements-bridge.txt
 	touch $@
 
 lint: $(VENV)/.test
@@ -69,11 +86,15 @@ bench-lineage: $(VENV)/.run
 bench-index: $(VENV)/.run
 	PYTHONPATH=scripts $(BIN)/python benchmarks/index_cache.py
 
+$(VENV)/.slurm: $(VENV)/.test
+	$(PIP_INSTALL) --editable '.[slurm]'
+	touch $@
+
 # The newest versions that pyproject.toml allows become the pinned ones. The `+cpu` of a wheel without CUDA is no version.
 constraints:
 	$(PYTHON) -m venv $(VENV)-new
 	$(VENV)-new/bin/python -m pip install --quiet torch==2.13.0
-	$(VENV)-new/bin/python -m pip install --quiet --editable '.[test]'
-	{ echo "# Exact versions of everything that make demo and make test install. Made anew by: make constraints"; \
+	$(VENV)-new/bin/python -m pip install --quiet --editable '.[slurm,test]'
+	{ echo "# Exact versions of everything that make demo, make test and make test-slurm install. Made anew by: make constraints"; \
 	  $(VENV)-new/bin/python -m pip freeze --exclude-editable | sed 's/+cpu$$//'; } > constraints.txt
 	rm -r $(VENV)-new

@@ -90,14 +90,14 @@ def megatron(folder: Path) -> None:
     from megatron.core.datasets.blended_megatron_dataset_builder import BlendedMegatronDatasetBuilder
     from megatron.core.datasets.gpt_dataset import GPTDataset, GPTDatasetConfig
 
-    from nano3.training.process import single_process, stand_in_for_cuda
+    from nano3.training.process import join, stand_in_for_cuda
 
     class Vocabulary:
         vocab_size, eod, pad = 131_072, -1, -2
         unique_identifiers = {"class": "Vocabulary"}  # noqa: RUF012 (as Megatron-Core has it)
 
     stand_in_for_cuda()
-    single_process(SEED)
+    join(SEED)
     words = json.loads((folder / "blend.json").read_text())["train"]
     config = GPTDatasetConfig(
         random_seed=SEED,
@@ -118,14 +118,14 @@ def megatron(folder: Path) -> None:
 
 def imports(_folder: Path) -> None:
     """What any training process takes before it looks for samples."""
-    from nano3.training.process import single_process, stand_in_for_cuda
+    from nano3.training.process import join, stand_in_for_cuda
 
     stand_in_for_cuda()
     from megatron.core.datasets.gpt_dataset import GPTDataset  # noqa: F401
 
     from nano3.training.data import TrainSamples  # noqa: F401
 
-    single_process(SEED)
+    join(SEED)
 
 
 STEPS: dict[str, Callable[[Path], None]] = {

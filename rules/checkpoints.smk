@@ -26,16 +26,37 @@ rule train_segment:
         f"{CHECKPOINTS}/{{phase}}/{{segment}}/train_segment.log",
     conda:
         "../envs/train.yaml"
-    threads: lambda wildcards: RECIPE.layout_of(wildcards.phase).threads
+    threads: lambda wildcards: layout(wildcards).processes_per_node * layout(wildcards).threads
     resources:
+        nodes=lambda wildcards: layout(wildcards).nodes,
+        processes_per_node=lambda wildcards: layout(wildcards).processes_per_node,
+        cpus_per_task=lambda wildcards, threads: max(1, threads // layout(wildcards).processes_per_node),
+        # For Slurm: the launcher starts the ranks (mpi), of which sbatch only needs to know how many. With GPUs it is
+        # ntasks-per-node alone that says so.
+        mpi=0,
+        gres=lambda wildcards: f"gpu:{gpus(wildcards)}" if gpus(wildcards) else "",
+        tasks=lambda wildcards: 0 if gpus(wildcards) else layout(wildcards).processes,
+        slurm_extra=lambda wildcards: f"--ntasks-per-node={layout(wildcards).processes_per_node}",
+        container="",
+        mounts="",
+        grace=0,
+        attempt=lambda wildcards, attempt: attempt,
         weights=RECIPE.checkpoint.save or "results/weights",
         save_interval=RECIPE.checkpoint.save_interval,
         evaluation_tokens=RECIPE.evaluation.tokens,
-        micro_batch_tokens=lambda wildcards: RECIPE.layout_of(wildcards.phase).micro_batch_tokens,
+        layout=lambda wildcards: layout(wildcards).model_dump_json(),
     params:
         spec=segment_spec,
     shell:
-        "python scripts/train_segment.py"
+        "python scripts/launch.py"
+        " --nodes {resources.nodes}"
+        " --processes-per-node {resources.processes_per_node}"
+        " --threads {resources.cpus_per_task}"
+        " --container={resources.container:q}"
+        " --mounts={resources.mounts:q}"
+        " --grace {resources.grace}"
+        " --"
+        " python scripts/train_segment.py"
         " --spec {params.spec:q}"
         " --phase {wildcards.phase:q}"
         " --segment {wildcards.segment:q}"
@@ -47,9 +68,10 @@ rule train_segment:
         " --receipt {output.receipt:q}"
         " --metrics {output.metrics:q}"
         " --evaluation-tokens {resources.evaluation_tokens}"
-        " --micro-batch-tokens {resources.micro_batch_tokens}"
-        " --threads {threads}"
+        " --layout {resources.layout:q}"
+        " --threads {resources.cpus_per_task}"
         " --save-interval {resources.save_interval}"
+        " --attempt {resources.attempt}"
         " > {log:q} 2>&1"
 
 

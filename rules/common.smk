@@ -27,9 +27,24 @@ from nano3.freshness import INDEX_FILES, NEW, shard_reason, survey
 from nano3.packs import pack_bytes, packed
 from nano3.receipt import read_receipt
 from nano3.resolve import load_recipe, read_settings, require_pins
+from nano3.site import check_site
 from nano3.spec import Mixed, segment_specs, stretches, why_trained
 
+
+def written(resources):
+    """Resources of a profile as they are written there; None without one."""
+    return {name: resource.raw for name, resource in (resources or {}).items()}
+
+
+def check_profile():
+    asked = workflow.resource_settings
+    of_rules = {rule: written(resources) for rule, resources in asked.overwrite_resources.items()}
+    check_site(written(asked.default_resources), of_rules)
+
+
 try:
+    if workflow.is_main_process:
+        check_profile()
     settings = read_settings(config)
     RECIPE_NAME, RECIPE = load_recipe(settings.recipe, settings.set, settings.sample)
     require_pins(settings.recipe, RECIPE)
@@ -222,6 +237,15 @@ def blend_receipt(phase):
 
 def blend_of(phase, file):
     return ancient(checkpoints.write_blend.get(phase=phase).output[file])
+
+
+def layout(wildcards):
+    return RECIPE.layout_of(wildcards.phase)
+
+
+def gpus(wildcards):
+    """GPUs of each node that trains a phase: one for each rank, where the trainer uses them."""
+    return layout(wildcards).processes_per_node if layout(wildcards).trainer == "bridge" else 0
 
 
 def phases_before(phase):

@@ -57,6 +57,7 @@ def test_what_a_later_phase_does_changes_nothing_before_it(
     assert before[2]["data"]["taken"] == after[2]["data"]["taken"]
 
 
+@settings(deadline=None)
 @given(SHARES, st.integers(0, 10**6), st.integers(1, 10**6), st.integers(0, 2**31))
 def test_the_drawn_mixture_is_the_one_asked_for_within_the_bound(
     shares: list[float], first: int, count: int, seed: int

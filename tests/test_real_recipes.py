@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from nano3.catalog import read_dataset
+from nano3.parameters import parameters
 from nano3.resolve import load_recipe
 from nano3.schema import ConfigError
 from nano3.tables.mixture import mixture_plan
-from nano3.tables.parameters import parameters
 from tests.conftest import House
 
 REAL = ("nano3", "nano3-report")
@@ -79,10 +79,10 @@ def test_the_model_has_the_published_size(name: str) -> None:
 
 def test_parameters_are_those_of_a_model_that_is_built() -> None:
     from nano3.training.model import build_model
-    from nano3.training.process import single_process, stand_in_for_cuda
+    from nano3.training.process import join, stand_in_for_cuda
 
     stand_in_for_cuda()
-    single_process(0)
+    join(0)
     model = load_recipe("tiny")[1].model
     built = build_model(model.model_dump(), "fp32")
     assert parameters(model).total == sum(parameter.numel() for parameter in built.parameters())

@@ -53,14 +53,14 @@ def recipes(draw: st.DrawFn) -> Recipe:
 @settings(deadline=None, max_examples=60)
 @given(recipes())
 def test_the_curve_is_the_one_that_training_uses(recipe: Recipe) -> None:
-    from nano3.training.cpu import _set_rate
+    from nano3.training.schedule import set_rate
 
     optimizer = torch.optim.AdamW([torch.nn.Parameter(torch.zeros(1))])
     for stretch in stretches(recipe):
         spec = {"learning_rate": curve_until(recipe, stretch), "optimizer": {"weight_decay": 0.1}}
         batch = stretch.global_batch_size * stretch.sequence_length
         for token in range(stretch.first_token, stretch.last_token, batch):
-            used = _set_rate(optimizer, spec, token)
+            used = set_rate(optimizer, spec, token)
             assert learning_rate(spec["learning_rate"], token) == pytest.approx(used, rel=1e-12, abs=1e-300)
 
 

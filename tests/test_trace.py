@@ -70,6 +70,7 @@ def test_a_steps_pieces_are_what_training_read(
         micro_batch_tokens=2048,
         threads=2,
         save_interval=1000,
+        attempt=1,
     )
     assert len(read) == first.count * first.size
     decoder = tokenizers.Tokenizer.from_file("resources/tiny/tokenizer/tokenizer.json")

@@ -18,7 +18,7 @@ from nano3 import Nano3Error
 from nano3.digest import digest_file, digest_json
 from nano3.handover import handover
 from nano3.receipt import Input, Output, Run, read_receipt, write_json, write_receipt
-from nano3.training.process import single_process, stand_in_for_cuda
+from nano3.training.process import join, stand_in_for_cuda
 
 stand_in_for_cuda()
 
@@ -52,7 +52,7 @@ def export_hf(
     run = Run(PACKAGES)
     trained = read_receipt(checkpoint)
     spec = trained["key"]
-    single_process(spec["seed"])
+    join(spec["seed"])
     megatron = build_model(spec["model"], spec["precision"]).eval()
     load_model(megatron, Path(trained["facts"]["checkpoint"]))
 

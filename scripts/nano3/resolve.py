@@ -20,6 +20,7 @@ from nano3 import tokenizers
 from nano3.catalog import known_datasets, pins_path, read_dataset
 from nano3.curriculum import Segment
 from nano3.digest import differences, digest_json, short
+from nano3.layout import check_layouts
 from nano3.recipe import SAME_TOKENS, Recipe
 from nano3.schema import Closed, ConfigError, read_yaml, validated
 
@@ -150,7 +151,7 @@ def _scaled(recipe: Recipe) -> Recipe:
 
 
 def _check(recipe: Recipe, source: str) -> None:
-    """What can only be seen with the rest of the repository at hand."""
+    """What can only be seen with the rest of the repository, or the rules of Megatron, at hand."""
     known = set(known_datasets())
     places = {
         dataset: f"phases.{phase_name}.mixture"
@@ -181,6 +182,7 @@ def _check(recipe: Recipe, source: str) -> None:
                 f"{source}: train.precision: the cpu trainer computes in fp32 only: write fp32, or layout.trainer: "
                 "bridge, which trains in bf16 on GPUs"
             )
+    check_layouts(recipe, source)
     if recipe.tokenizer.path is None:
         tokenizers.read_tokenizer(recipe.tokenizer.name)
     elif not recipe.tokenizer_file.is_file():

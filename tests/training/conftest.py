@@ -101,6 +101,7 @@ class Corpus:
             "micro_batch_tokens": BATCH * LENGTH,
             "threads": 1,
             "save_interval": 3,
+            "attempt": 1,
         } | changes
 
 

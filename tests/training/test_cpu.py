@@ -1,7 +1,9 @@
 import fcntl
 import json
 import math
+import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +15,11 @@ import torch
 from nano3.digest import digest_json
 from nano3.draw import drawn, taken_with
 from nano3.receipt import read_receipt
-from nano3.training.cpu import TrainingError, _set_rate, train_segment
+from nano3.training import TrainingError, cpu
+from nano3.training.attempts import RESTARTS
+from nano3.training.cpu import train_segment
+from nano3.training.interruption import OUT_OF_TIME, STOP_AT, Interrupted
+from nano3.training.schedule import set_rate
 from tests.conftest import REPOSITORY
 from tests.training.conftest import BATCH, LENGTH, SHARES, Corpus
 
@@ -70,6 +76,71 @@ def test_a_killed_segment_goes_on_with_the_same_losses_to_the_digit(corpus: Corp
     assert losses(killed["metrics"]) == losses(whole["metrics"])
 
 
+def test_a_segment_that_runs_out_of_time_after_every_step_computes_the_same(
+    corpus: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = corpus.arguments("in_one_go", corpus.spec(steps=10))
+    trained(whole)
+    turns = corpus.arguments("in_ten_turns", corpus.spec(steps=10))
+    monkeypatch.setenv(STOP_AT, "0")
+    for turn in range(9):
+        monkeypatch.setenv(RESTARTS, str(turn))
+        with pytest.raises(Interrupted) as interrupted:
+            train_segment(**turns)
+        assert interrupted.value.code == OUT_OF_TIME
+    facts = trained(turns)["facts"]
+    assert facts["attempts"] == 10
+    assert losses(turns["metrics"]) == losses(whole["metrics"])
+    assert facts["held_out"] == read_receipt(whole["receipt"])["facts"]["held_out"]
+
+
+def test_a_signal_is_answered_with_a_checkpoint_after_the_step(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+    arguments = corpus.arguments("told_to_end", corpus.spec())
+
+    def told_to_end(trained: Any, spec: Any, step: int, *rest: Any) -> Any:
+        if step == 4:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return step_of(trained, spec, step, *rest)
+
+    step_of = cpu._train_step
+    monkeypatch.setattr(cpu, "_train_step", told_to_end)
+    with pytest.raises(Interrupted, match=r"told to end \(SIGTERM\); saved at step 5"):
+        train_segment(**arguments)
+    folder = arguments["weights"] / digest_json(arguments["spec"])[:12]
+    assert [path.name for path in folder.glob("iter_*")] == ["iter_0000005"]
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_two_ranks_go_on_where_one_stopped_and_one_where_two_did(
+    corpus: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = corpus.arguments("by_one_rank", corpus.spec(steps=6))
+    trained(whole)
+    turns = corpus.arguments("by_turns", corpus.spec(steps=6))
+    monkeypatch.setenv(STOP_AT, "0")
+    with pytest.raises(Interrupted):
+        train_segment(**turns)
+    monkeypatch.setenv("PYTHONPATH", "scripts")
+    layout = ["--nodes=1", "--processes-per-node=2", "--threads=1", "--container=", "--mounts=", "--grace=0", "--"]
+    told = turns | {"layout": {"micro_batch_tokens": turns["micro_batch_tokens"], "threads": 1}}
+    del told["micro_batch_tokens"]
+    options = [word for name, value in told.items() for word in _option(name, value)]
+    command = [sys.executable, "scripts/launch.py", *layout, sys.executable, "scripts/train_segment.py", *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == OUT_OF_TIME, done.stderr
+    assert done.stderr.count("saved at step 2") == 1  # the first rank alone speaks
+    weights = turns["weights"] / digest_json(turns["spec"])[:12] / "iter_0000002"
+    assert {path.name[:3] for path in weights.glob("*.distcp")} == {"__0", "__1"}
+    monkeypatch.delenv(STOP_AT)
+    trained(turns)
+    assert losses(turns["metrics"]) == pytest.approx(losses(whole["metrics"]), abs=2e-5)
+
+
+def _option(name: str, value: Any) -> list[str]:
+    words = value if isinstance(value, list) else [json.dumps(value) if isinstance(value, dict) else value]
+    return [f"--{name.replace('_', '-')}", *map(str, words)]
+
+
 def test_a_finished_segment_is_not_trained_again(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
     arguments = corpus.arguments("finished", corpus.spec(steps=2))
     first = trained(arguments)
@@ -98,12 +169,13 @@ def test_weights_that_are_gone_are_said_to_be(corpus: Corpus) -> None:
         train_segment(**second)
 
 
-def test_two_processes_never_train_one_segment(corpus: Corpus) -> None:
+def test_two_processes_never_train_one_segment(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
     arguments = corpus.arguments("locked", corpus.spec(steps=2))
     folder = arguments["weights"] / digest_json(arguments["spec"])[:12]
     folder.mkdir(parents=True)
     with (folder / "lock").open("wb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
+        monkeypatch.setattr("nano3.training.attempts.LOCK_SECONDS", 0.0)
         with pytest.raises(TrainingError, match="another process trains here"):
             train_segment(**arguments)
     trained(arguments)
@@ -176,7 +248,7 @@ def test_the_learning_rate_is_warm_up_stable_decay(token: int, expected: float) 
     optimizer = torch.optim.AdamW([{"params": [torch.zeros(1, requires_grad=True)], "wd_mult": 1.0}])
     settings = {"weight_decay": 0.1}
     with_decay = {"learning_rate": rate | {"decay": decay}, "optimizer": settings}
-    assert _set_rate(optimizer, with_decay, token) == pytest.approx(expected)
+    assert set_rate(optimizer, with_decay, token) == pytest.approx(expected)
     if token <= 500:  # a segment that ends before the decay knows nothing of it and does the same
-        assert _set_rate(optimizer, {"learning_rate": rate, "optimizer": settings}, token) == pytest.approx(expected)
-    assert _set_rate(optimizer, {"learning_rate": {"constant": 0.3}, "optimizer": settings}, token) == 0.3
+        assert set_rate(optimizer, {"learning_rate": rate, "optimizer": settings}, token) == pytest.approx(expected)
+    assert set_rate(optimizer, {"learning_rate": {"constant": 0.3}, "optimizer": settings}, token) == 0.3

@@ -15,7 +15,7 @@ from nano3.index_cache import IndexCacheError, build_index_cache, open_streams
 from nano3.receipt import read_receipt
 from nano3.streams import document_order, pair_seed
 from nano3.training.data import HeldOutSamples, TrainSamples
-from nano3.training.process import single_process
+from nano3.training.process import join
 from tests.training.conftest import BATCH, LENGTH, SHARES, Corpus
 
 
@@ -33,7 +33,7 @@ def samples_of(corpus: Corpus, spec: dict[str, Any], count: int) -> TrainSamples
 
 def gpt_dataset(prefix: str, seed: int, folder: Path) -> GPTDataset:
     """Megatron-Core's own dataset on a pair, one epoch."""
-    single_process(1)
+    join(1)
     config = GPTDatasetConfig(
         random_seed=seed,
         sequence_length=LENGTH,

@@ -294,7 +294,7 @@ def _segment(path: str, receipt: Mapping[str, Any]) -> Segment:
         samples=facts["mixture"]["samples"],
         deviation=facts["mixture"]["largest_deviation"],
         allowed=facts["mixture"]["allowed"],
-        layout=facts.get("layout", {}),
+        layout={key: facts[key] for key in ("ranks", "gpus") if key in facts} | facts.get("layout", {}),
         wall_seconds=receipt["run"]["seconds"],
         metrics=_metrics(path, receipt["outputs"]),
     )

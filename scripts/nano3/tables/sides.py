@@ -3,9 +3,9 @@
 from typing import Any
 
 from nano3.digest import differences
+from nano3.parameters import parameters
 from nano3.recipe import Recipe
 from nano3.report.wording import compact, rate
-from nano3.tables.parameters import parameters
 from nano3.tables.schedule import sampled_curve, schedule
 
 

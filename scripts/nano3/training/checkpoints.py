@@ -1,10 +1,13 @@
 """
 Megatron-Core's distributed checkpoints of model and AdamW.
 
-A folder called iter_* is whole: it is written under another name and renamed at the end. Nothing random happens after
-the weights are drawn (no dropout, the data order is a function of the seed), so there is no random state to carry.
+A folder called iter_* is whole: it is written under another name, by all ranks, and renamed at the end. What some ranks
+have written any number can read. Nothing random happens after the weights are drawn (no dropout, the data order is a
+function of the seed), so there is no random state to carry.
 """
 
+import errno
+import os
 import queue
 import re
 import shutil
@@ -18,20 +21,28 @@ from megatron.core.dist_checkpointing.optimizer import (
     get_param_id_to_sharded_param_map,
     optim_state_to_sharding_state,
 )
+from megatron.core.dist_checkpointing.serialization import get_default_save_sharded_strategy
 from megatron.core.dist_checkpointing.strategies import filesystem_async
+from megatron.core.dist_checkpointing.strategies.fully_parallel import FullyParallelSaveStrategyWrapper
+from megatron.core.distributed import DistributedDataParallel
 from megatron.core.models.mamba.mamba_model import MambaModel
 
+from nano3.training.process import barrier, rank, ranks
+
 # Megatron-Core gives a synchronous save, too, a server process for its results: seconds to start, and an orphan for
-# ever when training is killed. One process needs no more than a queue.
+# ever when training is killed. A rank puts and takes its own results only, so a queue inside the process will do.
 filesystem_async._results_queue = queue.Queue()
+
+FULL_BYTES = 2**20  # PyTorch's writer says only that it failed; with less than this left, that is why
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A model with its optimizer."""
+    """A model with its optimizer, and the model as all ranks share its gradients."""
 
     model: MambaModel
     optimizer: torch.optim.AdamW
+    parallel: DistributedDataParallel
 
     def state(self, step: int) -> dict[str, Any]:
         """Both as Megatron-Core shards them."""
@@ -54,15 +65,32 @@ def save(trained: Trained, folder: Path, step: int) -> Path:
     """Write folder/iter_{step}, whole or not at all, and drop earlier ones."""
     final = folder / f"iter_{step:07d}"
     aside = folder / f".{final.name}.part"
-    shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir(parents=True)
-    dist_checkpointing.save(trained.state(step), str(aside))
-    shutil.rmtree(final, ignore_errors=True)
-    aside.rename(final)
-    for other in folder.glob("iter_*"):
-        if other != final:
-            shutil.rmtree(other)
+    if rank() == 0:
+        shutil.rmtree(aside, ignore_errors=True)
+        aside.mkdir(parents=True)
+    barrier()
+    try:
+        dist_checkpointing.save(trained.state(step), str(aside), _shared_out() if ranks() > 1 else None)
+        barrier()
+    except BaseException as error:
+        free = shutil.disk_usage(folder).free
+        shutil.rmtree(aside, ignore_errors=True)  # a full disk needs the room
+        if free < FULL_BYTES:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(aside)) from error
+        raise
+    if rank() == 0:
+        shutil.rmtree(final, ignore_errors=True)
+        aside.rename(final)
+        for other in folder.glob("iter_*"):
+            if other != final:
+                shutil.rmtree(other)
+    barrier()
     return final
+
+
+def _shared_out() -> Any:
+    """All ranks hold the same state; each writes a part of it."""
+    return FullyParallelSaveStrategyWrapper(get_default_save_sharded_strategy())
 
 
 def load(trained: Trained, checkpoint: Path) -> int:
@@ -85,4 +113,9 @@ def load_model(model: MambaModel, checkpoint: Path) -> None:
 def newest(folder: Path) -> Path | None:
     """The checkpoint with the most steps in a folder, if there is one."""
     found = [path for path in folder.glob("iter_*") if re.fullmatch(r"iter_\d{7,}", path.name)]
-    return max(found, key=lambda path: int(path.name.removeprefix("iter_")), default=None)
+    return max(found, key=steps_of, default=None)
+
+
+def steps_of(checkpoint: Path) -> int:
+    """The optimizer steps that a checkpoint has seen, by its name."""
+    return int(checkpoint.name.removeprefix("iter_"))

@@ -23,6 +23,7 @@ from megatron.core.transformer.transformer_layer import (
     TransformerLayerSubmodules,
 )
 
+from nano3.training.architecture import transformer
 from nano3.training.mixer import MambaMixer
 
 
@@ -58,22 +59,9 @@ def build_model(model: Mapping[str, Any], precision: str) -> MambaModel:
 def transformer_config(model: Mapping[str, Any], precision: str) -> TransformerConfig:
     """The recipe's model section in Megatron-Core's terms, with what all Nemotron 3 Nano models share."""
     dtype = {"fp32": torch.float32, "bf16": torch.bfloat16}[precision]
-    own = {"hybrid_override_pattern", "vocab_size"}
     return TransformerConfig(
-        **{key: value for key, value in model.items() if key not in own},
-        num_layers=len(model["hybrid_override_pattern"]),
-        ffn_hidden_size=model["moe_ffn_hidden_size"],
-        is_hybrid_model=True,
-        normalization="RMSNorm",
-        add_bias_linear=False,
+        **transformer(model),
         activation_func=squared_relu,
-        gated_linear_unit=False,
-        attention_dropout=0.0,
-        hidden_dropout=0.0,
-        moe_router_score_function="sigmoid",
-        moe_router_enable_expert_bias=True,
-        moe_router_load_balancing_type="seq_aux_loss",
-        moe_router_dtype="fp32",
         moe_token_dispatcher_type="allgather",
         moe_grouped_gemm=False,
         params_dtype=dtype,

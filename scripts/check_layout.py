@@ -1,0 +1,55 @@
+"""Say how each segment of a recipe lies on its GPUs, or which rule of Megatron its layout breaks."""
+
+import argparse
+import sys
+
+from nano3 import Nano3Error
+from nano3.layout import Placement, placements, worlds
+from nano3.resolve import load_recipe
+
+COLUMNS = (
+    "segment",
+    "ranks",
+    "TP",
+    "PP",
+    "CP",
+    "EP",
+    "DP",
+    "batch",
+    "length",
+    "micro",
+    "passes",
+    "tokens/rank",
+    "idle",
+)
+
+
+def main() -> None:
+    """Print one line for each segment of the recipe that the command line names."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("recipe", help="name of a recipe in config/recipes")
+    parser.add_argument("--set", default="", metavar="'KEY=VALUE ...'", help="overrides, e.g. 'layout.nodes=64'")
+    asked = parser.parse_args()
+    _, recipe = load_recipe(asked.recipe, asked.set)
+    placed = list(placements(recipe))
+    lines = [COLUMNS, *(_line(f"{phase}/{segment}", placement) for phase, segment, placement in placed)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(COLUMNS))]
+    for line in lines:
+        print(line[0].ljust(widths[0]), *(word.rjust(width) for word, width in zip(line[1:], widths[1:], strict=True)))
+    print()
+    for phase, segment, placement in placed:
+        if placement.layout.trainer == "bridge":
+            print(f"{phase}/{segment} also fits on", ", ".join(f"{size:,}" for size in worlds(placement)), "ranks")
+
+
+def _line(name: str, place: Placement) -> tuple[str, ...]:
+    sizes = (place.world, place.tp, place.pp, place.cp, place.ep, place.data_parallel, place.batch, place.length)
+    work = (place.micro_batch, place.micro_batches, round(place.tokens_per_rank))
+    return (name, *(f"{number:,}" for number in (*sizes, *work)), f"{place.bubble:.1%}")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except Nano3Error as error:
+        sys.exit(f"check_layout: {error}")

@@ -1,0 +1,61 @@
+"""One door for all trainers: the layout says which of them trains a segment."""
+
+from pathlib import Path
+from typing import Any
+
+from nano3.recipe import Layout
+from nano3.training.finish import Place
+
+
+def train_segment(
+    spec: dict[str, Any],
+    phase: str,
+    segment: str,
+    blend: Path,
+    blend_receipt: Path,
+    index_cache: Path,
+    before: list[Path],
+    weights: Path,
+    receipt: Path,
+    metrics: Path,
+    evaluation_tokens: int,
+    layout: dict[str, Any],
+    threads: int,
+    save_interval: int,
+    attempt: int,
+) -> None:
+    """
+    Train one segment of a phase and leave its weights in weights/{digest of spec}/iter_*.
+
+    spec: what to compute, see nano3.spec. phase, segment: what to call it. blend, blend_receipt: the phase's mixture.
+    index_cache: receipt of its index cache. before: the receipt of the segment before this one, or nothing. receipt,
+    metrics: the files to write, one line of metrics a step. evaluation_tokens: of each dataset's validation set.
+    attempt: which of Snakemake's tries it is. layout: the recipe's, of this phase. The rest lays the work out and
+    changes nothing. All ranks call it alike.
+    """
+    laid_out = Layout.model_validate(layout)
+    if laid_out.trainer == "bridge":
+        from nano3.training import bridge
+
+        place = Place(phase, segment, blend_receipt, index_cache, before, receipt, metrics)
+        bridge.train_segment(spec, place, blend, weights, evaluation_tokens, laid_out, save_interval, attempt)
+        return
+    from nano3.training import cpu
+
+    cpu.train_segment(
+        spec,
+        phase,
+        segment,
+        blend,
+        blend_receipt,
+        index_cache,
+        before,
+        weights,
+        receipt,
+        metrics,
+        evaluation_tokens,
+        laid_out.micro_batch_tokens,
+        threads,
+        save_interval,
+        attempt,
+    )

@@ -1,0 +1,58 @@
+"""The recipes that a GPU trainer is tried with: tiny, and the numbers of Nemotron 3 Nano, specified and reported."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+
+from nano3.layout import Placement, placements
+from nano3.recipe import Phase, Recipe
+from nano3.resolve import load_recipe
+from nano3.spec import Mixed, segment_specs, stretches
+from nano3.training.schedule import set_rate
+
+STEPS = 40  # of a segment that has many: about as many are looked at
+
+TINY, NANO3, NANO3_REPORT = (load_recipe(name)[1] for name in ("tiny", "nano3", "nano3-report"))
+NANO3_MODEL = NANO3.model
+
+
+def _uneven() -> Recipe:
+    """Tiny with a batch and a length of its own in each segment of the curve, one of them inside the warm-up."""
+    segments = {
+        "short": {"tokens": 3_072, "sequence_length": 64, "global_batch_size": 6},
+        "long": {"tokens": 50_000, "sequence_length": 512, "global_batch_size": 3},
+        "decay": {"tokens": 60_000, "sequence_length": 96, "global_batch_size": 7},
+    }
+    phase = Phase.model_validate(TINY.phases["phase1"].model_dump() | {"segments": segments})
+    return TINY.model_copy(update={"phases": TINY.phases | {"phase1": phase}})
+
+
+RECIPES = {
+    "tiny": TINY,
+    "uneven": _uneven(),
+    "nano3": NANO3,
+    "nano3-report": NANO3_REPORT,
+}
+
+
+def segments(recipe: Recipe) -> list[tuple[dict[str, Any], Placement, int]]:
+    """Each segment's spec, its place on GPUs, and the samples of all segments before it."""
+    specs = segment_specs(
+        recipe,
+        {name: Mixed(f"blend of {name}", dict.fromkeys(phase.mixture, 1.0)) for name, phase in recipe.phases.items()},
+    )
+    found, before = [], 0
+    for (phase, segment, placement), stretch in zip(placements(recipe), stretches(recipe), strict=True):
+        found.append((specs[phase, segment], placement, before))
+        before += stretch.steps * stretch.global_batch_size
+    return found
+
+
+def curve(spec: dict[str, Any]) -> Iterator[tuple[int, float]]:
+    """Steps of a segment, counted from its own first, with the CPU trainer's learning rate."""
+    size = spec["batch"]["global_batch_size"] * spec["batch"]["sequence_length"]
+    optimizer = torch.optim.SGD([{"params": [torch.nn.Parameter(torch.zeros(1))], "wd_mult": 1.0}], lr=1.0)
+    count = spec["steps"]["count"]
+    for step in sorted({*range(0, count, max(1, count // STEPS)), count - 1}):
+        yield step, set_rate(optimizer, spec, spec["steps"]["first_token"] + step * size)
