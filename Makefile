@@ -1,7 +1,9 @@
 # make demo: recipe tiny, from raw shards to results/reports/tiny/index.html
 # make test: all tests that need neither root nor Slurm.  make lint: house rules.  make constraints: newer dependencies.
+# make test-crate: is the lineage a valid RO-Crate? Part of make test; the validator has an environment of its own.
 # make test-slurm: the workflow and its faults on a Slurm cluster on this machine alone (root; Debian packages).
 # make test-bridge: the GPU trainer with the real Megatron-Bridge on a pretended GPU, in an environment of its own.
+# make bench-lineage: the lineage and the report of 100,000 shards (1 GB of disk, about 5 minutes).
 # make bench-memory: what tokenize_shard holds at most, on shards of some GB (10 GB of disk, about 15 minutes).
 # make bench: how fast tokenizing is, next to others; writes docs/tokenize-benchmark.md. About 8 minutes, 5 GB in build/.
 # make bench-plan: what planning up to 100,000 shards takes (3 GB of disk, about half an hour).
@@ -13,13 +15,23 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 PIP_INSTALL = $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: demo test test-slurm test-bridge lint bench bench-memory bench-plan bench-index constraints
+.PHONY: demo test test-crate test-slurm test-bridge lint bench bench-lineage bench-memory bench-plan bench-index constraints
 
 demo: $(VENV)/.run
 	PATH="$(abspath $(BIN)):$$PATH" snakemake --quiet host
 
-test: $(VENV)/.test
+test: $(VENV)/.test test-crate
 	PATH="$(abspath $(BIN)):$$PATH" pytest
+
+test-crate: $(VENV)/.test $(VENV)-crate/.validator
+	PYTHONPATH="$(CURDIR)/scripts:$(CURDIR)" $(BIN)/python -m tests.crate.build build/crate
+	$(VENV)-crate/bin/python tests/crate/validate.py build/crate/results/reports/tiny
+
+# Its own environment: it is no part of the product, and the release of rocrate that has the context of 1.1 is an old one.
+$(VENV)-crate/.validator:
+	$(PYTHON) -m venv $(VENV)-crate
+	$(VENV)-crate/bin/python -m pip install --quiet roc-validator==0.13.0 rocrate==0.13.0
+	touch $@
 
 test-slurm: $(VENV)/.slurm
 	which slurmctld munged || { apt-get update && \
@@ -67,6 +79,9 @@ $(VENV)/.run: pyproject.toml constraints.txt
 $(VENV)/.test: $(VENV)/.run
 	$(PIP_INSTALL) --editable '.[test]'
 	touch $@
+
+bench-lineage: $(VENV)/.run
+	PYTHONPATH=scripts $(BIN)/python benchmarks/lineage.py
 
 bench-index: $(VENV)/.run
 	PYTHONPATH=scripts $(BIN)/python benchmarks/index_cache.py

@@ -4,6 +4,7 @@ Blends become checkpoints: phase after phase, segment after segment, each contin
     in    results/blends/{recipe}/{phase}/blend.json, index_cache.json, the receipt of the segment before
     out   results/checkpoints/{recipe}/{phase}/{segment}/receipt.json, metrics.jsonl
           results/exports/{recipe}/model, receipt.json      the last checkpoint for Hugging Face transformers
+          results/exports/{recipe}/manifest.json            what the next stage needs to know
 
 Weights lie in results/weights/{digest of the spec}/iter_*, which is no output: an interrupted segment finds its own
 folder again and goes on. What changes no result (layout, checkpoint and evaluation of the recipe) is a resource of
@@ -82,6 +83,7 @@ rule export_hf:
         beside=beside_tokenizer(),
     output:
         model=directory(f"{EXPORT}/model"),
+        manifest=report(f"{EXPORT}/manifest.json", caption="captions/manifest.rst", category="Next stage"),
         receipt=f"{EXPORT}/receipt.json",
     log:
         f"{EXPORT}/export_hf.log",
@@ -97,5 +99,6 @@ rule export_hf:
         " --tokenizer {params.tokenizer:q}"
         " --key {params.key:q}"
         " --model {output.model:q}"
+        " --manifest {output.manifest:q}"
         " --receipt {output.receipt:q}"
         " > {log:q} 2>&1"

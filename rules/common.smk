@@ -8,6 +8,7 @@ What is asked for: the recipe with its overrides, read once and checked before a
 import gc
 import os
 import re
+import subprocess
 import sys
 from functools import cache
 from pathlib import Path
@@ -300,6 +301,23 @@ def refuse_frozen():
         file = Path(segment_receipt((phase, segment)))
         if (phase, segment) in specs or file.is_file():
             refuse_if_frozen(phase, segment, specs.get((phase, segment)) or read_receipt(file)["key"])
+
+
+def overrides(wildcards, output):
+    """What the report says of them decides nothing: derived from `output`, as token_key, they are not compared."""
+    return settings.set
+
+
+def publish():
+    """
+    What was made goes to W&B when the run ends, well or badly, if the settings say so. What can't be sent is a warning:
+    `python scripts/publish.py` sends it later.
+    """
+    if os.environ.get("WANDB_MODE", settings.wandb_mode) == "disabled" or not workflow.is_main_process:
+        return
+    asked = {"--recipe": settings.recipe, "--set": settings.set, "--sample": str(settings.sample)}
+    words = [word for option in asked.items() for word in option]
+    subprocess.run([sys.executable, "scripts/publish.py", *words], check=False)
 
 
 def all_blends(wildcards):

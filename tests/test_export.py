@@ -1,14 +1,42 @@
 import copy
+import json
+import os
+import shutil
+from pathlib import Path
 
 import pytest
 import torch
+from transformers import AutoTokenizer, NemotronHForCausalLM
 
+from nano3.digest import digest_file
 from nano3.export import TOLERANCE, largest_difference, to_transformers
+from nano3.receipt import read_receipt
+from nano3.training.checkpoints import load_model
 from nano3.training.model import build_model
 from nano3.training.process import join
+from tests.conftest import House
 from tests.training.conftest import MODEL
 
 pytestmark = pytest.mark.slow
+
+
+def test_the_next_stage_finds_all_it_needs_after_results_moved(quick_house: House, tmp_path: Path) -> None:
+    moved = tmp_path / "elsewhere"
+    shutil.copytree(quick_house.root / "results", moved, copy_function=os.link)
+    path = next(moved.glob("exports/*/manifest.json"))
+    manifest = json.loads(path.read_text())
+    hugging_face, megatron = (path.parent / manifest[kind]["path"] for kind in ("hugging_face", "megatron"))
+    for kind, folder in (("hugging_face", hugging_face), ("megatron", megatron)):
+        assert {file.name: digest_file(file) for file in folder.iterdir()} == manifest[kind]["sha256"]
+    assert read_receipt(path.parent / manifest["receipt"])["facts"]["steps"] == manifest["step"]
+    tokenizer = AutoTokenizer.from_pretrained(path.parent / manifest["tokenizer"]["path"])
+    assert len(tokenizer) <= manifest["tokenizer"]["vocab_size"]
+    join(0)
+    model = build_model(manifest["megatron"]["model"], manifest["megatron"]["precision"]).eval()
+    load_model(model, megatron)
+    exported = NemotronHForCausalLM.from_pretrained(hugging_face)
+    assert largest_difference(model, exported, manifest["sequence_length"]) <= TOLERANCE
+
 
 # As after long training: routers biased, and Mamba steps far below transformers' default limit of 0.001.
 TRAINED = {"expert_bias": 0.05, "dt_bias": -9.0}

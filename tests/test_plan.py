@@ -17,7 +17,7 @@ from nano3.digest import digest_json, short
 from nano3.freshness import INDEX_FILES, Entry, digest_entries, write_entries
 from nano3.plan.graph import Certainty
 from nano3.plan.plan import Plan, PlanError, as_json, make_plan
-from nano3.plan.state import Asked
+from nano3.plan.state import LINEAGE, Asked
 from nano3.plan.text import WIDTH, as_text, sentences, verdict
 from nano3.receipt import read_receipt, write_json
 from nano3.resolve import Settings, load_recipe
@@ -94,10 +94,11 @@ def everything(asked: Asked) -> None:
         before = [path]
     export, report = Path(folders.export), Path(folders.report)
     (export / "model").mkdir(parents=True)
+    (export / "manifest.json").touch()
     receipt(export / "receipt.json", keys.export_key(asked.recipe), before, {}, 1)
     receipt(report / "lineage.receipt.json", keys.lineage_key(), [export / "receipt.json"], {}, 1)
     receipt(report / "report.receipt.json", keys.report_key(asked.name), [export / "receipt.json"], {}, 1)
-    for name in ("lineage.json", "index.html"):
+    for name in (*LINEAGE, "index.html"):
         (report / name).touch()
 
 

@@ -4,25 +4,22 @@ import json
 import re
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import pytest
+import yaml
 
-from nano3.draw import realized
-from nano3.lineage import closure, write_lineage
-from nano3.receipt import Input, Output, Run, read_receipt, write_receipt
-from nano3.report.facts import ReportError, collect
+from nano3.lineage import closure
+from nano3.receipt import Output, read_receipt
+from nano3.report.facts import ReportError, Story, collect
 from nano3.report.figures import spread
 from nano3.report.page import write_report
+from nano3.report.sources import Value, values
 from nano3.report.wording import MINUS, compact, duration, rate, signed, size
+from nano3.shards import read_shards
+from tests.conftest import REPOSITORY
+from tests.receipts import EXPORT, LINEAGE, PAGE, PHASES, RECEIPT, SHARDS, build
 
-PHASES = {
-    "phase1": [("stable", 8, 128, 40), ("decay", 8, 128, 10)],
-    "phase2": [("anneal", 8, 128, 6)],
-    "long_context": [("long_1", 2, 1024, 3), ("short", 2, 128, 5), ("long_2", 2, 1024, 3)],
-}
-EXPORT, LINEAGE, PAGE = Path("out/export.json"), Path("out/lineage.json"), Path("out/index.html")
-RECEIPT = Path("out/report.receipt.json")
+RECIPE = REPOSITORY / "config/recipes/tiny.yaml"
 
 
 @pytest.fixture
@@ -33,128 +30,13 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def build(datasets: list[str], shards: int = 2) -> None:
-    """Receipts of a training on these datasets, in the shape that the steps write them."""
-    indexes = [dataset_index(name, number, shards) for number, name in enumerate(datasets)]
-    before: list[Path] = []
-    step = token = 0
-    for phase, segments in PHASES.items():
-        blend = phase_blend(phase, indexes)
-        for name, batch, length, steps in segments:
-            before = [segment(phase, name, blend, before, (batch, length, steps), (step, token))]
-            step, token = step + steps, token + steps * batch * length
-    write_receipt(
-        EXPORT,
-        "export_hf",
-        Run(("numpy",)),
-        key={},
-        inputs=[Input.receipt(before[0])],
-        outputs=[made(Path("out/model/model.safetensors"), "weights")],
-        facts={"logits": {"largest_difference": 2e-6, "tolerance": 1e-4, "tokens": 1024}},
-    )
-    write_lineage(EXPORT, {}, LINEAGE, Path("out/lineage.receipt.json"))
-
-
-def made(path: Path, text: str) -> Output:
-    """A file on disk, as a receipt lists it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-    return Output.of(path)
-
-
-def dataset_index(name: str, number: int, shards: int) -> Path:
-    """The index of a dataset and the receipts of its shards."""
-    folder, receipts, tokens = Path("tokens") / name, [], 10_000 * (number + 1)
-    for shard in range(shards):
-        receipts.append(folder / "train" / f"shard_{shard:04}.json")
-        write_receipt(
-            receipts[-1],
-            "tokenize_shard",
-            Run(("pyarrow",)),
-            key={},
-            inputs=[Input("file", f"raw/{name}/shard_{shard:04}.parquet", f"{number:032}{shard:032}")],
-            outputs=[made(folder / "train" / f"shard_{shard:04}.bin", f"{name} {shard}")],
-            facts={"rows": 55, "documents": 50, "tokens": tokens, "valid": [1, 2, 3], "test": [4], "skipped": [9]},
-        )
-    held_out = {"valid": {"tokens": 300, "documents": 3 * shards}, "test": {"tokens": 100, "documents": shards}}
-    counts = {"tokens": tokens * shards, "documents": 50 * shards, "rows": 55 * shards, "skipped": shards}
-    write_receipt(
-        folder / "index.json",
-        "index_dataset",
-        Run(),
-        key={},
-        inputs=[Input.receipt(path) for path in receipts],
-        outputs=[made(folder / "valid.bin", name)],
-        facts=counts | held_out,
-    )
-    return folder / "index.json"
-
-
-def phase_blend(phase: str, indexes: list[Path]) -> Path:
-    """The blend of a phase: a dataset's share grows with its place."""
-    receipt = Path("blends") / phase / "blend.receipt.json"
-    mixture = {path.parent.name: float(place + 1) for place, path in enumerate(indexes)}
-    write_receipt(
-        receipt,
-        "write_blend",
-        Run(),
-        key={"mixture": mixture},
-        inputs=[Input.receipt(path) for path in indexes],
-        outputs=[made(receipt.with_name("blend.json"), phase)],
-        facts={"datasets": {}, "pairs": {"train": 2 * len(indexes), "valid": len(indexes), "test": len(indexes)}},
-    )
-    return receipt
-
-
-def segment(
-    phase: str, name: str, blend: Path, before: list[Path], batch: tuple[int, int, int], done: tuple[int, int]
-) -> Path:
-    """A segment: its metrics and its receipt. The first dataset gets all samples that rounding leaves over."""
-    folder = Path("checkpoints") / phase / name
-    (size, length, steps), (step, token) = batch, done
-    mixture = json.loads(blend.read_text())["key"]["mixture"]
-    total = sum(mixture.values())
-    samples = {dataset: int(steps * size * share / total) for dataset, share in mixture.items()}
-    samples[next(iter(samples))] += steps * size - sum(samples.values())
-    lines: list[dict[str, Any]] = []
-    for number in range(step, step + steps):
-        wobble = 0.15 * ((number * 7) % 5 - 2) / 2
-        end = token + (number - step + 1) * size * length
-        lines.append({"step": number, "tokens": end, "loss": 4 + 4 / (1 + number / 9) + wobble, "learning_rate": 3e-3})
-    metrics = made(folder / "metrics.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
-    losses = {dataset: 4 + 0.07 * place + 4 / (1 + step / 9) for place, dataset in enumerate(mixture)}
-    held_out = {"after": {dataset: loss - 0.1 for dataset, loss in losses.items()}}
-    if PHASES[phase][0][0] == name:
-        held_out["before"] = losses
-    write_receipt(
-        folder / "receipt.json",
-        "train_segment",
-        Run(("numpy",)),
-        key={
-            "steps": {"first": step, "count": steps, "first_token": token},
-            "batch": {"global_batch_size": size, "sequence_length": length},
-        },
-        inputs=[Input.receipt(path) for path in (blend, *before)],
-        outputs=[made(folder / "weights.pt", f"{phase} {name}"), metrics],
-        facts={
-            "phase": phase,
-            "segment": name,
-            "parameters": 1_947_080,
-            "steps": step + steps,
-            "tokens": steps * size * length,
-            "tokens_seen": token + steps * size * length,
-            "loss": {"first": lines[0]["loss"], "last": lines[-1]["loss"]},
-            "held_out": held_out,
-            "mixture": realized({key: share / total for key, share in mixture.items()}, samples),
-            "seconds_of_steps": 2.5,
-        },
-    )
-    return folder / "receipt.json"
+def told() -> Story:
+    return collect(closure(EXPORT), read_shards(SHARDS))
 
 
 def page() -> str:
     """The report on what is in the house."""
-    write_report(EXPORT, LINEAGE, {"recipe": "tiny"}, PAGE, RECEIPT)
+    write_report(EXPORT, LINEAGE, SHARDS, {"recipe": "tiny"}, PAGE, RECEIPT, RECIPE, [])
     return PAGE.read_text(encoding="utf-8")
 
 
@@ -163,7 +45,7 @@ def test_the_page_shows_every_dataset_phase_segment_and_shard(house: Path) -> No
     for name in ("web", "code", "maths", *PHASES, *(f"{phase}/{row[0]}" for phase in PHASES for row in PHASES[phase])):
         assert f">{name}</text>" in html, f"{name} is not in the picture"
         assert re.search(rf">{name}(</th>|<br>)", html), f"{name} is in no table"
-    for path in closure(EXPORT):
+    for path in [*closure(EXPORT), *(shard.receipt for shard in read_shards(SHARDS))]:
         assert path in html
 
 
@@ -172,7 +54,7 @@ def test_the_page_asks_no_network_for_anything(house: Path) -> None:
     assert not re.search(r"https?://", html)
     assert not re.search(r"\bsrc=|<link|<script|@import|url\((?!#)", html)
     targets = set(re.findall(r'href="([^"]*)"', html))
-    assert {target for target in targets if not target.startswith("#")} == {"lineage.json"}
+    assert {target for target in targets if not target.startswith("#")} == {"lineage.json", "lineage.shards.tsv"}
     assert "default-src 'none'" in html
 
 
@@ -191,19 +73,19 @@ def test_the_page_has_a_receipt_that_says_what_it_shows(house: Path) -> None:
     page()
     receipt = read_receipt(RECEIPT)
     assert receipt["key"] == {"recipe": "tiny"}
-    assert [source["path"] for source in receipt["inputs"]] == [str(EXPORT), str(LINEAGE)]
+    assert [source["path"] for source in receipt["inputs"]] == [str(EXPORT), str(LINEAGE), str(SHARDS)]
     assert receipt["outputs"] == [asdict(Output.of(PAGE))]
 
 
 def test_names_are_text_whatever_they_contain(house: Path) -> None:
-    write_report(EXPORT, LINEAGE, {"recipe": "<b>bold</b> & more"}, PAGE, RECEIPT)
+    write_report(EXPORT, LINEAGE, SHARDS, {"recipe": "<b>bold</b> & more"}, PAGE, RECEIPT, RECIPE, [])
     html = PAGE.read_text(encoding="utf-8")
     assert "<b>bold" not in html
     assert "&lt;b&gt;bold&lt;/b&gt; &amp; more" in html
 
 
 def test_a_realized_mixture_is_counted_in_tokens_not_in_samples(house: Path) -> None:
-    long_context = collect(closure(EXPORT)).phases[2]
+    long_context = told().phases[2]
     # shares 1:2:3 of 6, 10 and 6 samples, the rest to the first; of 1,024, 128 and 1,024 tokens
     drawn = {"web": 2 * 1024 + 128 * 2, "code": 2 * 2 * 1024 + 3 * 128, "maths": 2 * 3 * 1024 + 5 * 128}
     assert long_context.drawn == drawn
@@ -215,7 +97,7 @@ def test_a_realized_mixture_is_counted_in_tokens_not_in_samples(house: Path) -> 
 
 def test_a_mixture_that_is_off_by_more_than_rounding_is_marked(house: Path) -> None:
     assert "rounding explains" not in page()
-    receipt = Path("checkpoints/phase1/stable/receipt.json")
+    receipt = Path("results/checkpoints/tiny/phase1/stable/receipt.json")
     facts = json.loads(receipt.read_text())
     facts["facts"]["mixture"]["allowed"] = 0.0
     receipt.write_text(json.dumps(facts))
@@ -223,14 +105,14 @@ def test_a_mixture_that_is_off_by_more_than_rounding_is_marked(house: Path) -> N
 
 
 def test_held_out_losses_run_from_a_phases_first_segment_to_its_last(house: Path) -> None:
-    phases = collect(closure(EXPORT)).phases
+    phases = told().phases
     assert phases[0].before["web"] == pytest.approx(8.0)
     assert phases[0].after["web"] == pytest.approx(4 + 4 / (1 + 40 / 9) - 0.1)
     assert phases[1].before["web"] == pytest.approx(4 + 4 / (1 + 50 / 9))
 
 
 def test_missing_metrics_are_one_clear_error_and_leave_no_page(house: Path) -> None:
-    metrics = Path("checkpoints/phase2/anneal/metrics.jsonl")
+    metrics = Path("results/checkpoints/tiny/phase2/anneal/metrics.jsonl")
     metrics.unlink()
     with pytest.raises(ReportError, match=re.escape(f"{metrics}: missing, but")):
         page()
@@ -238,7 +120,7 @@ def test_missing_metrics_are_one_clear_error_and_leave_no_page(house: Path) -> N
 
 
 def test_metrics_that_are_not_the_listed_ones_are_refused(house: Path) -> None:
-    metrics = Path("checkpoints/phase2/anneal/metrics.jsonl")
+    metrics = Path("results/checkpoints/tiny/phase2/anneal/metrics.jsonl")
     metrics.write_text(metrics.read_text().replace("0", "1", 1))
     with pytest.raises(ReportError, match=re.escape(f"{metrics}: not the file that")):
         page()
@@ -246,7 +128,32 @@ def test_metrics_that_are_not_the_listed_ones_are_refused(house: Path) -> None:
 
 def test_a_receipt_without_a_segment_is_no_report(house: Path) -> None:
     with pytest.raises(ReportError, match="stands on no trained segment"):
-        write_report(Path("tokens/web/index.json"), LINEAGE, {"recipe": "tiny"}, PAGE, RECEIPT)
+        write_report(
+            Path("results/tokens/tiny/web/index.json"), LINEAGE, SHARDS, {"recipe": "tiny"}, PAGE, RECEIPT, RECIPE, []
+        )
+
+
+def test_what_was_read_is_told_in_tokens_and_epochs(house: Path) -> None:
+    story = told()
+    assert story.read == {name: sum(phase.drawn[name] for phase in story.phases) for name in ("web", "code", "maths")}
+    assert story.epochs["maths"] == pytest.approx(story.read["maths"] / 60_000)
+
+
+def test_every_value_of_the_recipe_has_the_source_that_its_file_gives() -> None:
+    text = RECIPE.read_text(encoding="utf-8")
+    found = {each.key: each for each in values(text, {"train.seed": 7, "train.train_iters": 5})}
+    assert found["optimizer.adam_beta1"].value == "0.9"
+    assert found["optimizer.adam_beta1"].source == 'specification, "Hyperparameters"'
+    assert found["model.hidden_size"].source.startswith("report, table 1")
+    assert found["phases.long_context.segments.long_1.sequence_length"].value == "1024"
+    assert (found["train.seed"].value, found["train.seed"].source) == ("7", "--config set")
+    assert found["train.train_iters"].value == "5"
+    assert {key.split(".")[0] for key in found} == set(yaml.safe_load(text))
+
+
+def test_a_comment_goes_on_where_the_next_line_is_nothing_else() -> None:
+    text = "a:\n  b: 1   # one\n         # two\n  # another\n  c: [x, y]\n"
+    assert values(text, {}) == [Value("a.b", "1", "one two"), Value("a.c", "x, y", "")]
 
 
 def test_labels_keep_their_distance_and_their_order() -> None:

@@ -15,8 +15,9 @@ import torch
 from torch import Tensor
 
 from nano3 import Nano3Error
-from nano3.digest import digest_file
-from nano3.receipt import Input, Output, Run, read_receipt, write_receipt
+from nano3.digest import digest_file, digest_json
+from nano3.handover import handover
+from nano3.receipt import Input, Output, Run, read_receipt, write_json, write_receipt
 from nano3.training.process import join, stand_in_for_cuda
 
 stand_in_for_cuda()
@@ -38,12 +39,14 @@ class ExportError(Nano3Error):
     """The exported model is not the trained one."""
 
 
-def export_hf(checkpoint: Path, tokenizer: Path, key: dict[str, Any], model: Path, receipt: Path) -> None:
+def export_hf(
+    checkpoint: Path, tokenizer: Path, key: dict[str, Any], model: Path, manifest: Path, receipt: Path
+) -> None:
     """
     The folder that transformers' from_pretrained reads, and its receipt.
 
     checkpoint: receipt of a segment. tokenizer: folder of the tokenizer. key: `longest_sequence`, in tokens. model:
-    folder to write, whole or not at all.
+    folder to write, whole or not at all. manifest: what the next stage needs to know, see nano3.handover.
     Raises ExportError if its logits differ from Megatron-Core's by more than TOLERANCE.
     """
     run = Run(PACKAGES)
@@ -67,13 +70,16 @@ def export_hf(checkpoint: Path, tokenizer: Path, key: dict[str, Any], model: Pat
         raise ExportError(f"{aside}: logits differ from Megatron-Core's by {difference:g}, more than {TOLERANCE:g}")
     shutil.rmtree(model, ignore_errors=True)
     aside.rename(model)
+    files = [Output.of(path) for path in sorted(model.iterdir())]
+    write_json(manifest, handover(manifest, checkpoint, trained, model, files, longest))
     write_receipt(
         receipt,
         "export_hf",
         run,
         key=key,
         inputs=[Input.receipt(checkpoint), *(Input("file", str(path), digest_file(path)) for path in tokenizer_files)],
-        outputs=[Output.of(path) for path in sorted(model.iterdir())],
+        outputs=[*files, Output.of(manifest)],
+        content=digest_json({Path(file.path).name: file.sha256 for file in files}),  # wherever the weights lie
         facts={"logits": {"largest_difference": difference, "tolerance": TOLERANCE, "tokens": longest}},
     )
 

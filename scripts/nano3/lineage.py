@@ -1,16 +1,12 @@
-"""
-Lineage: the closure of receipts from an artifact back to raw files, in the terms of W3C PROV.
+"""The closure of receipts from an artifact back to the indexes of its datasets; for their shards see nano3.shards."""
 
-Entities are artifacts and raw files, activities are steps, agents are the code that ran. Source of the terms and of
-the JSON form: PROV-JSON, W3C member submission of 2013-04-24.
-"""
-
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from nano3 import Nano3Error
-from nano3.receipt import Input, Output, Run, read_receipt, write_json, write_receipt
+from nano3.digest import digest_json, short
+from nano3.receipt import read_receipt
 
 Receipts = dict[str, dict[str, Any]]
 
@@ -21,7 +17,7 @@ class LineageError(Nano3Error):
 
 def closure(receipt: Path) -> Receipts:
     """
-    All receipts that an artifact stands on, by path, nearest first.
+    All receipts that an artifact stands on, by path, nearest first; an index stands for those of its dataset's shards.
 
     Raises LineageError where a receipt names an artifact that is not there any more in that form.
     """
@@ -29,6 +25,8 @@ def closure(receipt: Path) -> Receipts:
     waiting = [str(receipt)]
     while waiting:
         user = waiting.pop(0)
+        if found[user]["step"] == "index_dataset":
+            continue
         for source in found[user]["inputs"]:
             path = source["path"]
             if source["kind"] != "receipt":
@@ -36,74 +34,34 @@ def closure(receipt: Path) -> Receipts:
             if path not in found:
                 found[path] = read_receipt(path)
                 waiting.append(path)
-            if found[path]["content"] != source["digest"]:
-                raise LineageError(
-                    f"{user}: was made from another content of {path}: build it again with `snakemake {user}`"
-                )
+            check(user, source, found[path])
     return found
 
 
-def write_lineage(export: Path, key: dict[str, Any], lineage: Path, receipt: Path) -> None:
-    """The lineage of the artifact that the receipt `export` stands for, as PROV-JSON, and a receipt of its own."""
-    run = Run()
-    write_json(lineage, provenance(closure(export)))
-    outputs = [Output.of(lineage)]
-    write_receipt(receipt, "write_lineage", run, key=key, inputs=[Input.receipt(export)], outputs=outputs, facts={})
-
-
-def provenance(receipts: Receipts) -> dict[str, Any]:
-    """Receipts in PROV-JSON."""
-    entities: dict[str, Any] = {}
-    activities: dict[str, Any] = {}
-    agents: dict[str, Any] = {}
-    used: list[dict[str, str]] = []
-    generated: list[dict[str, str]] = []
-    associated: list[dict[str, str]] = []
-    for path, receipt in receipts.items():
-        activity, run = f"step:{path}", receipt["run"]
-        activities[activity] = {
-            "prov:type": receipt["step"],
-            "prov:startTime": run["started"],
-            "prov:endTime": run["ended"],
-            "nano3:seconds": run["seconds"],
-            "nano3:host": run["host"],
-            "nano3:slurmJob": run["slurm_job"],
-            "nano3:packages": run["packages"] | {"python": run["python"]},
-        }
-        entities[f"artifact:{path}"] = {"prov:type": receipt["step"], "nano3:content": receipt["content"]}
-        generated.append({"prov:entity": f"artifact:{path}", "prov:activity": activity})
-        for name, entity in _files(receipt):
-            entities[name] = entity
-            generated.append({"prov:entity": name, "prov:activity": activity})
-        for source in receipt["inputs"]:
-            name = f"artifact:{source['path']}" if source["kind"] == "receipt" else f"file:{source['path']}"
-            if source["kind"] != "receipt":
-                entities[name] = {"prov:type": "raw file", "nano3:sha256": source["digest"]}
-            used.append({"prov:activity": activity, "prov:entity": name})
-        git = run["git"] or {"commit": "unknown", "dirty": None}
-        agent = f"code:{git['commit']}"
-        agents[agent] = {"prov:type": "prov:SoftwareAgent", "nano3:commit": git["commit"]}
-        associated.append({"prov:activity": activity, "prov:agent": agent, "nano3:dirty": git["dirty"]})
+def software_of(receipt: Mapping[str, Any]) -> dict[str, Any]:
+    """What made an artifact: commit, code digest, container, versions. Many artifacts share it."""
+    run = receipt["run"]
     return {
-        "prefix": {"prov": "http://www.w3.org/ns/prov#", **{name: f"urn:nano3:{name}:" for name in PREFIXES}},
-        "entity": entities,
-        "activity": activities,
-        "agent": agents,
-        "used": _numbered(used),
-        "wasGeneratedBy": _numbered(generated),
-        "wasAssociatedWith": _numbered(associated),
+        "git": run["git"],
+        "code": receipt["key"].get("code"),
+        "container": run.get("container"),
+        "packages": run["packages"] | {"python": run["python"]},
     }
 
 
-PREFIXES = ("nano3", "artifact", "file", "step", "code")
+def software_name(software: Mapping[str, Any]) -> str:
+    """A short name for it."""
+    return short(digest_json(software))
 
 
-def _files(receipt: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    for output in receipt["outputs"]:
-        entity = {"prov:type": "file", "nano3:sha256": output["sha256"], "nano3:bytes": output["bytes"]}
-        yield f"file:{output['path']}", entity
+def dataset_of_index(path: str) -> str:
+    """The dataset that an index is of."""
+    return Path(path).parent.name
 
 
-def _numbered(relations: list[dict[str, str]]) -> dict[str, dict[str, str]]:
-    """Relations need a name of their own; theirs are blank nodes."""
-    return {f"_:r{number}": relation for number, relation in enumerate(relations)}
+def check(user: str, source: Mapping[str, str], receipt: Mapping[str, Any]) -> None:
+    """Raises LineageError if a receipt is not the one that `user`, another receipt's path, was made from."""
+    if receipt["content"] != source["digest"]:
+        raise LineageError(
+            f"{user}: was made from another content of {source['path']}: build it again with `snakemake {user}`"
+        )

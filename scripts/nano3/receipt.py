@@ -9,6 +9,7 @@ the same artifact to everything downstream.
 import json
 import os
 import platform
+import re
 import socket
 import subprocess
 import tempfile
@@ -60,11 +61,16 @@ class Input:
         return cls("receipt", str(path), read_receipt(path)["content"])
 
 
+# Where a container's image is named: Apptainer, its older name, Slurm's pyxis and Slurm's own containers.
+CONTAINER_VARIABLES = ("APPTAINER_CONTAINER", "SINGULARITY_CONTAINER", "SLURM_CONTAINER_IMAGE", "SLURM_CONTAINER")
+
+
 class Run:
     """The circumstances of a step: when, where, with what. Begins when it is made."""
 
     def __init__(self, packages: Sequence[str] = ()) -> None:
         self.began = datetime.now(UTC)
+        self.processor_seconds = _processor_seconds()
         self.packages = packages
 
     def record(self) -> dict[str, Any]:
@@ -74,8 +80,10 @@ class Run:
             "started": self.began.isoformat(timespec="milliseconds"),
             "ended": ended.isoformat(timespec="milliseconds"),
             "seconds": round((ended - self.began).total_seconds(), 3),
+            "processor_seconds": round(_processor_seconds() - self.processor_seconds, 3),
             "host": socket.gethostname(),
             "slurm_job": os.environ.get("SLURM_JOB_ID"),
+            "container": _container(),
             "git": _git_state(),
             "python": platform.python_version(),
             "packages": {name: _version(name) for name in self.packages},
@@ -147,6 +155,18 @@ def replaced(path: Path) -> Iterator[Path]:
     except BaseException:
         aside.unlink(missing_ok=True)
         raise
+
+
+def _processor_seconds() -> float:
+    """Of this process and of its children that have ended, in user code and in the kernel."""
+    return sum(os.times()[:4])
+
+
+def _container() -> str | None:
+    """The image that this process runs in, as its runtime names it, without a user name or password."""
+    named = (os.environ.get(variable) for variable in CONTAINER_VARIABLES)
+    image = next(filter(None, named), None)
+    return re.sub(r"(?<=://)[^/@]*@", "", image) if image else None
 
 
 def _umask() -> int:

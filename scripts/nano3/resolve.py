@@ -11,7 +11,7 @@ import re
 import shlex
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from pydantic import Field, NonNegativeInt
@@ -36,6 +36,11 @@ class Settings(Closed):
     prune: bool = Field(True, description="Plan only shards that are not proved fresh; false shows the whole graph.")
     thaw: str = Field("", description="Frozen phases that this run may train again, e.g. 'phase1 phase2'.")
     packs: NonNegativeInt = Field(1000, description="Most jobs for tokenizing many shards; 0: a job for each shard.")
+    wandb_mode: Literal["online", "offline", "disabled"] = Field(
+        "disabled", description="After each run, send what was made to Weights & Biases; WANDB_MODE comes first."
+    )
+    wandb_project: str = Field("nemotron", description="W&B project; WANDB_PROJECT comes first.")
+    wandb_entity: str = Field("", description="W&B team or user; '': your default. WANDB_ENTITY comes first.")
     keep_raw: bool = Field(True, description="Keep downloaded raw shards when their tokens exist.")
 
 

@@ -13,7 +13,7 @@ from nano3.keys import shared_key, whole_key
 from nano3.packs import pack_bytes, packed
 from nano3.plan.estimate import Estimate, estimate
 from nano3.plan.graph import Cause, Certainty, Node, ancestors, causes, settle
-from nano3.plan.state import Asked, State, read_state
+from nano3.plan.state import LINEAGE, Asked, State, read_state
 from nano3.resolve import Settings, load_recipe, require_pins
 
 KINDS = {
@@ -149,7 +149,7 @@ def _at_path(state: State, path: Path) -> Node | None:
             if kind == "checkpoints" and "/".join(below[:2]) in (node.name for node in state.nodes):
                 return state.node("segment", "/".join(below[:2]))
             if kind in ("export", "report"):
-                return state.node("lineage" if first.startswith("lineage") else kind, asked.name)
+                return state.node("lineage" if first in LINEAGE else kind, asked.name)
     return None
 
 

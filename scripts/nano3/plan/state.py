@@ -42,6 +42,7 @@ CODE = {
     "lineage": "lineage code changed",
     "report": "reporting code changed",
 }
+LINEAGE = ("lineage.json", "lineage.receipt.json", "lineage.shards.tsv", "ro-crate-metadata.json", "Snakefile")
 
 
 @dataclass(frozen=True)
@@ -233,8 +234,11 @@ def _ends(asked: Asked, blends: Sequence[Node], last: Node) -> list[Node]:
     """The export of the last segment, its lineage and the report."""
     export, report = Path(asked.folders.export), Path(asked.folders.report)
     places = {
-        "export": (keys.export_key(asked.recipe), [export / "model", export / "receipt.json"]),
-        "lineage": (keys.lineage_key(), [report / "lineage.json", report / "lineage.receipt.json"]),
+        "export": (
+            keys.export_key(asked.recipe),
+            [export / "model", export / "receipt.json", export / "manifest.json"],
+        ),
+        "lineage": (keys.lineage_key(), [report / name for name in LINEAGE]),
         "report": (keys.report_key(asked.name), [report / "index.html", report / "report.receipt.json"]),
     }
     nodes: list[Node] = []

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,11 @@ import numpy.typing as npt
 
 from nano3 import Nano3Error
 from nano3.digest import digest_file
-from nano3.lineage import Receipts
+from nano3.lineage import Receipts, dataset_of_index
+from nano3.shards import Fold, Shard, folded
 
 METRICS = "metrics.jsonl"
+LISTED = 100  # shards of a dataset, in the page
 
 Series = npt.NDArray[np.float64]
 
@@ -25,7 +27,10 @@ class ReportError(Nano3Error):
 
 @dataclass(frozen=True)
 class Dataset:
-    """A dataset's tokens. path: of its index, which is a receipt. shards: paths of its shards' receipts, in order."""
+    """
+    A dataset's tokens. path: of its index, which is a receipt. fold: all its shards. listed: the first of them, as many
+    as a page can list.
+    """
 
     name: str
     path: str
@@ -35,7 +40,8 @@ class Dataset:
     skipped: int
     valid_documents: int
     test_documents: int
-    shards: tuple[str, ...]
+    fold: Fold
+    listed: tuple[Shard, ...]
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,7 @@ class Segment:
     A trained segment. first_token: tokens trained on before it. held_out: loss per dataset, `after` it and, in a
     phase's first segment, `before` it. target: share per dataset. samples: drawn per dataset, each of sequence_length
     tokens. deviation: largest one from target, as a fraction of the samples. allowed: what rounding explains of it.
+    layout: how the work was laid out; receipts of an earlier time do not tell. wall_seconds: of the whole step.
     """
 
     phase: str
@@ -71,6 +78,8 @@ class Segment:
     samples: Mapping[str, int]
     deviation: float
     allowed: float
+    layout: Mapping[str, Any]
+    wall_seconds: float
     metrics: Metrics
 
     @property
@@ -169,7 +178,23 @@ class Story:
     @property
     def raw_shards(self) -> int:
         """Raw shards of all datasets."""
-        return sum(len(dataset.shards) for dataset in self.datasets)
+        return sum(dataset.fold.shards for dataset in self.datasets)
+
+    @property
+    def read(self) -> dict[str, int]:
+        """Tokens of each dataset that were read, in all phases, by the last segment's ledger."""
+        ledger = self.receipts[self.last.path]["facts"]["ledger"]
+        return {dataset: sum(length * samples for length, samples in taken) for dataset, taken in ledger.items()}
+
+    @property
+    def epochs(self) -> dict[str, float]:
+        """How often each dataset's tokens were read: 1 where every one was read once."""
+        return {each.name: self.read.get(each.name, 0) / each.tokens for each in self.datasets}
+
+    @property
+    def gpu_seconds(self) -> float:
+        """GPUs times wall time, of all segments."""
+        return sum(float(segment.layout.get("gpus", 0)) * segment.wall_seconds for segment in self.segments)
 
     @property
     def held_out(self) -> float:
@@ -188,20 +213,25 @@ def mean(losses: Mapping[str, float]) -> float:
     return sum(losses.values()) / len(losses)
 
 
-def collect(receipts: Receipts) -> Story:
+def collect(receipts: Receipts, shards: Iterable[Shard]) -> Story:
     """
-    The story that receipts tell. receipts: of an export and all that it stands on, the export first.
+    The story that receipts tell. receipts: of an export and all that it stands on, the export first. shards: of all
+    its datasets.
 
     Datasets come by tokens, most first; phases and segments in the order of training.
     Raises ReportError if no segment is among them, or a segment's metrics are not the ones that its receipt lists.
     """
-    indexes = [path for path, receipt in receipts.items() if receipt["step"] == "index_dataset"]
-    datasets = sorted((_dataset(path, receipts[path]) for path in indexes), key=lambda each: (-each.tokens, each.name))
+    export = next(iter(receipts))
     trained = [path for path, receipt in receipts.items() if receipt["step"] == "train_segment"]
     trained.sort(key=lambda path: int(receipts[path]["key"]["steps"]["first"]))
-    export = next(iter(receipts))
     if not trained:
         raise ReportError(f"{export}: stands on no trained segment: give the receipt of an export")
+    indexes = [path for path, receipt in receipts.items() if receipt["step"] == "index_dataset"]
+    listed: dict[str, list[Shard]] = {dataset_of_index(path): [] for path in indexes}
+    folds = folded(_listing(shards, listed))
+    datasets = sorted(
+        (_dataset(path, receipts[path], folds, listed) for path in indexes), key=lambda each: (-each.tokens, each.name)
+    )
     phases: dict[str, list[Segment]] = {}
     blends: dict[str, str] = {}
     for path in trained:
@@ -219,10 +249,20 @@ def collect(receipts: Receipts) -> Story:
     )
 
 
-def _dataset(path: str, receipt: Mapping[str, Any]) -> Dataset:
-    facts = receipt["facts"]
+def _listing(shards: Iterable[Shard], listed: Mapping[str, list[Shard]]) -> Iterator[Shard]:
+    """The same shards; the first LISTED of each dataset are noted on the way."""
+    for shard in shards:
+        if len(listed[shard.dataset]) < LISTED:
+            listed[shard.dataset].append(shard)
+        yield shard
+
+
+def _dataset(
+    path: str, receipt: Mapping[str, Any], folds: Mapping[str, Fold], listed: Mapping[str, Sequence[Shard]]
+) -> Dataset:
+    facts, name = receipt["facts"], dataset_of_index(path)
     return Dataset(
-        name=Path(path).parent.name,
+        name=name,
         path=path,
         tokens=facts["tokens"],
         documents=facts["documents"],
@@ -230,7 +270,8 @@ def _dataset(path: str, receipt: Mapping[str, Any]) -> Dataset:
         skipped=facts["skipped"],
         valid_documents=facts["valid"]["documents"],
         test_documents=facts["test"]["documents"],
-        shards=tuple(source["path"] for source in receipt["inputs"] if source["kind"] == "receipt"),
+        fold=folds[name],
+        listed=tuple(listed[name]),
     )
 
 
@@ -253,6 +294,8 @@ def _segment(path: str, receipt: Mapping[str, Any]) -> Segment:
         samples=facts["mixture"]["samples"],
         deviation=facts["mixture"]["largest_deviation"],
         allowed=facts["mixture"]["allowed"],
+        layout={key: facts[key] for key in ("ranks", "gpus") if key in facts} | facts.get("layout", {}),
+        wall_seconds=receipt["run"]["seconds"],
         metrics=_metrics(path, receipt["outputs"]),
     )
 

@@ -140,7 +140,7 @@ def picture(story: Story) -> Picture:
 
 
 def _dataset_text(dataset: Dataset) -> Text:
-    shards = many(len(dataset.shards), "shard")
+    shards = many(dataset.fold.shards, "shard")
     return dataset.name, (f"{shards} → {compact(dataset.tokens)} tokens · {compact(dataset.documents)} documents",)
 
 

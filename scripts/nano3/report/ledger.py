@@ -2,12 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from nano3.digest import digest_json, short
-from nano3.lineage import Receipts
-from nano3.report.facts import Dataset, Story
+from nano3.report.facts import Story
 from nano3.report.wording import compact, many
 
 KINDS = {
@@ -21,10 +19,7 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Artifact:
-    """
-    A line of the ledger. anchor: its id in the page. name: what people call it. holds: counts in words. raw,
-    raw_digest: the raw file of a token pair, else empty.
-    """
+    """A line of the ledger. anchor: its id in the page. name: what people call it. holds: counts in words."""
 
     anchor: str
     kind: str
@@ -35,14 +30,12 @@ class Artifact:
     files: int
     bytes: int
     seconds: float
-    raw: str = ""
-    raw_digest: str = ""
 
 
 def artifacts(story: Story) -> list[Artifact]:
     """Dataset indexes, blends, checkpoints and the export, in this order."""
     lines = [
-        _artifact(story, each.path, each.name, f"{many(len(each.shards), 'shard')}, {compact(each.tokens)} tokens")
+        _artifact(story, each.path, each.name, f"{many(each.fold.shards, 'shard')}, {compact(each.tokens)} tokens")
         for each in story.datasets
     ]
     lines += [
@@ -58,38 +51,40 @@ def artifacts(story: Story) -> list[Artifact]:
     return [*lines, _artifact(story, story.export, "Hugging Face", f"{compact(story.last.parameters)} parameters")]
 
 
-def shards(story: Story) -> list[tuple[Dataset, list[Artifact]]]:
-    """Token pairs of every dataset."""
-    return [(dataset, [_shard(story, path) for path in dataset.shards]) for dataset in story.datasets]
-
-
 def anchor(path: str) -> str:
     """The id of an artifact's line in the page."""
     return f"artifact-{short(digest_json(path))}"
 
 
-def circumstances(receipts: Receipts) -> dict[str, Any]:
-    """When, where and with what the artifacts were made: sums, extremes, all values that occur, the export's first."""
-    runs = [receipt["run"] for receipt in receipts.values()]
-    packages: dict[str, set[str]] = {"python": {run["python"] for run in runs}}
-    for run in runs:
-        for name, version in run["packages"].items():
-            packages.setdefault(name, set()).add(version or "unknown")
+def circumstances(story: Story, agents: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """
+    When, where and with what the artifacts were made: sums, extremes, all values that occur, the export's first.
+
+    agents: of the lineage, for the software of token pairs.
+    """
+    runs = [receipt["run"] for receipt in story.receipts.values()]
+    folds = [dataset.fold for dataset in story.datasets]
+    software = list(agents)
+    versions = (version.rpartition(" ") for agent in software for version in agent["nano3:version"])
+    packages: dict[str, set[str]] = {}
+    for name, _, version in versions:
+        packages.setdefault(name, set()).add(version)
+    commits = (f"{agent['nano3:commit']}{'+' * agent['nano3:dirty']}" for agent in software if "nano3:commit" in agent)
+    outputs = (output["bytes"] for receipt in story.receipts.values() for output in receipt["outputs"])
     return {
-        "artifacts": len(runs),
-        "seconds": sum(run["seconds"] for run in runs),
-        "bytes": sum(output["bytes"] for receipt in receipts.values() for output in receipt["outputs"]),
-        "started": min(run["started"] for run in runs),
+        "artifacts": len(runs) + story.raw_shards,
+        "seconds": sum(run["seconds"] for run in runs) + sum(fold.seconds for fold in folds),
+        "processor_seconds": sum(run.get("processor_seconds", 0) for run in runs)
+        + sum(fold.processor_seconds for fold in folds),
+        "bytes": sum(outputs) + sum(fold.bytes for fold in folds),
+        "started": min([*(run["started"] for run in runs), *(fold.started for fold in folds)]),
         "ended": max(run["ended"] for run in runs),
-        "hosts": _distinct(run["host"] for run in runs),
+        "hosts": _distinct([*(run["host"] for run in runs), *(host for fold in folds for host in sorted(fold.hosts))]),
         "slurm_jobs": _distinct(run["slurm_job"] for run in runs),
-        "commits": _distinct(_commit(run["git"]) for run in runs),
-        "packages": {name: sorted(versions) for name, versions in sorted(packages.items())},
+        "containers": _distinct(agent.get("nano3:container") for agent in software),
+        "commits": _distinct(commits),
+        "packages": {name: sorted(found) for name, found in sorted(packages.items())},
     }
-
-
-def _commit(git: Mapping[str, Any] | None) -> str | None:
-    return f"{git['commit']}{'+' if git['dirty'] else ''}" if git else None
 
 
 def _distinct(values: Iterable[str | None]) -> list[str]:
@@ -109,13 +104,3 @@ def _artifact(story: Story, path: str, name: str, holds: str) -> Artifact:
         bytes=sum(output["bytes"] for output in receipt["outputs"]),
         seconds=receipt["run"]["seconds"],
     )
-
-
-def _shard(story: Story, path: str) -> Artifact:
-    receipt = story.receipts[path]
-    raw = next(source for source in receipt["inputs"] if source["kind"] == "file")
-    facts = receipt["facts"]
-    plain = _artifact(
-        story, path, Path(path).stem, f"{compact(facts['tokens'])} tokens, {facts['documents']:,} documents"
-    )
-    return Artifact(**(vars(plain) | {"raw": raw["path"], "raw_digest": raw["digest"]}))

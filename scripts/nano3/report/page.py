@@ -5,6 +5,7 @@ When is the page another page? When a receipt it stands on, or the lineage, is a
 of its own, no random name, and asks no network for anything.
 """
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -16,23 +17,38 @@ from nano3.lineage import closure
 from nano3.receipt import Input, Output, Run, replaced, write_receipt
 from nano3.report import figures, graph, ledger, wording
 from nano3.report.facts import collect, mean
+from nano3.report.sources import values
 from nano3.report.svg import DARK, LIGHT
+from nano3.resolve import parse_overrides
+from nano3.shards import read_shards
 
 TEMPLATES = Path(__file__).parent
 
 
-def write_report(export: Path, lineage: Path, key: dict[str, Any], page: Path, receipt: Path) -> None:
+def write_report(
+    export: Path,
+    lineage: Path,
+    shards: Path,
+    key: dict[str, Any],
+    page: Path,
+    receipt: Path,
+    recipe: Path,
+    overrides: list[str],
+) -> None:
     """
     The report of an exported model, as one HTML page.
 
-    export: its receipt. lineage: its lineage, linked beside the page and named by digest. key: `recipe`, the name the
-    artifacts go by. page: the file to write, whole or not at all. receipt: the page's own.
+    export: its receipt. lineage, shards: its lineage and the table of its shards, linked beside the page and named by
+    digest. key: `recipe`, the name the artifacts go by. page: the file to write, whole or not at all. receipt: the
+    page's own. recipe, overrides: the recipe's file and what the command line changed in it, if anything, for the
+    sources of its numbers; the comments of a file are no reason to make the page again.
     Raises ReceiptError or LineageError where a receipt is missing or stands on something that has changed since,
     ReportError where a segment's metrics are not the ones that its receipt lists.
     """
     run = Run(("jinja2", "matplotlib"))
-    receipts, source = closure(export), Input("file", str(lineage), digest_file(lineage))
-    story = collect(receipts)
+    files = [Input("file", str(path), digest_file(path)) for path in (lineage, shards)]
+    story = collect(closure(export), read_shards(shards))
+    agents = json.loads(lineage.read_text(encoding="utf-8"))["agent"].values()
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -49,13 +65,18 @@ def write_report(export: Path, lineage: Path, key: dict[str, Any], page: Path, r
         mixture_chart=figures.mixture_chart(story),
         training_chart=figures.training_chart(story),
         artifacts=ledger.artifacts(story),
-        shards=ledger.shards(story),
-        circumstances=ledger.circumstances(receipts),
-        lineage={"href": os.path.relpath(lineage, page.parent), "name": lineage.name, "sha256": source.digest},
+        circumstances=ledger.circumstances(story, agents),
+        values=values(recipe.read_text(encoding="utf-8"), parse_overrides(" ".join(overrides))),
+        files=[_linked(file, page) for file in files],
         light=LIGHT,
         dark=DARK,
     )
     with replaced(page) as aside:
         aside.write_text(html, encoding="utf-8")
-    inputs, outputs = [Input.receipt(export), source], [Output.of(page)]
+    inputs, outputs = [Input.receipt(export), *files], [Output.of(page)]
     write_receipt(receipt, "write_report", run, key=key, inputs=inputs, outputs=outputs, facts={})
+
+
+def _linked(file: Input, page: Path) -> dict[str, str]:
+    """A file that the page links to."""
+    return {"href": os.path.relpath(file.path, page.parent), "name": Path(file.path).name, "sha256": file.digest}

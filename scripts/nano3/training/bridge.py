@@ -156,6 +156,7 @@ def train_segment(
                 parameters=parameters(Model.model_validate(spec["model"])).total,
                 ranks=layout.processes,
                 gpus=layout.processes,
+                layout=layout.model_dump(mode="json"),
                 attempts=len(ledger.attempts()),
                 held_out=watch.held_out,
             )

@@ -129,6 +129,7 @@ def train_segment(
                 earlier,
                 parameters=parameters(Model.model_validate(spec["model"])).total,
                 ranks=ranks(),
+                layout={"threads": threads, "micro_batch_tokens": micro_batch_tokens},
                 attempts=len(ledger.attempts()),
                 held_out=held_out.losses,
             )

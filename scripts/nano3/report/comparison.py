@@ -1,0 +1,112 @@
+"""A comparison in words: tables, as lines of text and as one offline page."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from nano3.compare import Change, Comparison, Data
+from nano3.receipt import replaced
+from nano3.report.svg import DARK, LIGHT
+from nano3.report.wording import compact, loss, percent, signed
+
+NONE = "\N{EN DASH}"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A section. rows: cells in words, as many as columns. A section without rows is the same on both sides."""
+
+    name: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def tables(found: Comparison) -> list[Table]:
+    """All that differs, section by section; A is the side before."""
+    return [
+        Table("Data", ("dataset", "shards", "tokens", "what changed"), tuple(_data(each) for each in found.data)),
+        Table(
+            "Mixture",
+            ("phase", "dataset", "share", "tokens drawn"),
+            tuple(
+                (each.phase, each.dataset, _both(each.target, percent), _both(each.drawn, compact))
+                for each in found.mixture
+            ),
+        ),
+        Table("Code", ("what", "A -> B", "steps"), tuple(_change(each) for each in found.code)),
+        Table("Settings", ("key", "A -> B", "segments"), tuple(_change(each) for each in found.settings)),
+        Table(
+            "Losses",
+            ("segment", "last in training", "held-out, mean", "change"),
+            tuple(
+                (each.segment, _both(each.trained, loss), _both(each.held_out, loss), _difference(each.held_out))
+                for each in found.losses
+            ),
+        ),
+    ]
+
+
+def as_text(found: Comparison) -> str:
+    """For a terminal."""
+    return "\n".join([f"A: {found.names[0]}\nB: {found.names[1]}", *_text(tables(found))])
+
+
+def write_comparison(found: Comparison, page: Path) -> None:
+    """As one HTML page that asks no network for anything."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    html = environment.get_template("comparison.html.j2").render(
+        names=found.names, tables=tables(found), light=LIGHT, dark=DARK
+    )
+    with replaced(page) as aside:
+        aside.write_text(html, encoding="utf-8")
+
+
+def _text(sections: Sequence[Table]) -> Iterator[str]:
+    for table in sections:
+        if not table.rows:
+            yield f"\n{table.name}: the same"
+            continue
+        yield f"\n{table.name}"
+        lines = [table.columns, *table.rows]
+        widths = [max(len(line[column]) for line in lines) for column in range(len(table.columns))]
+        for line in lines:
+            yield "  " + "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+
+
+def _data(data: Data) -> tuple[str, ...]:
+    counts = {"added": data.added, "removed": data.removed, "changed": data.changed}
+    said = [
+        f"{count:,} {kind} ({', '.join(data.names[kind])}{', …' if count > len(data.names[kind]) else ''})"
+        for kind, count in counts.items()
+        if count
+    ]
+    return data.dataset, _both(data.shards, "{:,}".format), _both(data.tokens, "{:,}".format), "; ".join(said)
+
+
+def _change(change: Change) -> tuple[str, ...]:
+    return change.key, _both(change.values, _short), ", ".join(change.where)
+
+
+def _short(value: Any) -> str:
+    """A digest by its first digits, anything else as it is."""
+    text = str(value)
+    return text[:12] if len(text) in (40, 64) and set(text) <= set("0123456789abcdef") else text
+
+
+def _both(values: tuple[Any, Any], said: Callable[[Any], str]) -> str:
+    before, after = (NONE if value is None else said(value) for value in values)
+    return before if before == after else f"{before} -> {after}"
+
+
+def _difference(values: tuple[float | None, float | None]) -> str:
+    before, after = values
+    return NONE if before is None or after is None else signed(after - before)

@@ -1,0 +1,71 @@
+"""Every number of a recipe with the source that its file gives for it, in a comment beside it."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+OVERRIDE = "--config set"
+
+
+@dataclass(frozen=True)
+class Value:
+    """A value of the recipe. key: dotted. source: the comment beside it, else the one of its section, else empty."""
+
+    key: str
+    value: str
+    source: str
+
+
+def values(text: str, overrides: Mapping[str, Any]) -> list[Value]:
+    """
+    All values in the order of the file. text: the recipe's. overrides: values by dotted key, which have no comment.
+
+    A comment that goes on in the next line, alone there, belongs to the value as well.
+    """
+    node = yaml.compose(text)
+    assert isinstance(node, yaml.MappingNode)
+    found = list(_values(node, "", "", text.splitlines()))
+    known = {each.key for each in found}
+    changed = [_overridden(each, overrides) for each in found]
+    added = [Value(key, str(value), OVERRIDE) for key, value in overrides.items() if key not in known]
+    return [*changed, *added]
+
+
+def _overridden(value: Value, overrides: Mapping[str, Any]) -> Value:
+    if value.key not in overrides:
+        return value
+    return Value(value.key, str(overrides[value.key]), OVERRIDE)
+
+
+def _values(node: yaml.MappingNode, path: str, above: str, lines: list[str]) -> Iterator[Value]:
+    for key, value in node.value:
+        name = f"{path}.{key.value}" if path else key.value
+        if isinstance(value, yaml.MappingNode) and not value.flow_style:
+            yield from _values(value, name, _comment(key.end_mark, lines) or above, lines)
+            continue
+        own = _comment(value.end_mark, lines)
+        if isinstance(value, yaml.MappingNode):
+            for inner in _values(value, name, "", lines):
+                yield Value(inner.key, inner.value, own or above)
+        elif isinstance(value, yaml.SequenceNode):
+            yield Value(name, ", ".join(str(each.value) for each in value.value), own or above)
+        else:
+            yield Value(name, value.value, own or above)
+
+
+def _comment(mark: yaml.Mark, lines: list[str]) -> str:
+    """The comment after a place in the text, with the lines of nothing but comment that go on with it."""
+    if mark.line >= len(lines):
+        return ""
+    beside = re.match(r"[,:}\]\s]*#\s*(.*)", lines[mark.line][mark.column :])
+    if not beside:
+        return ""
+    words, column = [beside[1].strip()], lines[mark.line].index("#", mark.column)
+    for line in lines[mark.line + 1 :]:
+        if not line.lstrip().startswith("#") or line.index("#") != column:
+            break
+        words.append(line.lstrip().lstrip("#").strip())
+    return " ".join(words)
