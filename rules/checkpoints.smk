@@ -16,7 +16,7 @@ rule train_segment:
     input:
         blend=lambda wildcards: blend_of(wildcards.phase, "blend"),
         blend_receipt=lambda wildcards: blend_of(wildcards.phase, "receipt"),
-        index_cache=lambda wildcards: ancient(checkpoints.build_index_cache.get(phase=wildcards.phase).output.receipt),
+        index_cache=index_cache_of,
         earlier_blends=lambda wildcards: [blend_of(phase, "receipt") for phase in phases_before(wildcards.phase)],
         before=segment_before,
     output:

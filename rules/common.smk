@@ -264,6 +264,25 @@ def index_cache_key(wildcards):
     return canonical_json(keys.index_cache_key(specs_up_to(wildcards.phase), wildcards.phase))
 
 
+def index_cache_of(wildcards):
+    """
+    The receipt of a phase's index cache. Only where it has to be built does training wait for its checkpoint: one that
+    turns out to be fresh does not run, and Snakemake would never tell who waits for it.
+    """
+    file = f"{BLENDS}/{wildcards.phase}/index_cache.json"
+    if not workflow.is_main_process:
+        return ancient(file)
+    today = keys.index_cache_key(specs_up_to(wildcards.phase), wildcards.phase)
+    try:
+        if read_receipt(file)["key"] == today:
+            return ancient(file)
+    except Nano3Error:
+        pass  # missing or damaged
+    if os.path.exists(file):
+        workflow.dag.forcefiles.add(file)
+    return ancient(checkpoints.build_index_cache.get(phase=wildcards.phase).output.receipt)
+
+
 def segment_spec(wildcards):
     """The segment's spec; it contains, by digest, everything that was trained before it."""
     spec = specs_up_to(wildcards.phase)[wildcards.phase, wildcards.segment]

@@ -66,7 +66,10 @@ def test_shares_code_and_losses_are_told() -> None:
     own["facts"]["mixture"]["target"] = {"web": 0.5, "code": 0.5}
     own["facts"]["loss"]["last"] = 1.0
     receipt.write_text(json.dumps(own))
-    edit(Path("results/tokens/tiny/web/index.json"), '"git": null', '"git": {"commit": "0123", "dirty": true}')
+    index = Path("results/tokens/tiny/web/index.json")
+    made = read_receipt(index)
+    made["run"]["git"] = {"commit": "0123", "dirty": True}
+    index.write_text(json.dumps(made))
     text = found().replace("\N{NARROW NO-BREAK SPACE}", " ")
     assert "phase2  code     66.7 % -> 50.0 %" in text
     assert "git" in text

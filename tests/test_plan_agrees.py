@@ -106,7 +106,7 @@ SHARE = edited(RECIPE, "tiny-math: 35", "tiny-math: 36")
     [
         (lambda house: None, {}),
         (edited("scripts/nano3/tokens.py", "TRAIN, VALID, TEST = 0, 1, 2", "# a\nTRAIN, VALID,  TEST = (0, 1, 2)"), {}),
-        (edited("scripts/nano3/training/cpu.py", "total = 0.0", "total = 0.00"), {}),
+        (edited("scripts/nano3/training/cpu.py", "DECAY_DIMENSIONS = 1", "DECAY_DIMENSIONS = 0x1"), {}),
         (edited(RECIPE, "threads: 2", "threads: 1"), {}),
         (edited(RECIPE, "save_interval: 40", "save_interval: 7"), {}),
         (a_raw_shard, ONE_SHARD),
@@ -137,7 +137,7 @@ SHARE = edited(RECIPE, "tiny-math: 35", "tiny-math: 36")
             },
         ),
         (TEMPLATE, {"write_report": 1}),
-        (edited("scripts/nano3/lineage.py", "PREFIXES = (", "PREFIXES: tuple[str, ...] = ("), {"end": 2}),
+        (edited("scripts/nano3/provenance.py", "PREFIXES = (", "PREFIXES: tuple[str, ...] = ("), {"end": 2}),
         (deleted("tokens/*/tiny-math/train/set-mm-01.bin"), ONE_SHARD),
         (deleted("tokens/*/tiny-math/valid.bin"), {"index_dataset": 1, "write_blend": 3}),
         (deleted("tokens/*/tiny-math/index.json"), {}),

@@ -42,8 +42,12 @@ def raw_texts(path: str) -> list[str]:
 def test_a_steps_pieces_are_what_training_read(
     trained: list[Segment], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from megatron.core.transformer.moe.moe_utils import get_moe_layer_wise_logging_tracker
+
     from nano3.training.cpu import train_segment
     from nano3.training.data import TrainSamples
+
+    get_moe_layer_wise_logging_tracker().clear()  # of another test's network in this process
 
     first, read = trained[0], []
     plain = TrainSamples.read
