@@ -18,7 +18,7 @@ sys.path.insert(0, f"{workflow.basedir}/scripts")
 # of every start. No param here is one, and where there is no pandas it does not ask.
 sys.modules.setdefault("pandas", None)
 
-from snakemake.exceptions import WorkflowError
+from snakemake.exceptions import IncompleteCheckpointException, WorkflowError
 
 from nano3 import Nano3Error, keys, tokenizers
 from nano3.catalog import pins_path, raw_file, read_dataset, read_pins, sampled
@@ -272,14 +272,14 @@ def index_cache_of(wildcards):
     file = f"{BLENDS}/{wildcards.phase}/index_cache.json"
     if not workflow.is_main_process:
         return ancient(file)
-    today = keys.index_cache_key(specs_up_to(wildcards.phase), wildcards.phase)
     try:
-        if read_receipt(file)["key"] == today:
+        if read_receipt(file)["key"] == keys.index_cache_key(specs_up_to(wildcards.phase), wildcards.phase):
             return ancient(file)
-    except Nano3Error:
-        pass  # missing or damaged
-    if os.path.exists(file):
         workflow.dag.forcefiles.add(file)
+    except IncompleteCheckpointException:
+        pass  # a blend is not there yet: whether the index cache is fresh shows when it is
+    except Nano3Error:
+        workflow.dag.forcefiles.update(filter(os.path.exists, [file]))  # damaged, if it is not missing
     return ancient(checkpoints.build_index_cache.get(phase=wildcards.phase).output.receipt)
 
 
