@@ -53,7 +53,7 @@ def test_both_sides_agree_where_both_are_a_cpu(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    from nano3.training.cpu import train_segment
+    from nano3.training.segment import train_segment
 
     arguments = corpus.arguments("parity", corpus.spec(steps=4))
     train_segment(**arguments)

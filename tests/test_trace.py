@@ -44,8 +44,8 @@ def test_a_steps_pieces_are_what_training_read(
 ) -> None:
     from megatron.core.transformer.moe.moe_utils import get_moe_layer_wise_logging_tracker
 
-    from nano3.training.cpu import train_segment
     from nano3.training.data import TrainSamples
+    from nano3.training.segment import train_segment
 
     get_moe_layer_wise_logging_tracker().clear()  # of another test's network in this process
 
@@ -71,7 +71,7 @@ def test_a_steps_pieces_are_what_training_read(
         tmp_path / "receipt.json",
         tmp_path / "metrics.jsonl",
         evaluation_tokens=1024,
-        micro_batch_tokens=2048,
+        layout={"micro_batch_tokens": 2048, "threads": 2},
         threads=2,
         save_interval=1000,
         attempt=1,

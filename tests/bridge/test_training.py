@@ -10,7 +10,7 @@ import torch
 from nano3.digest import digest_json, short
 from nano3.receipt import read_receipt
 from nano3.recipe import Layout
-from nano3.training import TrainingError, bridge, bridge_config, cpu
+from nano3.training import TrainingError, bridge, bridge_config, segment
 from nano3.training.bridge import counters, newest_whole, train_segment
 from nano3.training.bridge_settings import bridge_settings
 from nano3.training.finish import Place
@@ -113,7 +113,7 @@ def test_losses_are_the_cpu_trainers(corpus: Corpus) -> None:
     spec = corpus.spec(steps=8)
     theirs = trained(corpus, "bridge", spec)
     _forget_groups()
-    cpu.train_segment(**corpus.arguments("cpu", spec))
+    segment.train_segment(**corpus.arguments("cpu", spec))
     ours = corpus.folder / "cpu" / "receipt.json"
     for mine, other in zip(lines(ours), lines(theirs), strict=True):
         assert other["loss"] == pytest.approx(mine["loss"], abs=2e-5)

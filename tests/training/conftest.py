@@ -98,7 +98,7 @@ class Corpus:
             "receipt": out / "receipt.json",
             "metrics": out / "metrics.jsonl",
             "evaluation_tokens": 4 * LENGTH,
-            "micro_batch_tokens": BATCH * LENGTH,
+            "layout": {"micro_batch_tokens": BATCH * LENGTH, "threads": 1},
             "threads": 1,
             "save_interval": 3,
             "attempt": 1,

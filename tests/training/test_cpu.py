@@ -17,9 +17,9 @@ from nano3.draw import drawn, taken_with
 from nano3.receipt import read_receipt
 from nano3.training import TrainingError, cpu
 from nano3.training.attempts import RESTARTS
-from nano3.training.cpu import train_segment
 from nano3.training.interruption import OUT_OF_TIME, STOP_AT, Interrupted
 from nano3.training.schedule import set_rate
+from nano3.training.segment import train_segment
 from tests.conftest import REPOSITORY
 from tests.training.conftest import BATCH, LENGTH, SHARES, Corpus
 
@@ -29,7 +29,7 @@ KILLED = """
 import json, os, signal, sys
 from pathlib import Path
 if __name__ == "__main__":
-    import nano3.training.cpu as cpu
+    from nano3.training import cpu, segment
     arguments, killed_at = json.loads(sys.argv[1]), int(sys.argv[2])
     for name in ("blend", "blend_receipt", "index_cache", "weights", "receipt", "metrics"):
         arguments[name] = Path(arguments[name])
@@ -39,7 +39,7 @@ if __name__ == "__main__":
             os.kill(os.getpid(), signal.SIGKILL)
         return train_step(trained, spec, step, *rest)
     cpu._train_step = step_or_die
-    cpu.train_segment(**arguments)
+    segment.train_segment(**arguments)
 """
 
 
@@ -122,9 +122,7 @@ def test_two_ranks_go_on_where_one_stopped_and_one_where_two_did(
         train_segment(**turns)
     monkeypatch.setenv("PYTHONPATH", "scripts")
     layout = ["--nodes=1", "--processes-per-node=2", "--threads=1", "--container=", "--mounts=", "--grace=0", "--"]
-    told = turns | {"layout": {"micro_batch_tokens": turns["micro_batch_tokens"], "threads": 1}}
-    del told["micro_batch_tokens"]
-    options = [word for name, value in told.items() for word in _option(name, value)]
+    options = [word for name, value in turns.items() for word in _option(name, value)]
     command = [sys.executable, "scripts/launch.py", *layout, sys.executable, "scripts/train_segment.py", *options]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == OUT_OF_TIME, done.stderr
@@ -211,7 +209,7 @@ def test_a_second_segment_continues_as_if_there_were_one(corpus: Corpus) -> None
 
 def test_micro_batches_change_only_the_last_digits(corpus: Corpus) -> None:
     whole = corpus.arguments("whole_batches", corpus.spec(steps=5))
-    parts = corpus.arguments("micro_batches", corpus.spec(steps=5), micro_batch_tokens=LENGTH)
+    parts = corpus.arguments("micro_batches", corpus.spec(steps=5), layout={"micro_batch_tokens": LENGTH, "threads": 1})
     trained(whole)
     trained(parts)
     assert losses(parts["metrics"]) == pytest.approx(losses(whole["metrics"]), abs=2e-5)

@@ -21,6 +21,7 @@ from nano3.digest import digest_json, short
 from nano3.network import Model
 from nano3.parameters import parameters
 from nano3.receipt import Run, read_receipt, write_json
+from nano3.recipe import Layout
 from nano3.training import TrainingError
 from nano3.training.attempts import Ledger, alone
 from nano3.training.finish import Place, finish
@@ -46,37 +47,29 @@ NO_WEIGHT_DECAY_DIMENSIONS = 1
 
 def train_segment(
     spec: dict[str, Any],
-    phase: str,
-    segment: str,
+    place: Place,
     blend: Path,
-    blend_receipt: Path,
-    index_cache: Path,
-    before: list[Path],
     weights: Path,
-    receipt: Path,
-    metrics: Path,
     evaluation_tokens: int,
-    micro_batch_tokens: int,
+    layout: Layout,
     threads: int,
     save_interval: int,
     attempt: int,
 ) -> None:
     """
-    Train one segment of a phase and leave its weights in weights/{digest of spec}/iter_*.
+    Train one segment of a phase and leave its weights in weights/{digest of spec}/iter_*. All ranks call it alike; the
+    first writes.
 
-    spec: what to compute, see nano3.spec. phase, segment: what to call it. blend, blend_receipt: the phase's mixture.
-    index_cache: receipt of its index cache. before: the receipt of the segment before this one, or nothing. receipt,
-    metrics: the files to write, one line of metrics a step. evaluation_tokens: of each dataset's validation set.
-    attempt: which of Snakemake's tries it is. The rest lays the work out and changes nothing. All ranks call it alike;
-    the first writes.
+    spec: what to compute, see nano3.spec. evaluation_tokens: of each dataset's validation set. threads: of this rank.
+    attempt: which of Snakemake's tries it is. The rest lays the work out and changes nothing.
     Raises TrainingError if the blend is not the one of the spec, a loss is not a number, or attempts come no further;
     Interrupted if it stopped early, with a checkpoint.
     """
     run = Run(PACKAGES)
-    content = read_receipt(blend_receipt)["content"]
+    content = read_receipt(place.blend_receipt)["content"]
     if content != spec["data"]["blend"]:
         raise TrainingError(f"{blend}: changed since the segment was planned: run snakemake again")
-    earlier = read_receipt(before[0]) if before else None
+    earlier = read_receipt(place.before[0]) if place.before else None
     torch.set_num_threads(threads)
     join(spec["seed"])
     first_rank = rank() == 0
@@ -94,16 +87,16 @@ def train_segment(
             trained = _fresh(spec)
             length = spec["batch"]["sequence_length"]
             count = spec["steps"]["count"] * spec["batch"]["global_batch_size"]
-            folders = read_receipt(index_cache)["facts"]["folders"]
+            folders = read_receipt(place.index_cache)["facts"]["folders"]
             samples = TrainSamples(blend, folders, spec["data"], length, count, spec["seed"])
-            micro_batch = max(1, micro_batch_tokens // length)
+            micro_batch = max(1, layout.micro_batch_tokens // length)
             measured = folder / f"held_out_{evaluation_tokens}.json"
             held_out = Evaluations(measured, held_out_samples(blend, length, evaluation_tokens), micro_batch, _losses)
             if first_rank:
                 write_json(folder / "spec.json", spec)
 
             done = _begin(trained, earlier, spec["steps"]["first"])
-            if earlier is None or earlier["facts"]["phase"] != phase:
+            if earlier is None or earlier["facts"]["phase"] != place.phase:
                 held_out.measure("before", trained.model)
             if own:
                 done = load(trained, own)
@@ -122,14 +115,14 @@ def train_segment(
             progress.forget_after(last)
             finish(
                 run,
-                Place(phase, segment, blend_receipt, index_cache, before, receipt, metrics),
+                place,
                 spec,
                 checkpoint,
                 progress.lines(),
                 earlier,
                 parameters=parameters(Model.model_validate(spec["model"])).total,
                 ranks=ranks(),
-                layout={"threads": threads, "micro_batch_tokens": micro_batch_tokens},
+                layout=layout.model_dump(mode="json") | {"threads": threads},
                 attempts=len(ledger.attempts()),
                 held_out=held_out.losses,
             )

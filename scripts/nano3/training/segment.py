@@ -34,28 +34,12 @@ def train_segment(
     changes nothing. All ranks call it alike.
     """
     laid_out = Layout.model_validate(layout)
+    place = Place(phase, segment, blend_receipt, index_cache, before, receipt, metrics)
     if laid_out.trainer == "bridge":
         from nano3.training import bridge
 
-        place = Place(phase, segment, blend_receipt, index_cache, before, receipt, metrics)
         bridge.train_segment(spec, place, blend, weights, evaluation_tokens, laid_out, save_interval, attempt)
         return
     from nano3.training import cpu
 
-    cpu.train_segment(
-        spec,
-        phase,
-        segment,
-        blend,
-        blend_receipt,
-        index_cache,
-        before,
-        weights,
-        receipt,
-        metrics,
-        evaluation_tokens,
-        laid_out.micro_batch_tokens,
-        threads,
-        save_interval,
-        attempt,
-    )
+    cpu.train_segment(spec, place, blend, weights, evaluation_tokens, laid_out, threads, save_interval, attempt)
