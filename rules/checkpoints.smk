@@ -16,8 +16,8 @@ rule train_segment:
     input:
         blend=lambda wildcards: blend_of(wildcards.phase, "blend"),
         blend_receipt=lambda wildcards: blend_of(wildcards.phase, "receipt"),
-        index_cache=index_cache_of,
-        earlier_blends=lambda wildcards: [blend_of(phase, "receipt") for phase in phases_before(wildcards.phase)],
+        index_cache=lambda wildcards: index_cache_of(wildcards.phase),
+        earlier=lambda wildcards: drawn_from(phases_before(wildcards.phase)),
         before=segment_before,
     output:
         receipt=f"{CHECKPOINTS}/{{phase}}/{{segment}}/receipt.json",
@@ -78,7 +78,7 @@ rule train_segment:
 rule export_hf:
     input:
         checkpoint=segment_receipt(SEGMENTS[-1]),
-        blends=all_blends,
+        drawn_from=all_drawn_from,
         tokenizer=ancient(str(RECIPE.tokenizer_file)),
         beside=beside_tokenizer(),
     output:

@@ -18,14 +18,14 @@ sys.path.insert(0, f"{workflow.basedir}/scripts")
 # of every start. No param here is one, and where there is no pandas it does not ask.
 sys.modules.setdefault("pandas", None)
 
-from snakemake.exceptions import IncompleteCheckpointException, WorkflowError
+from snakemake.exceptions import WorkflowError
 
 from nano3 import Nano3Error, keys, tokenizers
 from nano3.catalog import pins_path, raw_file, read_dataset, read_pins, sampled
 from nano3.digest import canonical_json
 from nano3.freshness import INDEX_FILES, NEW, shard_reason, survey
 from nano3.packs import pack_bytes, packed
-from nano3.receipt import read_receipt
+from nano3.receipt import missing_output, read_receipt
 from nano3.resolve import load_recipe, read_settings, require_pins
 from nano3.site import check_site
 from nano3.spec import Mixed, segment_specs, stretches, why_trained
@@ -264,23 +264,15 @@ def index_cache_key(wildcards):
     return canonical_json(keys.index_cache_key(specs_up_to(wildcards.phase), wildcards.phase))
 
 
-def index_cache_of(wildcards):
+def index_cache_of(phase):
     """
-    The receipt of a phase's index cache. Only where it has to be built does training wait for its checkpoint: one that
-    turns out to be fresh does not run, and Snakemake would never tell who waits for it.
+    The receipt of a phase's index cache. The files that it lists are no output of the rule: where one is gone, or the
+    receipt itself, Snakemake is told to build them again.
     """
-    file = f"{BLENDS}/{wildcards.phase}/index_cache.json"
-    if not workflow.is_main_process:
-        return ancient(file)
-    try:
-        if read_receipt(file)["key"] == keys.index_cache_key(specs_up_to(wildcards.phase), wildcards.phase):
-            return ancient(file)
+    file = f"{BLENDS}/{phase}/index_cache.json"
+    if workflow.is_main_process and not (os.path.exists(file) and missing_output(read_receipt(file)) is None):
         workflow.dag.forcefiles.add(file)
-    except IncompleteCheckpointException:
-        pass  # a blend is not there yet: whether the index cache is fresh shows when it is
-    except Nano3Error:
-        workflow.dag.forcefiles.update(filter(os.path.exists, [file]))  # damaged, if it is not missing
-    return ancient(checkpoints.build_index_cache.get(phase=wildcards.phase).output.receipt)
+    return ancient(checkpoints.build_index_cache.get(phase=phase).output.receipt)
 
 
 def segment_spec(wildcards):
@@ -339,12 +331,17 @@ def publish():
     subprocess.run([sys.executable, "scripts/publish.py", *words], check=False)
 
 
-def all_blends(wildcards):
+def drawn_from(phases):
     """
-    An input of every job after training. It makes Snakemake look at the job again when the blends are there; without
-    it, a job that was planned because tokens are made again would run even if the blends come out the same.
+    What phases draw from: blends and index caches, the outputs of checkpoints. An input of every job that stands behind
+    training on them: it makes Snakemake look at the job again when they are there. Without it, a job that was planned
+    because tokens are made again would run even if the blends come out the same.
     """
-    return [blend_of(phase, "receipt") for phase in RECIPE.phases]
+    return [file for phase in phases for file in (blend_of(phase, "receipt"), index_cache_of(phase))]
+
+
+def all_drawn_from(wildcards):
+    return drawn_from(RECIPE.phases)
 
 
 try:

@@ -16,7 +16,7 @@ ancient.
 rule write_lineage:
     input:
         receipt=rules.export_hf.output.receipt,
-        blends=all_blends,
+        drawn_from=all_drawn_from,
     output:
         lineage=report(f"{REPORT}/lineage.json", caption="captions/lineage.rst", category="Provenance"),
         shards=f"{REPORT}/lineage.shards.tsv",
@@ -43,7 +43,7 @@ rule write_lineage:
 rule write_report:
     input:
         receipt=rules.export_hf.output.receipt,
-        blends=all_blends,
+        drawn_from=all_drawn_from,
         lineage=rules.write_lineage.output.lineage,
         shards=rules.write_lineage.output.shards,
         recipe=ancient(f"config/recipes/{settings.recipe}.yaml"),

@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import shutil
 import time
 
 import pytest
@@ -96,12 +97,10 @@ def test_tokenizing_code_that_makes_the_same_bytes_stops_there(house: House) -> 
     assert house.planned(*CONFIG) == {}
 
 
-def test_a_segment_that_is_missing_is_trained_although_the_blends_come_out_the_same(house: House) -> None:
-    house.edit("scripts/nano3/index.py", "begin = end = 0", "end = begin = 0")
-    (stable,) = (path for path in house.receipts() if path.parent.name == "stable")
-    stable.unlink()
-    ran = house.ran(str(stable.relative_to(house.root)), *CONFIG)
-    assert ran == {"index_dataset": 4, "write_blend": 1, "train_segment": 1}
+def test_an_index_cache_whose_files_are_gone_is_built_again_and_nothing_trains(house: House) -> None:
+    shutil.rmtree(house.root / "results/streams")
+    assert house.ran(*CONFIG) == CACHES
+    assert house.planned(*CONFIG) == {}
 
 
 @pytest.mark.parametrize(

@@ -85,6 +85,8 @@ def everything(asked: Asked) -> None:
     for phase in asked.recipe.phases:
         cache = Path(folders.blends) / phase / "index_cache.json"
         receipt(cache, keys.index_cache_key(specs, phase), [cache.with_name("blend.receipt.json")], {}, 1)
+        for output in read_receipt(cache)["outputs"]:
+            Path(output["path"]).write_bytes(bytes(output["bytes"]))
     for each in stretches(asked.recipe):
         path, spec = asked.segment(each.phase, each.segment), specs[each.phase, each.segment]
         facts = {"tokens": each.tokens, "seconds_of_steps": each.tokens / TOKENS_PER_SECOND}
@@ -179,6 +181,15 @@ def test_a_changed_share_is_certain_all_the_way(house: Path) -> None:
         "the export, the lineage and the report will follow"
     ]
     assert runs(found)["IF"] == ["cache:long_context"], "only if phase2 draws another number of some dataset's samples"
+
+
+def test_an_index_cache_without_its_files_is_made_again_and_nothing_else(house: Path) -> None:
+    cache = Path(Asked.of(*load_recipe("tiny")).folders.blends) / "phase2/index_cache.json"
+    Path(read_receipt(cache)["outputs"][0]["path"]).unlink()
+    assert sentences(plan()) == ["the index cache of phase2: files that it names are gone"]
+    assert runs(plan()) == {"WILL": ["cache:phase2"], "IF": []}
+    cache.unlink()
+    assert runs(plan()) == {"WILL": ["cache:phase2"], "IF": []}
 
 
 def test_shares_on_another_scale_may_come_out_the_same(house: Path) -> None:

@@ -54,7 +54,7 @@ class EpochIndex:
         order, offsets = (_file(folder, epoch, name) for name in ("order", "offsets"))
         for file, count in ((order, begins[-1]), (offsets, begins[-1] + len(documents))):
             if not file.is_file():
-                raise IndexCacheError(f"{file}: missing: run `snakemake --forcerun build_index_cache`")
+                raise IndexCacheError(f"{file}: missing: run snakemake again, which builds it")
             if np.load(file, mmap_mode="r").shape != (count,):
                 raise IndexCacheError(f"{file}: not of these pairs: delete {folder} and run snakemake again")
         return cls(np.load(order, mmap_mode="r"), np.load(offsets, mmap_mode="r"), begins)
@@ -78,7 +78,7 @@ class DatasetStream:
     def open(cls, folder: Path, prefixes: list[str]) -> "DatasetStream":
         """Raises IndexCacheError if it was not built for these pairs."""
         if not (folder / PAIRS).is_file():
-            raise IndexCacheError(f"{folder / PAIRS}: missing: run `snakemake --forcerun build_index_cache`")
+            raise IndexCacheError(f"{folder / PAIRS}: missing: run snakemake again, which builds it")
         table = np.load(folder / PAIRS)
         if len(table) != len(prefixes):
             raise IndexCacheError(

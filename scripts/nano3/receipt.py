@@ -141,6 +141,15 @@ def read_receipt(path: Path | str) -> dict[str, Any]:
     return receipt
 
 
+def missing_output(receipt: Mapping[str, Any]) -> str | None:
+    """The first file that a receipt lists and that is not there with the size that was written; None if all are."""
+    for output in receipt["outputs"]:
+        path = output["path"]
+        if not os.path.exists(path) or os.path.getsize(path) != output["bytes"]:
+            return str(path)
+    return None
+
+
 @contextmanager
 def replaced(path: Path) -> Iterator[Path]:
     """A file beside path to write to. It takes path's name when all went well and disappears when not."""

@@ -2,9 +2,9 @@
 What runs, and why? The artifact graph with a dataset's shards as one node.
 
 It answers as Snakemake would, from receipts alone: a node runs when it differs from what today's key asks for, or when
-something it is made from is made again; one that is not there is made when something needs it, a blend always. What
-is made from a blend runs for certain when the blend's content will be another, and conditionally when that shows only
-once the blend has been made again.
+something it is made from is made again; one that is not there is made when something needs it, a blend or an index
+cache always. What is made from a blend runs for certain when the blend's content will be another, and conditionally
+when that shows only once the blend has been made again.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -70,10 +70,13 @@ def ancestors(targets: Iterable[Node]) -> set[Node]:
 
 
 def settle(nodes: Sequence[Node], targets: Iterable[Node]) -> None:
-    """Decide which nodes run. nodes: in an order in which sources come first. A blend that is not there always does."""
+    """
+    Decide which nodes run. nodes: in an order in which sources come first. A blend or an index cache that is not there
+    always does.
+    """
     wanted = set(targets)
     for node in nodes:
-        asked = node in wanted or node.kind == "blend"
+        asked = node in wanted or node.kind in ("blend", "cache")
         node.runs = Certainty.WILL if node.changed or (node.absent and asked) else Certainty.NO
     before = None
     while before != (before := [node.runs for node in nodes]):

@@ -17,7 +17,7 @@ from nano3.catalog import Dataset, Shard, read_dataset, read_pins, sampled
 from nano3.digest import differences
 from nano3.freshness import INDEX_FILES, NEW, Survey, survey
 from nano3.plan.graph import Certainty, Node, Source, settle
-from nano3.receipt import ReceiptError, read_receipt
+from nano3.receipt import ReceiptError, missing_output, read_receipt
 from nano3.recipe import Recipe
 from nano3.spec import Mixed, Spec, segment_specs, stretches
 
@@ -109,7 +109,10 @@ def read_state(asked: Asked) -> State:
     for (phase, segment), spec in specs.items():
         segments.append(_segment(asked, phase, segment, spec, blends, caches, segments))
     return State(
-        asked, [*early, *caches.values(), *segments, *_ends(asked, list(blends.values()), segments[-1])], specs, surveys
+        asked,
+        [*early, *caches.values(), *segments, *_ends(asked, [*blends.values(), *caches.values()], segments[-1])],
+        specs,
+        surveys,
     )
 
 
@@ -177,7 +180,9 @@ def _cache(asked: Asked, phase: str, specs: Mapping[tuple[str, str], Spec], blen
     if receipt:
         known = not blends[phase].runs and not blends[phase].absent
         was, today = (_drawn(key, known) for key in (receipt["key"], keys.index_cache_key(specs, phase)))
-        reason = _joined(_words("cache", was, today))
+        reason = _joined(_words("cache", was, today)) or (
+            "files that it names are gone" if missing_output(receipt) else None
+        )
     sources = [Source(blends[name], Certainty.IF) for name in list(blends)[: list(blends).index(phase)]]
     sources.append(Source(blends[phase], Certainty.WILL if _share_moved(asked, phase) else Certainty.IF))
     return _single("cache", phase, reason, files, sources)
@@ -215,7 +220,8 @@ def _segment(
             one = _receipt(asked.segment(*node.name.split("/")))
             reason = reason or (WORDS["before"] if one and _later(one, receipt) else None)
     sources = [Source(node, Certainty.WILL) for node in before[-1:]]
-    sources += [Source(node, Certainty.NO) for node in (*(blends[name] for name in earlier), caches[phase])]
+    sources += [Source(node, Certainty.NO) for name in earlier for node in (blends[name], caches[name])]
+    sources.append(Source(caches[phase], Certainty.NO))
     sources += [Source(blends[phase], Certainty.WILL if _share_moved(asked, phase) else Certainty.IF)]
     return _single("segment", f"{phase}/{segment}", reason, files, sources)
 
@@ -230,7 +236,7 @@ def _share_moved(asked: Asked, phase: str) -> bool:
     )
 
 
-def _ends(asked: Asked, blends: Sequence[Node], last: Node) -> list[Node]:
+def _ends(asked: Asked, drawn_from: Sequence[Node], last: Node) -> list[Node]:
     """The export of the last segment, its lineage and the report."""
     export, report = Path(asked.folders.export), Path(asked.folders.report)
     places = {
@@ -250,7 +256,7 @@ def _ends(asked: Asked, blends: Sequence[Node], last: Node) -> list[Node]:
             later = [node.kind for node, source in above if source and _later(source, receipt)]
             reason = _joined(_words(kind, receipt["key"], key)) or (f"the {later[0]} was made again" if later else None)
         sources = [Source(node, Certainty.WILL) for node, _ in above]
-        sources += [Source(blend, Certainty.NO) for blend in blends]
+        sources += [Source(node, Certainty.NO) for node in drawn_from]
         nodes.append(_single(kind, asked.name, reason, files, sources))
         above = [*(above if kind == "lineage" else []), (nodes[-1], receipt)]
     return nodes
