@@ -15,6 +15,8 @@ configfile: "config/config.yaml"
 
 
 include: "rules/common.smk"
+include: "rules/shards.smk"
+include: "rules/phases.smk"
 include: "rules/raw.smk"
 include: "rules/tokens.smk"
 include: "rules/blends.smk"

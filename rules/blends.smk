@@ -37,7 +37,7 @@ checkpoint build_index_cache:
     input:
         blend=lambda wildcards: blend_of(wildcards.phase, "blend"),
         blend_receipt=lambda wildcards: blend_of(wildcards.phase, "receipt"),
-        earlier_blends=lambda wildcards: [blend_of(phase, "receipt") for phase in phases_before(wildcards.phase)],
+        earlier_blends=lambda wildcards: blends_of(phases_before(wildcards.phase)),
     output:
         receipt=f"{BLENDS}/{{phase}}/index_cache.json",
     log:

@@ -17,7 +17,8 @@ rule train_segment:
         blend=lambda wildcards: blend_of(wildcards.phase, "blend"),
         blend_receipt=lambda wildcards: blend_of(wildcards.phase, "receipt"),
         index_cache=lambda wildcards: index_cache_of(wildcards.phase),
-        earlier=lambda wildcards: drawn_from(phases_before(wildcards.phase)),
+        earlier_blends=lambda wildcards: blends_of(phases_before(wildcards.phase)),
+        earlier_index_caches=lambda wildcards: index_caches_of(phases_before(wildcards.phase)),
         before=segment_before,
     output:
         receipt=f"{CHECKPOINTS}/{{phase}}/{{segment}}/receipt.json",
@@ -78,7 +79,8 @@ rule train_segment:
 rule export_hf:
     input:
         checkpoint=segment_receipt(SEGMENTS[-1]),
-        drawn_from=all_drawn_from,
+        blends=all_blends,
+        index_caches=all_index_caches,
         tokenizer=ancient(str(RECIPE.tokenizer_file)),
         beside=beside_tokenizer(),
     output:

@@ -16,7 +16,8 @@ ancient.
 rule write_lineage:
     input:
         receipt=rules.export_hf.output.receipt,
-        drawn_from=all_drawn_from,
+        blends=all_blends,
+        index_caches=all_index_caches,
     output:
         lineage=report(f"{REPORT}/lineage.json", caption="captions/lineage.rst", category="Provenance"),
         shards=f"{REPORT}/lineage.shards.tsv",
@@ -43,7 +44,8 @@ rule write_lineage:
 rule write_report:
     input:
         receipt=rules.export_hf.output.receipt,
-        drawn_from=all_drawn_from,
+        blends=all_blends,
+        index_caches=all_index_caches,
         lineage=rules.write_lineage.output.lineage,
         shards=rules.write_lineage.output.shards,
         recipe=ancient(f"config/recipes/{settings.recipe}.yaml"),
