@@ -1,9 +1,12 @@
 """
-The benchmark's corpus: about 300 MB of real text of many kinds and languages, the same bytes on every machine.
+The benchmark's corpora: real text of many kinds and languages, the same bytes on every machine.
 
-    in    pinned wheels from PyPI, and resources/tiny
-    out   {folder}/corpus.parquet, corpus.jsonl, corpus.jsonl.zst    the same rows in the same order, column `text`
-          {folder}/corpus.json                                       documents and bytes of text per kind
+    in    pinned wheels from PyPI, those of bulk_code.txt among them, and resources/tiny
+    out   {folder}/corpus.parquet, corpus.jsonl, corpus.jsonl.zst    a shard of about 300 MB: the same rows in the same
+                                                                     order, column `text`
+          {folder}/bulk/shard-*.parquet, bulk.jsonl                  about 1.1 GB, those 300 MB among them, in shards
+                                                                     and in one file
+          corpus.json, bulk/bulk.json                                documents and bytes of text per kind
 
 What stands in a wheel hundreds of times is taken once: of messages (a translation, an API's description) each one, of
 files each whole text. Messages make documents of about a web page's length. Documents are in the order of their hash,
@@ -17,7 +20,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +36,8 @@ from nano3.text import read_text
 
 PAGE_CHARACTERS = 4_000
 ROW_GROUP_ROWS = 5_000
+BULK_SHARDS = 8
+BULK_CODE = Path(__file__).parent / "bulk_code.txt"
 TINY_KINDS = {"tiny-english": "prose", "tiny-spanish": "languages", "tiny-code": "code", "tiny-math": "mathematics"}
 
 Reader = Callable[[bytes], Iterator[str]]
@@ -87,9 +92,9 @@ def _walk(value: Any, key: str) -> Iterator[tuple[str, str]]:
         yield key, value
 
 
-def prose(wheel: str, name: str) -> Source:
+def prose(wheel: str, name: str, reader: Reader = descriptions) -> Source:
     """Descriptions in English."""
-    return Source(wheel, "prose", name, descriptions, messages=True)
+    return Source(wheel, "prose", name, reader, messages=True)
 
 
 def languages(wheel: str, name: str, reader: Reader = translations) -> Source:
@@ -131,10 +136,24 @@ SOURCES = (
     code("torch-geometric==2.8.1", kind="mathematics"),
 )
 
+BULK_SOURCES = (
+    *SOURCES,
+    prose("awscli==1.46.3", r"\.rst$", whole),
+    prose("awscli==1.46.3", r"\.json$", values),
+    languages("pretix==2026.8.0", r"\.po$"),
+    languages("indico==3.2.9", r"\.po$"),
+    languages("apache-superset==6.1.0", r"\.po$"),
+    languages("kolibri==0.19.5", r"\.po$"),
+    languages("spyder==6.1.8", r"\.po$"),
+    languages("django-cms==5.1.3", r"\.po$"),
+    *map(code, BULK_CODE.read_text(encoding="utf-8").split()),
+)
 
-def download(folder: Path) -> dict[str, Path]:
-    """The wheels of SOURCES, by requirement; those that are there already are not fetched again."""
-    wanted = sorted({source.wheel for source in SOURCES})
+
+def download(folder: Path, sources: Sequence[Source]) -> dict[str, Path]:
+    """The wheels of sources, by requirement; those that are there already are not fetched again."""
+    folder.mkdir(parents=True, exist_ok=True)
+    wanted = sorted({source.wheel for source in sources})
     found = {wheel: _wheel(folder, wheel) for wheel in wanted}
     missing = [wheel for wheel, path in found.items() if path is None]
     if missing:
@@ -148,15 +167,15 @@ def _wheel(folder: Path, requirement: str) -> Path | None:
     return next(folder.glob(f"{re.sub('[-.]', '_', name)}-{version}-*.whl"), None)
 
 
-def documents(wheels: Mapping[str, Path]) -> Iterator[tuple[str, str]]:
-    """Every document with its kind: those of resources/tiny, then of SOURCES. No file and no message comes twice."""
+def documents(wheels: Mapping[str, Path], sources: Sequence[Source]) -> Iterator[tuple[str, str]]:
+    """Every document with its kind: those of resources/tiny, then of sources. No file and no message comes twice."""
     seen: set[int] = set()
     for dataset, kind in TINY_KINDS.items():
         column = read_dataset(dataset).text_column
         for shard in read_pins(dataset):
             for batch in read_text(Path(shard.path), column, shard.rows):
                 yield from ((kind, text) for text in _new(filter(None, batch.to_pylist()), seen))
-    for source in SOURCES:
+    for source in sources:
         with ZipFile(wheels[source.wheel]) as archive:
             for name in sorted(archive.namelist()):
                 if re.search(source.name, name):
@@ -187,30 +206,53 @@ def _pages(messages: Iterator[str]) -> Iterator[str]:
         yield "\n".join(page)
 
 
-def write(rows: list[tuple[str, str]], folder: Path) -> dict[str, Any]:
-    """The corpus in all formats, and what is in it; corpus.json is written last."""
-    texts = [text for _, text in rows]
-    table = pa.table({"text": pa.array(texts, type=pa.large_string())})
-    pq.write_table(table, folder / "corpus.parquet", compression="zstd", row_group_size=ROW_GROUP_ROWS)
-    lines = "".join(json.dumps({"text": text}, ensure_ascii=False) + "\n" for text in texts).encode("utf-8")
-    (folder / "corpus.jsonl").write_bytes(lines)
-    (folder / "corpus.jsonl.zst").write_bytes(zstandard.ZstdCompressor().compress(lines))
-    sizes: Counter[str] = Counter()
-    for kind, text in rows:
-        sizes[kind] += len(text.encode("utf-8"))
-    counts = Counter(kind for kind, _ in rows)
-    kinds = {kind: {"documents": counts[kind], "bytes": size} for kind, size in sizes.most_common()}
-    facts = {"documents": len(rows), "bytes": sum(sizes.values()), "kinds": kinds}
-    (folder / "corpus.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
-    return facts
-
-
 def build(folder: Path) -> dict[str, Any]:
-    """The corpus in a folder, made unless it is there. Returns what corpus.json says."""
-    facts = folder / "corpus.json"
+    """The shard in all formats, made in a folder unless it is there. Returns what corpus.json says."""
+
+    def write(texts: list[str]) -> None:
+        _write_parquet(texts, folder / "corpus.parquet")
+        lines = _lines(texts)
+        (folder / "corpus.jsonl").write_bytes(lines)
+        (folder / "corpus.jsonl.zst").write_bytes(zstandard.ZstdCompressor().compress(lines))
+
+    return _built(folder / "corpus.json", folder / "wheels", SOURCES, write)
+
+
+def build_bulk(folder: Path) -> dict[str, Any]:
+    """The larger corpus in shards and as one file, made in {folder}/bulk unless it is there. Returns bulk.json."""
+    bulk = folder / "bulk"
+
+    def write(texts: list[str]) -> None:
+        each = -(-len(texts) // BULK_SHARDS)
+        for number in range(BULK_SHARDS):
+            _write_parquet(texts[number * each : (number + 1) * each], bulk / f"shard-{number}.parquet")
+        (bulk / "bulk.jsonl").write_bytes(_lines(texts))
+
+    return _built(bulk / "bulk.json", folder / "wheels", BULK_SOURCES, write)
+
+
+def _built(facts: Path, wheels: Path, sources: Sequence[Source], write: Callable[[list[str]], None]) -> dict[str, Any]:
+    """What a corpus holds; it is written unless its facts, which come last, are there."""
     if not facts.exists():
-        (folder / "wheels").mkdir(parents=True, exist_ok=True)
-        wheels = download(folder / "wheels")
-        write(sorted(documents(wheels), key=lambda row: xxhash.xxh3_64_intdigest(row[1].encode("utf-8"))), folder)
+        facts.parent.mkdir(parents=True, exist_ok=True)
+        rows = list(documents(download(wheels, sources), sources))
+        rows.sort(key=lambda row: xxhash.xxh3_64_intdigest(row[1].encode("utf-8")))
+        write([text for _, text in rows])
+        sizes: Counter[str] = Counter()
+        for kind, text in rows:
+            sizes[kind] += len(text.encode("utf-8"))
+        counts = Counter(kind for kind, _ in rows)
+        kinds = {kind: {"documents": counts[kind], "bytes": size} for kind, size in sizes.most_common()}
+        value = {"documents": len(rows), "bytes": sum(sizes.values()), "kinds": kinds}
+        facts.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
     found: dict[str, Any] = json.loads(facts.read_text(encoding="utf-8"))
     return found
+
+
+def _write_parquet(texts: list[str], path: Path) -> None:
+    table = pa.table({"text": pa.array(texts, type=pa.large_string())})
+    pq.write_table(table, path, compression="zstd", row_group_size=ROW_GROUP_ROWS)
+
+
+def _lines(texts: list[str]) -> bytes:
+    return "".join(json.dumps({"text": text}, ensure_ascii=False) + "\n" for text in texts).encode("utf-8")

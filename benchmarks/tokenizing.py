@@ -1,7 +1,8 @@
 """
-How fast is rule tokenize_shard, next to what else makes tokens of text, and to no encoding at all? `make bench`.
+How fast are rules tokenize_shard and tokenize_pack, next to what else makes tokens of text, and to no encoding at all?
+`make bench`.
 
-    in    the corpus and the tokenizer, made in the folder unless they are there
+    in    the corpora and the tokenizer, made in the folder unless they are there
     out   {folder}/results.json, {document}.md with the table, {document}.png with the picture, README's section
 
 Every figure is a whole process, started fresh, its input in the page cache, on the same cores. Our pair must equal the
@@ -9,9 +10,11 @@ pair that megatron-core's own builder writes from Hugging Face's ids, byte for b
 cores and the size of a batch; the benchmark fails where it does not.
 """
 
+import hashlib
 import json
 import os
 import platform
+import shutil
 import statistics
 import sys
 import warnings
@@ -21,15 +24,19 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 import corpus
 import page
 import tekken
+from nano3.catalog import Shard, pins_path, read_pins, sampled, write_pins
 from nano3.digest import canonical_json, digest_file
 from nano3.door import run
-from nano3.megatron import Pair, PairReader
+from nano3.keys import pack_key
+from nano3.megatron import Pair, PairReader, read_lengths
+from nano3.packs import Pack
 from nano3.resolve import load_recipe
 from process import Cost, measure
 
@@ -37,7 +44,7 @@ HERE = Path(__file__).parent
 FORMATS = ("parquet", "jsonl", "jsonl.zst")
 CORES = 2
 REPEATS = 3
-DATATROVE_BYTES = 100_000_000  # of text: as much as it does in about a minute
+DATATROVE_BYTES = 100_000_000  # of text; it holds what it has tokenized: 1.1 GB took it 17 GB, and longer per MB
 OTHER_BATCH_BYTES = 1_000_003
 OTHER_BATCH = (
     "import sys; sys.path.insert(0, 'scripts'); import nano3.text; "
@@ -45,15 +52,21 @@ OTHER_BATCH = (
     "from nano3.door import run; from nano3.tokens import tokenize_shard; run(tokenize_shard)"
 )
 COMPARED_DOCUMENTS = 100
+RECIPE = load_recipe("tiny")[1]
+CHECKED_DOCUMENTS = RECIPE.tokenizer.checked_documents
 PACKAGES = ("gigatoken", "tokenizers", "megatron-core", "pyarrow", "numpy")
 
 
 @dataclass
 class Bench:
-    """A benchmark in a folder. results: what was measured, by name, with the bytes of text that went in."""
+    """
+    A benchmark in a folder. facts, bulk_facts: of the corpus that is one shard, and of the larger one. results: what
+    was measured, by name, with the bytes of text that went in.
+    """
 
     folder: Path
     facts: dict[str, Any]
+    bulk_facts: dict[str, Any]
     results: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
@@ -65,6 +78,16 @@ class Bench:
         """The corpus in a format."""
         return self.folder / f"corpus.{ending}"
 
+    @property
+    def bulk_shards(self) -> list[Path]:
+        """The larger corpus in shards."""
+        return sorted((self.folder / "bulk").glob("shard-*.parquet"))
+
+    @property
+    def bulk_lines(self) -> Path:
+        """The larger corpus in one file."""
+        return self.folder / "bulk" / "bulk.jsonl"
+
     def pair(self, name: str) -> Pair:
         """Where somebody's tokens go."""
         return Pair(self.folder / "out" / name / "train")
@@ -72,7 +95,7 @@ class Bench:
     @property
     def key(self) -> dict[str, Any]:
         """What decides tokens, but for what is a shard's own."""
-        key = load_recipe("tiny")[1].token_settings()
+        key = RECIPE.token_settings()
         key["tokenizer"] |= {"sha256": digest_file(self.tokenizer), "eos_token": tekken.END, "add_eos": True}
         return key | {"holdout": {"valid": 0.0, "test": 0.0}, "text_column": "text"}
 
@@ -82,9 +105,33 @@ class Bench:
         key = self.key | {"sha256": digest_file(raw), "rows": self.facts["documents"]}
         command = [sys.executable, *program, "--raw", str(raw), "--tokenizer", str(self.tokenizer)]
         command += ["--key", canonical_json(key), "--train", str(out / "train"), "--holdout", str(out / "holdout")]
-        command += ["--receipt", str(out / "receipt.json"), "--engine", "gigatoken", "--checked-documents", "16"]
-        command += ["--threads", str(cores)]
+        command += ["--receipt", str(out / "receipt.json"), "--engine", "gigatoken", "--threads", str(cores)]
+        command += ["--checked-documents", str(CHECKED_DOCUMENTS)]
         return self.measure(command, cores, [raw, self.tokenizer])
+
+    def pack(self, cores: int) -> Cost:
+        """Rule tokenize_pack's command line for all shards of the larger corpus, as the workflow gives it."""
+        out, pins = self.folder / "out" / "pack", self.folder / "bulk" / "bulk.tsv"
+        shutil.rmtree(out, ignore_errors=True)  # a pack passes over shards that are fresh
+        shards = read_pins("bulk", pins.parent)
+        key = pack_key(self.key, sampled(shards, 0))
+        command = [sys.executable, "scripts/tokenize_pack.py", "--pack", str(Pack(0, len(shards))), "--pins", str(pins)]
+        command += ["--tokenizer", str(self.tokenizer), "--key", canonical_json(key), "--folder", str(out)]
+        command += ["--done", str(out / "done.json"), "--threads", str(cores)]
+        command += ["--checked-documents", str(CHECKED_DOCUMENTS)]
+        return self.measure(command, cores, [*self.bulk_shards, self.tokenizer])
+
+    def pin_bulk(self) -> None:
+        """The larger corpus as a dataset of the catalogue."""
+        folder = self.folder / "bulk"
+        about = {"text_column": "text", "category": "code", "licence": "many", "about": "Files of packages."}
+        source = {"source": str(folder), "files": "shard-*.parquet"}
+        (folder / "bulk.yaml").write_text(json.dumps(source | about), encoding="utf-8")
+        pins = [
+            Shard(path.stem, str(path), path.stat().st_size, pq.ParquetFile(path).metadata.num_rows, digest_file(path))
+            for path in self.bulk_shards
+        ]
+        write_pins(pins_path("bulk", folder), pins)
 
     def floor(self, ending: str, cores: int) -> Cost:
         """Decode and write, without encoding."""
@@ -92,9 +139,9 @@ class Bench:
         raw, out = self.shard(ending), self.folder / "out" / "floor.bin"
         return self.measure([sys.executable, str(HERE / "floor.py"), str(raw), str(size), str(out)], cores, [raw])
 
-    def megatron(self) -> Cost:
+    def megatron(self, raw: Path, name: str) -> Cost:
         """Megatron's way, from JSON lines."""
-        raw, prefix = self.shard("jsonl"), self.pair("megatron").prefix
+        prefix = self.pair(name).prefix
         prefix.parent.mkdir(parents=True, exist_ok=True)
         arguments = [str(raw), str(self.tokenizer), str(tekken.END_ID), str(prefix), str(CORES)]
         return self.measure([sys.executable, str(HERE / "megatron_peer.py"), *arguments], CORES, [raw, self.tokenizer])
@@ -111,11 +158,12 @@ class Bench:
         """The last of some shards that one process takes: its seconds and processor_seconds."""
         command = [sys.executable, str(HERE / "warm.py"), "--tokenizer", str(self.tokenizer), "--raws", *map(str, raws)]
         command += ["--key", canonical_json(self.key), "--out", str(self.folder / "out" / "warm")]
-        self.measure([*command, "--threads", str(CORES), "--encode", str(int(encode))], CORES, raws)
+        command += ["--threads", str(CORES), "--checked-documents", str(CHECKED_DOCUMENTS)]
+        self.measure([*command, "--encode", str(int(encode))], CORES, raws)
         found: dict[str, float] = json.loads((self.folder / "log.txt").read_text().splitlines()[-1])
         return found
 
-    def pack(self, what: str, raws: list[Path], text_bytes: int) -> dict[str, Any]:
+    def after_another(self, what: str, raws: list[Path], text_bytes: int) -> dict[str, Any]:
         """Ours and the floor in turn on shards that one process takes. what: the last one, of so many bytes of text."""
         print(f"in one process: {what}", flush=True)
         runs = [(self.warm(raws, encode=True), self.warm(raws, encode=False)) for _ in range(REPEATS)]
@@ -131,14 +179,14 @@ class Bench:
         print(f"    {cost.seconds:7.2f} s  {cost.processor_seconds:7.2f} s of processors", flush=True)
         return cost
 
-    def record(self, name: str, ending: str, cores: int, costs: list[Cost], text_bytes: int | None = None) -> None:
+    def record(self, name: str, ending: str, cores: int, costs: list[Cost], text_bytes: int) -> None:
         """Keep what repeated runs took; median and best are of wall seconds."""
         seconds = [cost.seconds for cost in costs]
-        self.results[f"{name} {ending} {cores}"] = {
+        self.results[f"{name} {ending} {cores} {text_bytes}"] = {
             "name": name,
             "format": ending,
             "cores": cores,
-            "text_bytes": text_bytes or self.facts["bytes"],
+            "text_bytes": text_bytes,
             "seconds": statistics.median(seconds),
             "processor_seconds": statistics.median(cost.processor_seconds for cost in costs),
             "best_seconds": min(seconds),
@@ -153,6 +201,17 @@ class Bench:
             if digest_file(mine) != digest_file(other):
                 sys.exit(f"{mine}: {what}: not the bytes of {other}")
 
+    def check_pack(self) -> None:
+        """End the program unless the pack's pairs, one after the other, have the bytes of Megatron's."""
+        theirs = self.pair("megatron-bulk")
+        pairs = [Pair(self.folder / "out" / "pack" / "train" / path.stem) for path in self.bulk_shards]
+        digest = hashlib.sha256()
+        for pair in pairs:
+            digest.update(pair.bin.read_bytes())
+        lengths = np.concatenate([read_lengths(pair)[0] for pair in pairs])
+        if digest.hexdigest() != digest_file(theirs.bin) or not np.array_equal(lengths, read_lengths(theirs)[0]):
+            sys.exit(f"{pairs[0].prefix} and following: not the documents of {theirs.prefix}")
+
     def alternating(self, ending: str, cores: int) -> None:
         """Ours and the floor in turn, so that what else the machine does strikes both."""
         ours, floor = [], []
@@ -161,10 +220,11 @@ class Bench:
             ours.append(self.ours(ending, cores))
             self.check(f"{ending}, {cores} cores")
             floor.append(self.floor(ending, cores))
-        self.record("ours", ending, cores, ours)
+        size = self.facts["bytes"]
+        self.record("ours", ending, cores, ours, size)
         receipt = json.loads((self.pair("ours").prefix.parent / "receipt.json").read_text())
-        self.results[f"ours {ending} {cores}"]["stages"] = receipt["facts"]["seconds"]
-        self.record("floor", ending, cores, floor)
+        self.results[f"ours {ending} {cores} {size}"]["stages"] = receipt["facts"]["seconds"]
+        self.record("floor", ending, cores, floor, size)
 
 
 def cut(lines: Path, folder: Path, parts: int, text_bytes: int) -> int:
@@ -215,16 +275,18 @@ def bench(folder: Path, datatrove: Path, document: Path, readme: Path) -> None:
     document: the page's path without .md and .png. readme: the README with the marks of page.py.
     """
     busy = os.getloadavg()[0]
-    print("corpus", flush=True)
-    this = Bench(folder, corpus.build(folder))
+    print("corpora", flush=True)
+    this = Bench(folder, corpus.build(folder), corpus.build_bulk(folder))
+    this.pin_bulk()
     if not this.tokenizer.exists():
         tekken.write_tokenizer(this.tokenizer)
     print("Megatron's way", flush=True)
-    this.record("megatron", "jsonl", CORES, [this.megatron()])
+    shard, bulk = this.facts["bytes"], this.bulk_facts["bytes"]
+    this.record("megatron", "jsonl", CORES, [this.megatron(this.shard("jsonl"), "megatron")], shard)
     for ending in FORMATS:
         this.alternating(ending, CORES)
         print(f"ours, {ending}, 1 core", flush=True)
-        this.record("ours", ending, 1, [this.ours(ending, 1)])
+        this.record("ours", ending, 1, [this.ours(ending, 1)], shard)
         this.check(f"{ending}, 1 core")
     print("ours, another size of batch", flush=True)
     this.ours("parquet", CORES, ("-c", OTHER_BATCH))
@@ -233,10 +295,14 @@ def bench(folder: Path, datatrove: Path, document: Path, readme: Path) -> None:
     texts = next(reader.iter_batches(batch_size=COMPARED_DOCUMENTS)).column("text").to_pylist()
     compare_as_megatron_reads(this.pair("ours"), this.facts["documents"], texts, this.tokenizer)
     parts, part_bytes = halves(this.shard("parquet"), folder)
-    packs = [
-        this.pack("a shard, after another of the same kind", parts, part_bytes),
-        this.pack("the same shard again", [this.shard("parquet")] * 2, this.facts["bytes"]),
+    warm = [
+        this.after_another("a shard, after another of the same kind", parts, part_bytes),
+        this.after_another("the same shard again", [this.shard("parquet")] * 2, this.facts["bytes"]),
     ]
+    print("the larger corpus: Megatron's way, and a pack", flush=True)
+    this.record("megatron", "jsonl", CORES, [this.megatron(this.bulk_lines, "megatron-bulk")], bulk)
+    this.record("pack", "parquet", CORES, [this.pack(CORES) for _ in range(REPEATS)], bulk)
+    this.check_pack()
     print("datatrove", flush=True)
     cost, sliced = this.datatrove(datatrove)
     this.record("datatrove", "jsonl", CORES, [cost], sliced)
@@ -244,7 +310,9 @@ def bench(folder: Path, datatrove: Path, document: Path, readme: Path) -> None:
         "corpus": this.facts | {"tokens": int(PairReader.open(this.pair("ours")).lengths.sum())},
         "machine": machine() | {"busy": [busy, os.getloadavg()[0]]},
         "results": this.results,
-        "packs": packs,
+        "bulk": this.bulk_facts | {"shards": len(this.bulk_shards)},
+        "checked": CHECKED_DOCUMENTS,
+        "warm": warm,
     }
     (folder / "results.json").write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
     page.write(value, document, readme)

@@ -16,13 +16,16 @@ from typing import Any
 import psutil
 
 import floor
+from nano3.arrow import do_without_pandas
 from nano3.digest import digest_file
 from nano3.door import run
 from nano3.encode import Encoder
 from nano3.tokens import tokenize
 
 
-def warm(raws: list[Path], tokenizer: Path, key: dict[str, Any], out: Path, threads: int, encode: int) -> None:
+def warm(
+    raws: list[Path], tokenizer: Path, key: dict[str, Any], out: Path, threads: int, checked_documents: int, encode: int
+) -> None:
     """
     Take shards one after the other.
 
@@ -39,7 +42,7 @@ def warm(raws: list[Path], tokenizer: Path, key: dict[str, Any], out: Path, thre
             place = out / raw.name
             with timed():
                 files = place / "train", place / "holdout", place / "receipt.json"
-                tokenize(encoder, raw, tokenizer, keys[raw], *files, checked_documents=16, origin="")
+                tokenize(encoder, raw, tokenizer, keys[raw], *files, checked_documents, origin="")
 
 
 @contextmanager
@@ -59,4 +62,5 @@ def processor_seconds() -> float:
 
 
 if __name__ == "__main__":
+    do_without_pandas()
     run(warm)

@@ -1,7 +1,9 @@
 """Rule tokenize_shard: one raw shard becomes a Megatron pair, its held-out documents and a receipt."""
 
+from nano3.arrow import do_without_pandas
 from nano3.door import run
 from nano3.tokens import tokenize_shard
 
 if __name__ == "__main__":
+    do_without_pandas()
     run(tokenize_shard)

@@ -49,18 +49,21 @@ def test_a_process_that_fails_ends_the_benchmark_with_its_words(tmp_path: Path) 
 
 
 def test_ratios_are_to_the_faster_peer_and_to_the_floor_of_the_same_format() -> None:
-    def result(name: str, seconds: float) -> dict[str, object]:
-        value = {"name": name, "format": "jsonl", "cores": 2, "text_bytes": 300_000_000, "seconds": seconds}
+    def result(name: str, seconds: float, text_bytes: int = 300_000_000) -> dict[str, object]:
+        value = {"name": name, "format": "jsonl", "cores": 2, "text_bytes": text_bytes, "seconds": seconds}
         return value | {"best_seconds": seconds, "processor_seconds": seconds * 1.5, "peak_bytes": 10**9}
 
     seconds = {"megatron": 100.0, "datatrove": 50.0, "ours": 5.0, "floor": 2.0}
-    results = {f"{name} jsonl 2": result(name, taken) for name, taken in seconds.items()}
-    table = page.table(results)
-    ours = next(line for line in table.splitlines() if line.startswith("| tokenize_shard"))
+    results = {f"{name} jsonl 2 300000000": result(name, taken) for name, taken in seconds.items()}
+    results["pack jsonl 2 1000000000"] = result("pack", 5.0, 1_000_000_000)
+    lines = page.table(results).splitlines()
+    ours, pack = (next(line for line in lines if line.startswith(f"| tokenize_{what}")) for what in ("shard", "pack"))
     assert ours.endswith("| 7.5 | 60.0 | 1000 | 10.0× (10.0×) | 0.40 |")
+    assert pack.endswith("| 1,000 | 5.00 (5.00) | 7.5 | 200.0 | 1000 | 33.3× (33.3×) |  |")
     warm = {"ours": {"seconds": 1.8}, "floor": {"seconds": 1.0}}
-    peer, floor = page.goals({"results": results, "packs": [warm]}).splitlines()
-    assert "missed, at best 10.0× by wall time" in peer
+    of_pack, of_shard, floor = page.goals({"results": results, "warm": [warm]}).splitlines()
+    assert "met by tokenize_pack on 1,000 MB, 33.3× by wall time" in of_pack
+    assert "missed by tokenize_shard on 300 MB, 10.0× by wall time" in of_shard
     assert "met, at best 0.56×" in floor
 
 

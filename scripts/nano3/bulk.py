@@ -28,7 +28,7 @@ def tokenize_pack(
     sample: int = 0,
     keep_raw: int = 1,
     engine: str = "gigatoken",
-    checked_documents: int = 16,
+    checked_documents: int = 4,
     threads: int = 2,
 ) -> None:
     """

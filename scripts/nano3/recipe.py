@@ -47,7 +47,7 @@ class Tokenizer(Closed):
         "gigatoken", description="What encodes; tokenizers is for a tokenizer that gigatoken can't load."
     )
     checked_documents: NonNegativeInt = Field(
-        16,
+        4,
         description="N: a shard's first N documents are encoded again by tokenizers, and of rows r to 2r about 0.7 N.",
     )
 

@@ -14,10 +14,11 @@ waited for by another: memory holds one of them at a time.
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
@@ -30,7 +31,7 @@ import xxhash
 
 from nano3 import Nano3Error
 from nano3.digest import digest_file, digest_json
-from nano3.encode import Encoder, Ids, Lengths, Part, characters_of, documents_of, ids_of, offsets_of
+from nano3.encode import Encoder, Part, characters_of, documents_of, ids_of, offsets_of
 from nano3.megatron import Pair, PairWriter, token_dtype
 from nano3.receipt import Input, Run, write_receipt
 from nano3.text import read_text
@@ -106,7 +107,7 @@ def tokenize_shard(
     holdout: Path,
     receipt: Path,
     engine: str = "gigatoken",
-    checked_documents: int = 16,
+    checked_documents: int = 4,
     origin: str = "",
     threads: int = 2,
 ) -> None:
@@ -153,11 +154,10 @@ def tokenize(
             parts = _encoded(batch, encoder, checks)
             training = batch.training
             del batch  # a huge one must not live on while the next is read
-            for tokens, lengths, cut in _timed(parts, "encode", tally):
-                tally.truncated += cut
+            for part in _timed(parts, "encode", tally):
                 if written is not None:
                     written.result()
-                written = pool.submit(_write, kept, held, tokens, lengths, training, tally)
+                written = pool.submit(_write, kept, held, part, training, tally)
         for check in checks:
             check.result()
         if written is not None:
@@ -253,17 +253,20 @@ def _batch(
     return Batch(texts, np.flatnonzero(checked).tolist(), splits == TRAIN)
 
 
-def _encoded(batch: Batch, encoder: Encoder, checks: list[Future[None]]) -> Iterator[Part]:
-    """A batch's documents as written, in parts where it is one long document. checks: of those begun here."""
+def _encoded(batch: Batch, encoder: Encoder, checks: list[Future[None]]) -> Iterator[Callable[[], Part]]:
+    """
+    A batch's documents as written, in parts where it is one long document; who writes a part calls for it, for framing
+    would keep the next batch waiting. checks: of those begun here.
+    """
     if len(batch.texts) == 1 and batch.texts.nbytes > LONG_BYTES:
-        yield from encoder.parts(batch.texts)
+        yield from (partial(lambda part: part, part) for part in encoder.parts(batch.texts))
         return
     ids, lengths = encoder.encode(batch.texts)
     ends = np.cumsum(lengths)
     for place in batch.checked:
         document = ids[ends[place] - lengths[place] : ends[place]].tolist()
         checks.append(encoder.oracle.check(batch.texts[place].as_py(), document))
-    yield encoder.framed(ids, lengths)
+    yield partial(encoder.framed, ids, lengths)
 
 
 def splits_of(texts: pa.LargeStringArray, holdout: Mapping[str, float]) -> npt.NDArray[np.int8]:
@@ -280,9 +283,11 @@ def splits_of(texts: pa.LargeStringArray, holdout: Mapping[str, float]) -> npt.N
 
 
 def _write(
-    kept: PairWriter, held: PairWriter, tokens: Ids, lengths: Lengths, training: npt.NDArray[np.bool_], tally: Tally
+    kept: PairWriter, held: PairWriter, part: Callable[[], Part], training: npt.NDArray[np.bool_], tally: Tally
 ) -> None:
     with tally.timed("write"):
+        tokens, lengths, cut = part()
+        tally.truncated += cut
         powers, counts = np.unique(np.ceil(np.log2(np.maximum(lengths, 1))).astype(np.int64), return_counts=True)
         tally.lengths.update(dict(zip((1 << powers).tolist(), counts.tolist(), strict=True)))
         if training.all() or not training.any():
