@@ -146,32 +146,36 @@ class Bench:
         arguments = [str(raw), str(self.tokenizer), str(tekken.END_ID), str(prefix), str(CORES)]
         return self.measure([sys.executable, str(HERE / "megatron_peer.py"), *arguments], CORES, [raw, self.tokenizer])
 
-    def datatrove(self, python: Path) -> tuple[Cost, int]:
-        """Datatrove's tokenizer, on a slice cut into a file per worker, and the slice's bytes of text."""
+    def datatrove(self, python: Path) -> Cost:
+        """Datatrove's tokenizer on a slice that lies in a file per worker."""
         folder = self.folder / "slices"
-        sliced = cut(self.shard("jsonl"), folder, CORES, DATATROVE_BYTES)
         arguments = [str(folder), str(self.tokenizer), str(self.folder / "out" / "datatrove"), str(CORES)]
         command = [str(python.absolute()), str(HERE / "datatrove_peer.py"), *arguments]
-        return self.measure(command, CORES, [*folder.iterdir(), self.tokenizer]), sliced
+        return self.measure(command, CORES, [*folder.iterdir(), self.tokenizer])
 
-    def warm(self, raws: list[Path], encode: bool) -> dict[str, float]:
-        """The last of some shards that one process takes: its seconds and processor_seconds."""
+    def warm(self, raws: list[Path], what: str) -> dict[str, float]:
+        """The last of some shards that one process takes: its seconds and processor_seconds. what: see warm.py."""
         command = [sys.executable, str(HERE / "warm.py"), "--tokenizer", str(self.tokenizer), "--raws", *map(str, raws)]
         command += ["--key", canonical_json(self.key), "--out", str(self.folder / "out" / "warm")]
         command += ["--threads", str(CORES), "--checked-documents", str(CHECKED_DOCUMENTS)]
-        self.measure([*command, "--encode", str(int(encode))], CORES, raws)
+        self.measure([*command, "--what", what], CORES, raws)
         found: dict[str, float] = json.loads((self.folder / "log.txt").read_text().splitlines()[-1])
         return found
 
-    def after_another(self, what: str, raws: list[Path], text_bytes: int) -> dict[str, Any]:
-        """Ours and the floor in turn on shards that one process takes. what: the last one, of so many bytes of text."""
-        print(f"in one process: {what}", flush=True)
-        runs = [(self.warm(raws, encode=True), self.warm(raws, encode=False)) for _ in range(REPEATS)]
-        ours, floor = (
-            {name: statistics.median(run[side][name] for run in runs) for name in ("seconds", "processor_seconds")}
-            for side in (0, 1)
-        )
-        return {"what": what, "text_bytes": text_bytes, "ours": ours, "floor": floor, "runs": runs}
+    def after_another(self, shard: str, raws: list[Path], text_bytes: int) -> dict[str, Any]:
+        """
+        Shards that one process takes: ours, gigatoken alone and the floor in turn. shard: the last one, of so many
+        bytes of text.
+        """
+        print(f"in one process: {shard}", flush=True)
+        runs = [{what: self.warm(raws, what) for what in page.WARM} for _ in range(REPEATS)]
+        medians = {
+            what: {
+                name: statistics.median(run[what][name] for run in runs) for name in ("seconds", "processor_seconds")
+            }
+            for what in page.WARM
+        }
+        return {"shard": shard, "text_bytes": text_bytes, **medians, "runs": runs}
 
     def measure(self, command: list[str], cores: int, reads: list[Path]) -> Cost:
         """Run a command and say on the terminal what it took."""
@@ -299,13 +303,16 @@ def bench(folder: Path, datatrove: Path, document: Path, readme: Path) -> None:
         this.after_another("a shard, after another of the same kind", parts, part_bytes),
         this.after_another("the same shard again", [this.shard("parquet")] * 2, this.facts["bytes"]),
     ]
-    print("the larger corpus: Megatron's way, and a pack", flush=True)
+    print("Megatron's way, the larger corpus", flush=True)
     this.record("megatron", "jsonl", CORES, [this.megatron(this.bulk_lines, "megatron-bulk")], bulk)
-    this.record("pack", "parquet", CORES, [this.pack(CORES) for _ in range(REPEATS)], bulk)
+    sliced = cut(this.shard("jsonl"), folder / "slices", CORES, DATATROVE_BYTES)
+    costs = []
+    for _ in range(REPEATS):  # in turn, so that what else the machine does strikes both
+        print("a pack and datatrove", flush=True)
+        costs.append((this.pack(CORES), this.datatrove(datatrove)))
     this.check_pack()
-    print("datatrove", flush=True)
-    cost, sliced = this.datatrove(datatrove)
-    this.record("datatrove", "jsonl", CORES, [cost], sliced)
+    this.record("pack", "parquet", CORES, [pack for pack, _ in costs], bulk)
+    this.record("datatrove", "jsonl", CORES, [cost for _, cost in costs], sliced)
     value = {
         "corpus": this.facts | {"tokens": int(PairReader.open(this.pair("ours")).lengths.sum())},
         "machine": machine() | {"busy": [busy, os.getloadavg()[0]]},

@@ -1,9 +1,10 @@
 """
-What does a shard take in a process that has tokenized another one before, as a pack does it? And without encoding?
+What does a shard take in a process that has tokenized another one before, as a pack does it?
 
     out   a line of JSON per shard: seconds of wall time, and processor_seconds of this process and the oracle's
 
-`--encode 0` decodes each shard and writes as many bytes as its tokens take, which must be there already.
+`--what` is tokenize; encode, which is gigatoken alone on text that is in memory already; or decode, which decodes each
+shard and writes as many bytes as its tokens take, which must be there already.
 """
 
 import json
@@ -20,11 +21,12 @@ from nano3.arrow import do_without_pandas
 from nano3.digest import digest_file
 from nano3.door import run
 from nano3.encode import Encoder
+from nano3.text import read_text
 from nano3.tokens import tokenize
 
 
 def warm(
-    raws: list[Path], tokenizer: Path, key: dict[str, Any], out: Path, threads: int, checked_documents: int, encode: int
+    raws: list[Path], tokenizer: Path, key: dict[str, Any], out: Path, threads: int, checked_documents: int, what: str
 ) -> None:
     """
     Take shards one after the other.
@@ -32,13 +34,19 @@ def warm(
     key: of a shard, but for its digest and rows. out: folder of their tokens.
     """
     keys = {raw: key | {"sha256": digest_file(raw), "rows": None} for raw in raws}
-    if not encode:
+    if what == "decode":
         for raw in raws:
             with timed():
                 floor.take(raw, (out / raw.name / "train.bin").stat().st_size, out / "floor.bin")
         return
     with Encoder.load(tokenizer, key["tokenizer"], "gigatoken", threads) as encoder:
         for raw in raws:
+            if what == "encode":
+                texts = list(read_text(raw, key["text_column"], None))
+                with timed():
+                    for batch in texts:
+                        encoder.encode(batch)
+                continue
             place = out / raw.name
             with timed():
                 files = place / "train", place / "holdout", place / "receipt.json"
