@@ -77,6 +77,11 @@ def test_a_sample_needs_the_rows_of_the_shards_up_to_its_end(tmp_path: Path) -> 
         sampled(shards, 6, "x")
 
 
+def test_an_unknown_dataset_names_the_nearest_one() -> None:
+    with pytest.raises(ConfigError, match=r"^config/datasets/tiny-mth\.yaml: no such file; did you mean tiny-math\?$"):
+        pin_datasets(["tiny-mth"])
+
+
 def test_pinning_says_what_changed_and_keeps_the_rest(catalogue: Path) -> None:
     assert pin_datasets(["math"], catalogue)[:3] == [f"math: added set-mm-0{number}" for number in range(3)]
     before = read_pins("math", catalogue)

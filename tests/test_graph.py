@@ -242,7 +242,7 @@ def _outputs(house: House) -> list[str]:
         (("smaple=5",), None, "smaple: no such key; did you mean sample?"),
         (("recipe=tinny",), None, "config/recipes/tinny.yaml: no such file"),
         ((), ("config/recipes/tiny.yaml", "tiny-math: 15", "tiny-maths: 15"), "mixture.tiny-maths: no such dataset"),
-        ((), ("config/recipes/tiny.yaml", "tiny-math: 15", "tiny-math: -15"), "should be greater than 0, not -15"),
+        ((), ("config/recipes/tiny.yaml", "tiny-math: 15", "tiny-math: -15"), "a share must be above 0, not -15"),
         (
             (),
             ("config/datasets/tiny-math.yaml", "category", "kategory"),

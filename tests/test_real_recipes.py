@@ -174,7 +174,7 @@ def test_the_tools_print_json_and_draw(bare_house: House) -> None:
         ("layout.trainer=cpu", "train.precision: the cpu trainer computes in fp32 only: write fp32, or layout.trainer"),
         (
             "tokenizer.name=nemotron",
-            r"config/tokenizers/nemotron.yaml: no such file; config/tokenizers has: nemotron-3",
+            r"config/tokenizers/nemotron.yaml: no such file; did you mean nemotron-3-nano?",
         ),
     ],
 )

@@ -17,9 +17,14 @@ from nano3.tokenizers import HubTokenizer
         ("phases.phase1.segments.stable.tokns=5", "did you mean tokens?"),
         (
             "phases.phase1.mixture.tiny-math=-3",
-            "phases.phase1.mixture.tiny-math: Input should be greater than 0, not -3",
+            "phases.phase1.mixture.tiny-math: a share must be above 0, not -3: leave it out to draw nothing from it",
         ),
-        ("phases.phase1.mixture.tiny-maths=3", "phases.phase1.mixture.tiny-maths: no such dataset; describe it in"),
+        (
+            "phases.phase1.mixture.tiny-maths=3",
+            "config/recipes/tiny.yaml with set='phases.phase1.mixture.tiny-maths=3': "
+            "phases.phase1.mixture.tiny-maths: no such dataset; did you mean tiny-math?",
+        ),
+        ("phases.phase1.mixture.zzz=3", "no such dataset; describe it in config/datasets/zzz.yaml or use one of: cc-"),
         ("learning_rate.floor=1", "lower it"),
         ("learning_rate.decay_tokens=999999999", "shorten one of them"),
         ("holdout.valid=0.7", "holdout.valid"),
@@ -32,13 +37,25 @@ from nano3.tokenizers import HubTokenizer
         ("model.num_query_groups=3", "num_attention_heads 4 is no multiple of num_query_groups 3"),
         ("model.hybrid_override_pattern=M-M", "model.hybrid_override_pattern"),
         ("train.precision=bf16", "train.precision"),
-        ("holdout.test=0", "holdout.test: Input should be greater than 0"),
+        ("holdout.test=0", "holdout.test: must be above 0, not 0"),
+        ("holdout.test=0.5", "holdout.test: must be below 0.25, not 0.5"),
+        ("tokenizer.min_doc_chars=-1", "tokenizer.min_doc_chars: must be at least 0, not -1"),
+        ("optimizer.adam_eps=small", "optimizer.adam_eps: must be a number, not 'small'"),
+        ("tokenizer.add_bos=perhaps", "tokenizer.add_bos: must be true or false, not 'perhaps'"),
+        ("tokenizer.add_bos=[1]", "tokenizer.add_bos: must be true or false, not [1]"),
+        ("layout.trainer=gpu", "layout.trainer: must be 'cpu' or 'bridge', not 'gpu'"),
+        ("layout=3", "layout: must be a group of keys, not 3"),
+        ("tokenizer.name=3", "tokenizer.name: must be text, not 3"),
+        ("tokenizer.name=a/b", "tokenizer.name: must be text that matches ^[A-Za-z0-9._-]+$, not 'a/b'"),
+        ("phases={}", "phases: must be of length 1 or more, not {}"),
+        ("train.seed={}", "train.seed: must be a whole number, not {}"),
         ("tokenizer.eos_token='<|end|>'", "has no token '<|end|>'"),
         ("phases.phase1.learning_rate=1e-3", "must come after those on the curve"),
         ("phases.phase1.mixture.c++=3", "a dataset's name has letters, digits, . _ - only"),
         ("phases.phase2.mixture.CC-v2.1=5", "phases.phase2.mixture.CC-v2.1: no such dataset"),
         ("train.seed=[5", "'[5' is not a YAML value"),
-        ("train.global_batch_size=many", "train.global_batch_size: Input should be a valid integer"),
+        ("train.global_batch_size=many", "train.global_batch_size: must be a whole number, not 'many'"),
+        ("train.global_batch_size=1.5", "train.global_batch_size: must be a whole number, not 1.5"),
     ],
 )
 def test_a_wrong_value_names_file_key_and_remedy(override: str, said: str) -> None:
@@ -48,14 +65,39 @@ def test_a_wrong_value_names_file_key_and_remedy(override: str, said: str) -> No
     assert "tiny.yaml" in str(caught.value) or "set" in str(caught.value)
 
 
-def test_an_unknown_recipe_names_the_known_ones() -> None:
-    with pytest.raises(ConfigError, match=r"config/recipes/tinny\.yaml: no such file; config/recipes has: .*tiny"):
+def test_an_unknown_recipe_names_the_nearest_one_or_all() -> None:
+    with pytest.raises(ConfigError, match=r"config/recipes/tinny\.yaml: no such file; did you mean tiny\?$"):
         load_recipe("tinny")
+    with pytest.raises(ConfigError, match=r"config/recipes/zz\.yaml: no such file; config/recipes has: .*tiny"):
+        load_recipe("zz")
+
+
+def test_the_name_of_an_overridden_recipe_says_how_to_ask_for_it() -> None:
+    with pytest.raises(ConfigError, match=r"tiny\+df10bf4cb773 is recipe tiny with overrides.*--recipe tiny --set "):
+        load_recipe("tiny+df10bf4cb773")
+
+
+def test_a_typo_of_a_key_that_must_be_there_is_one_error(tmp_path: Path) -> None:
+    text = Path("config/recipes/tiny.yaml").read_text()
+    (tmp_path / "tiny.yaml").write_text(text.replace("warmup_tokens:", "warmup_tokns:").replace("floor:", "zzz:"))
+    with pytest.raises(ConfigError) as caught:
+        load_recipe("tiny", folder=tmp_path)
+    said = [line.split(": ", 1)[1] for line in str(caught.value).splitlines()]
+    assert said == [
+        "learning_rate.floor: this key is missing; add it",
+        "learning_rate.zzz: no such key; known keys here: decay_style, decay_tokens, floor, peak, warmup_tokens",
+        "learning_rate.warmup_tokns: no such key; did you mean warmup_tokens?",
+    ]
 
 
 def test_an_unknown_setting_is_an_error() -> None:
     with pytest.raises(ConfigError, match=r"--config: smaple: no such key; did you mean sample\?"):
         read_settings({"recipe": "tiny", "smaple": 3})
+
+
+def test_a_wrong_setting_is_said_in_plain_words() -> None:
+    with pytest.raises(ConfigError, match=r"--config: sample: must be a whole number, not 'abc'$"):
+        read_settings({"recipe": "tiny", "sample": "abc"})
 
 
 def test_an_override_gives_the_artifacts_another_name() -> None:
@@ -126,10 +168,16 @@ def test_no_warm_up_stays_none_when_all_shrinks() -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"about: x\nabout: y\n", r"line 2: key 'about' is given twice"),
-        (b"about: \xff\n", r"bad\.yaml: not YAML in UTF-8"),
-        (b"- about\n", r"bad\.yaml: must hold keys and values, not list"),
-        (b"about: [\n", r"bad\.yaml: not YAML in UTF-8"),
+        (b"about: x\nabout: y\n", r"bad\.yaml: line 2, column 1: not YAML: key 'about' is given twice$"),
+        (b"about: x\nsample: \xff\n", r"bad\.yaml: line 2: byte 0xff is not UTF-8: save the file in UTF-8$"),
+        (b"about: x\nsample: \x07\n", r"bad\.yaml: line 2, column 9: not YAML: character U\+0007 is not allowed$"),
+        (b"- about\n", r"bad\.yaml: must hold keys and values, not list$"),
+        (
+            b"about: x\nsample: [1\n",
+            r"bad\.yaml: line 3, column 1: not YAML: expected ',' or '\]', but got '<stream end>', "
+            r"while parsing a flow sequence from line 2$",
+        ),
+        (b"about: x: y\n", r"bad\.yaml: line 1, column 9: not YAML: mapping values are not allowed here$"),
     ],
 )
 def test_a_recipe_that_is_no_yaml_is_named(tmp_path: Path, content: bytes, said: str) -> None:

@@ -7,7 +7,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    WithJsonSchema,
+    model_validator,
+)
 
 from nano3 import tokenizers
 from nano3.curriculum import Category, Chain, Name, Repetition, Segment
@@ -18,7 +27,14 @@ from nano3.schema import Closed
 
 SAME_TOKENS = {"engine", "checked_documents"}  # keys of the tokenizer that change no token
 
-Share = Annotated[float, Field(gt=0)]
+
+def _above_zero(share: float) -> float:
+    if share <= 0:
+        raise ValueError(f"a share must be above 0, not {share:g}: leave it out to draw nothing from it")
+    return share
+
+
+Share = Annotated[float, AfterValidator(_above_zero), WithJsonSchema({"type": "number", "exclusiveMinimum": 0})]
 Fraction = Annotated[float, Field(gt=0, lt=0.25)]
 Decay = Annotated[float, Field(gt=0, lt=1)]
 

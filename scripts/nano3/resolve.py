@@ -22,7 +22,7 @@ from nano3.curriculum import Segment
 from nano3.digest import differences, digest_json, short
 from nano3.layout import check_layouts
 from nano3.recipe import SAME_TOKENS, Recipe
-from nano3.schema import Closed, ConfigError, read_yaml, validated
+from nano3.schema import Closed, ConfigError, did_you_mean, read_yaml, validated
 
 RECIPES = Path("config/recipes")
 
@@ -60,13 +60,20 @@ def load_recipe(
     Raises ConfigError if anything in it can't be meant: before any job runs.
     """
     path = folder / f"{name}.yaml"
-    written = read_yaml(path)
-    plain = _changed(validated(Recipe, written, str(path)), edits or {}, f"{path} with what-if")
+    if "+" in name and not path.exists():
+        base = name.partition("+")[0]
+        raise ConfigError(
+            f"{path}: no such file: {name} is recipe {base} with overrides: name the recipe and give them again, "
+            f'--recipe {base} --set "…", or for snakemake --config recipe={base} set="…"'
+        )
+    edited = f"{path} with what-if" if edits else str(path)
+    source = f"{edited} with set={overrides!r}" if overrides else edited
+    plain = _changed(validated(Recipe, read_yaml(path), str(path)), edits or {}, edited)
     changes = parse_overrides(overrides) | ({"sample": sample} if sample else {})
-    recipe = _changed(plain, changes, f"{path} with set={overrides!r}" if overrides else str(path))
+    recipe = _changed(plain, changes, source)
     changed = {key: value for key, (_, value) in differences(_identity(plain), _identity(recipe)).items()}
     recipe = _scaled(recipe)
-    _check(recipe, str(path))
+    _check(recipe, source)
     return (f"{name}+{short(digest_json(changed))}" if changed else name), recipe
 
 
@@ -164,10 +171,9 @@ def _check(recipe: Recipe, source: str) -> None:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", dataset):
             raise ConfigError(f"{source}: {place}.{dataset}: a dataset's name has letters, digits, . _ - only")
         if dataset not in known:
-            raise ConfigError(
-                f"{source}: {place}.{dataset}: no such dataset; "
-                f"describe it in config/datasets/{dataset}.yaml or use one of: {', '.join(sorted(known))}"
-            )
+            listing = f"describe it in config/datasets/{dataset}.yaml or use one of: {', '.join(sorted(known))}"
+            remedy = did_you_mean(dataset, known, listing)
+            raise ConfigError(f"{source}: {place}.{dataset}: no such dataset; {remedy}")
         said, listed = read_dataset(dataset).category, place.removeprefix("categories.")
         if place.startswith("categories.") and said != listed:
             raise ConfigError(

@@ -1,6 +1,7 @@
 """Typed, closed configuration: every key is known, every number has bounds, every error names file, key and remedy."""
 
 import difflib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -10,6 +11,29 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from nano3 import Nano3Error
 
 Model = TypeVar("Model", bound=BaseModel)
+
+# What a value must be, by pydantic's name of the fault.
+MUST_BE = {
+    "bool_parsing": "true or false",
+    "bool_type": "true or false",
+    "dict_type": "a group of keys",
+    "finite_number": "a finite number",
+    "float_parsing": "a number",
+    "float_type": "a number",
+    "greater_than": "above {gt:g}",
+    "greater_than_equal": "at least {ge:g}",
+    "int_from_float": "a whole number",
+    "int_parsing": "a whole number",
+    "int_type": "a whole number",
+    "less_than": "below {lt:g}",
+    "less_than_equal": "at most {le:g}",
+    "list_type": "a list",
+    "literal_error": "{expected}",
+    "model_type": "a group of keys",
+    "string_pattern_mismatch": "text that matches {pattern}",
+    "string_type": "text",
+    "too_short": "of length {min_length} or more",
+}
 
 
 class ConfigError(Nano3Error):
@@ -29,24 +53,56 @@ class _UniqueKeys(yaml.SafeLoader):
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
         for place, key in enumerate(keys):
             if key in keys[:place]:
-                raise yaml.YAMLError(f"line {node.value[place][0].start_mark.line + 1}: key {key!r} is given twice")
+                mark = node.value[place][0].start_mark
+                raise yaml.MarkedYAMLError(problem=f"key {key!r} is given twice", problem_mark=mark)
         return super().construct_mapping(node, deep)
+
+
+def did_you_mean(word: str, known: Iterable[str], otherwise: str) -> str:
+    """The remedy for a word that is not known: the nearest one that is, or, where none is near, another remedy."""
+    near = _nearest(word, known)
+    return f"did you mean {near}?" if near else otherwise
+
+
+def _nearest(word: str, known: Iterable[str]) -> str | None:
+    return next(iter(difflib.get_close_matches(word, [*known], n=1)), None)
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
     """A YAML file's mapping. Raises ConfigError for a missing, unreadable or differently shaped file."""
     try:
-        value = yaml.load(path.read_text(encoding="utf-8"), _UniqueKeys)
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        there = ", ".join(sorted(other.stem for other in path.parent.glob("*.yaml"))) or "none"
-        raise ConfigError(f"{path}: no such file; {path.parent} has: {there}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not YAML in UTF-8: {' '.join(str(error).split())}") from None
+        there = sorted(other.stem for other in path.parent.glob("*.yaml"))
+        remedy = did_you_mean(path.stem, there, f"{path.parent} has: {', '.join(there) or 'none'}")
+        raise ConfigError(f"{path}: no such file; {remedy}") from None
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        wrong = f"byte {error.object[error.start]:#04x} is not UTF-8"
+        raise ConfigError(f"{path}: line {line}: {wrong}: save the file in UTF-8") from None
     except OSError as error:
         raise ConfigError(f"{path}: can't be read: {error.strerror}") from None
+    try:
+        value = yaml.load(text, _UniqueKeys)
+    except (yaml.MarkedYAMLError, yaml.reader.ReaderError) as error:
+        raise ConfigError(f"{path}: {_not_yaml(error, text)}") from None
     if not isinstance(value, dict):
         raise ConfigError(f"{path}: must hold keys and values, not {type(value).__name__}")
     return value
+
+
+def _not_yaml(error: yaml.MarkedYAMLError | yaml.reader.ReaderError, text: str) -> str:
+    """Where a text stops being YAML, and what was expected there, in one line."""
+    if isinstance(error, yaml.reader.ReaderError):
+        before = text[: error.position]
+        line, column = before.count("\n"), error.position - (before.rfind("\n") + 1)
+        wrong = f"character U+{ord(text[error.position]):04X} is not allowed"
+    else:
+        mark: Any = error.problem_mark  # None only where no text is read
+        line, column, wrong = mark.line, mark.column, str(error.problem)
+        if error.context_mark:
+            wrong += f", {error.context} from line {error.context_mark.line + 1}"
+    return f"line {line + 1}, column {column + 1}: not YAML: {wrong}"
 
 
 def validated(model: type[Model], values: Any, source: str) -> Model:
@@ -58,8 +114,16 @@ def validated(model: type[Model], values: Any, source: str) -> Model:
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        faults = [_fault(model, dict(fault)) for fault in error.errors(include_url=False)]
-        raise ConfigError("\n".join(f"{source}: {fault}" for fault in faults)) from None
+        faults = [dict(fault) for fault in error.errors(include_url=False)]
+        meant = {_meant(model, fault) for fault in faults if fault["type"] == "extra_forbidden"}
+        told = [_fault(model, fault) for fault in faults if fault["type"] != "missing" or fault["loc"] not in meant]
+        raise ConfigError("\n".join(f"{source}: {fault}" for fault in told)) from None
+
+
+def _meant(model: type[BaseModel], fault: dict[str, Any]) -> tuple[int | str | None, ...]:
+    """The key that an unknown one stands for, with its place: that it is missing is no fault of its own."""
+    *place, key = fault["loc"]
+    return (*place, _nearest(key, _fields(model, [str(part) for part in place])))
 
 
 def _fault(model: type[BaseModel], fault: dict[str, Any]) -> str:
@@ -67,15 +131,16 @@ def _fault(model: type[BaseModel], fault: dict[str, Any]) -> str:
     key = ".".join(where) or "the whole file"
     if fault["type"] == "extra_forbidden":
         known = _fields(model, where[:-1])
-        near = difflib.get_close_matches(where[-1], known, n=1)
-        remedy = f"did you mean {near[0]}?" if near else f"known keys here: {', '.join(sorted(known))}"
+        remedy = did_you_mean(where[-1], known, f"known keys here: {', '.join(sorted(known))}")
         return f"{key}: no such key; {remedy}"
     if fault["type"] == "missing":
         return f"{key}: this key is missing; add it"
-    message = str(fault["msg"]).removeprefix("Value error, ")
-    if not where and message != fault["msg"]:
-        return message  # a rule over several keys says itself which
-    return f"{key}: {message}" if isinstance(fault["input"], dict) else f"{key}: {message}, not {fault['input']!r}"
+    if fault["type"] == "value_error":  # one of our own rules; one over several keys says itself which
+        message = str(fault["msg"]).removeprefix("Value error, ")
+        return f"{key}: {message}" if where else message
+    must_be = MUST_BE.get(fault["type"])
+    message = f"must be {must_be.format(**fault.get('ctx', {}))}" if must_be else fault["msg"]
+    return f"{key}: {message}, not {fault['input']!r}"
 
 
 def _fields(model: type[BaseModel], where: list[str]) -> list[str]:

@@ -1,6 +1,5 @@
 """The plan of a recipe: what would be made if `snakemake` were typed now, why, and what it would cost."""
 
-import difflib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -15,6 +14,7 @@ from nano3.plan.estimate import Estimate, estimate
 from nano3.plan.graph import Cause, Certainty, Node, ancestors, causes, settle
 from nano3.plan.state import LINEAGE, Asked, State, read_state
 from nano3.resolve import Settings, load_recipe, require_pins
+from nano3.schema import did_you_mean
 
 KINDS = {
     "tokens": "token pairs",
@@ -127,8 +127,7 @@ def _target(state: State, word: str) -> Node:
         return state.node(*names[word])
     if found := _at_path(state, Path(word)):
         return found
-    near = difflib.get_close_matches(word, names, n=1)
-    remedy = f"did you mean {near[0]}?" if near else f"name one of {', '.join(names)}, or a path that it builds"
+    remedy = did_you_mean(word, names, f"name one of {', '.join(names)}, or a path that it builds")
     raise PlanError(f"{word}: recipe {asked.name} makes no such thing; {remedy}")
 
 
