@@ -1,4 +1,4 @@
-"""Say how each segment of a recipe lies on its GPUs, or which rule of Megatron its layout breaks."""
+"""Say how each segment of a recipe lies on its ranks, or which rule of Megatron its layout breaks."""
 
 import argparse
 import sys
@@ -40,12 +40,17 @@ def main() -> None:
     for phase, segment, placement in placed:
         if placement.layout.trainer == "bridge":
             print(f"{phase}/{segment} also fits on", ", ".join(f"{size:,}" for size in worlds(placement)), "ranks")
+        elif (without := placement.world - placement.batch) > 0:
+            print(
+                f"{phase}/{segment}: {without:,} of {placement.world:,} ranks have no sequence: a step has "
+                f"{placement.batch:,}; take fewer ranks"
+            )
 
 
 def _line(name: str, place: Placement) -> tuple[str, ...]:
     sizes = (place.world, place.tp, place.pp, place.cp, place.ep, place.data_parallel, place.batch, place.length)
     work = (place.micro_batch, place.micro_batches, round(place.tokens_per_rank))
-    return (name, *(f"{number:,}" for number in (*sizes, *work)), f"{place.bubble:.1%}")
+    return (name, *(f"{number:,}" for number in (*sizes, *work)), f"{place.idle:.1%}")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The rules for layouts, next to what Megatron-Core itself does with each of them, on ranks that are only pretended."""
 
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -230,8 +231,8 @@ def test_a_layout_that_cannot_be_is_refused_with_file_key_and_source() -> None:
     with pytest.raises(ConfigError) as caught:
         load_recipe("tiny", overrides)
     assert str(caught.value) == (
-        "config/recipes/tiny.yaml: layout.tensor_model_parallel_size: for phase1/stable, 2 Mamba groups can't be "
-        "shared evenly by 4 ranks (megatron/core/ssm/mamba_mixer.py, MambaMixer)"
+        f"config/recipes/tiny.yaml with set='{overrides}': layout.tensor_model_parallel_size: for phase1/stable, "
+        "2 Mamba groups can't be shared evenly by 4 ranks (megatron/core/ssm/mamba_mixer.py, MambaMixer)"
     )
 
 
@@ -246,7 +247,25 @@ def test_the_key_is_the_one_that_says_it() -> None:
 
 
 def test_a_micro_batch_divides_what_a_copy_has() -> None:
-    recipe: Recipe = load_recipe("tiny", "layout.micro_batch_tokens=640")[1]
+    recipe: Recipe = load_recipe("tiny", "layout.trainer=bridge layout.micro_batch_tokens=640")[1]
     sizes = {segment: placement.micro_batch for _, segment, placement in placements(recipe)}
     assert sizes == {"stable": 4, "decay": 4, "anneal": 4, "long_1": 1, "short": 2, "long_2": 1}  # of 8, 8, 8, 2, 2, 2
     assert replace(placed(batch=48, world=8), batch=40).sequences == 5
+
+
+def test_ranks_of_the_cpu_trainer_may_have_unequal_parts_or_none() -> None:
+    overrides = "layout.processes_per_node=3 layout.micro_batch_tokens=256"
+    placed_on = {segment: placement for _, segment, placement in placements(load_recipe("tiny", overrides)[1])}
+    stable, long = placed_on["stable"], placed_on["long_1"]
+    assert (stable.sequences, stable.micro_batch, stable.micro_batches) == (3, 2, 2)  # of 8: 2, 3 and 3
+    assert (long.sequences, long.micro_batch, long.micro_batches) == (1, 1, 1)  # of 2: 0, 1 and 1
+    assert stable.idle == pytest.approx(1 / 9)
+    assert long.idle == pytest.approx(1 / 3)
+
+
+def test_ranks_that_never_have_a_sequence_are_reported() -> None:
+    command = [sys.executable, "scripts/check_layout.py", "tiny", "--set", "layout.processes_per_node=16"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "phase1/stable: 8 of 16 ranks have no sequence: a step has 8" in done.stdout
+    assert "long_context/long_1: 14 of 16 ranks have no sequence: a step has 2" in done.stdout

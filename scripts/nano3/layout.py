@@ -57,19 +57,21 @@ class Placement:
 
     @property
     def sequences(self) -> int:
-        """Sequences of each copy in a step."""
-        return self.batch // self.data_parallel
+        """Sequences of each copy in a step; with the cpu trainer, the most: some may have one less, or none."""
+        return -(-self.batch // self.data_parallel)
 
     @property
     def micro_batch(self) -> int:
-        """Sequences of one forward pass: as many as micro_batch_tokens allows and divide those of a copy."""
-        most = max(1, self.layout.micro_batch_tokens // self.length)
-        return max(size for size in range(1, min(most, self.sequences) + 1) if self.sequences % size == 0)
+        """Sequences of one forward pass: as many as micro_batch_tokens allows; for bridge, a divisor of a copy's."""
+        most = min(max(1, self.layout.micro_batch_tokens // self.length), self.sequences)
+        if self.layout.trainer == "cpu":
+            return most
+        return max(size for size in range(1, most + 1) if self.sequences % size == 0)
 
     @property
     def micro_batches(self) -> int:
-        """Forward passes of a copy in a step."""
-        return self.sequences // self.micro_batch
+        """Forward passes of a copy in a step; the cpu trainer's last one may be smaller."""
+        return -(-self.sequences // self.micro_batch)
 
     @property
     def tokens_per_rank(self) -> float:
@@ -80,6 +82,11 @@ class Placement:
     def bubble(self) -> float:
         """Fraction of a step that a stage waits for the others: (stages - 1) / (micro-batches + stages - 1)."""
         return (self.pp - 1) / (self.micro_batches + self.pp - 1)
+
+    @property
+    def idle(self) -> float:
+        """Fraction of a step that ranks wait, on average: in the bubble, or because others have more sequences."""
+        return 1 - self.batch / (self.data_parallel * self.sequences) * (1 - self.bubble)
 
 
 @dataclass(frozen=True)
