@@ -87,7 +87,7 @@ def test_what_is_missing_or_not_made_is_told_apart_and_a_wrong_target_is_refused
     done = house.run("scripts/verify.py", "--set", OVERRIDES)
     assert done.returncode == 1
     for said in (
-        "set-mm-00.bin: missing: delete ",
+        "set-mm-00.bin: missing: run `snakemake ",
         "set-mm-01.json: missing: run `snakemake ",
         "set-mm-02.bin: 8 bytes, and ",
         "3 damaged or missing; report: 1 not made yet",

@@ -55,7 +55,7 @@ class File(NamedTuple):
 
 @dataclass(frozen=True)
 class Fault:
-    """A file that is not what was written. delete, build: see File."""
+    """A file that is not what was written. delete: what is there of that of its File. build: see File."""
 
     kind: str
     path: str
@@ -121,7 +121,8 @@ def verify(
         for file, fault in zip(waiting, pool.map(_size_fault if sizes else _fault, waiting), strict=True):
             progress.update(file.bytes or 0)
             if fault:
-                faults.append(Fault(file.artifact.kind, file.path, fault, file.delete, file.build))
+                there = tuple(filter(os.path.exists, file.delete))
+                faults.append(Fault(file.artifact.kind, file.path, fault, there, file.build))
             elif book:
                 book.write("\t".join(_note(file)) + "\n")
                 book.flush()
