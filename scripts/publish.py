@@ -6,13 +6,13 @@ import sys
 from pathlib import Path
 
 from nano3 import Nano3Error
-from nano3.publish import Target, publications, publish
+from nano3.publish import Target, left_out, publications, publish
 from nano3.resolve import load_recipe, read_settings
 from nano3.schema import read_yaml
 
 
 def main() -> None:
-    """Send what was not sent yet, and say what it was."""
+    """Send what was not sent yet, and say what it was and what is left out."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--recipe", help="name of a recipe in config/recipes")
     parser.add_argument("--set", metavar="'KEY=VALUE ...'", help="overrides, which give the recipe another name")
@@ -30,7 +30,8 @@ def main() -> None:
     )
     name, recipe = load_recipe(settings.recipe, settings.set, settings.sample)
     sent = publish(name, publications(name, recipe), target)
-    print("\n".join([f"{target.name}: {len(sent)} sent", *sent]))
+    rest = [] if target.mode == "disabled" else left_out(name, recipe)
+    print("\n".join([f"{target.name}: {len(sent)} sent", *sent, *rest]))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import wandb
 
-from nano3.publish import DATA, FOLDER, MODEL, Target, publications, publish
+from nano3.publish import DATA, FOLDER, MODEL, Target, left_out, publications, publish
 from nano3.receipt import read_receipt
 from nano3.resolve import load_recipe
 from tests.conftest import REPOSITORY
@@ -79,8 +79,26 @@ def test_what_comes_later_is_sent_later() -> None:
     assert "long_context/long_2" not in send()
     receipt.write_text(text)
     assert send() == ["long_context/long_2"]
+    assert left_out("tiny", load_recipe("tiny")[1]) == []
     (BLENDS / "phase2/blend.receipt.json").unlink()
     assert send() == []
+
+
+def test_what_is_not_sent_is_named_with_its_reason() -> None:
+    receipt = CHECKPOINTS / "long_context/short/receipt.json"
+    receipt.unlink()
+    assert left_out("tiny", load_recipe("tiny")[1]) == [
+        f"long_context/short: not sent: {receipt} is missing: build it with snakemake",
+        "long_context/long_2: not sent: it comes after long_context/short",
+    ]
+    command = [sys.executable, str(REPOSITORY / "scripts/publish.py"), "--mode"]
+    said = {
+        mode: subprocess.run([*command, mode], capture_output=True, text=True, check=True).stdout
+        for mode in ("offline", "disabled")
+    }
+    assert f"offline: {len(PHASES) + len(SEGMENTS) - 2} sent" in said["offline"]
+    assert said["offline"].count("not sent") == 2
+    assert said["disabled"] == "disabled: 0 sent\n"
 
 
 class Recorder:

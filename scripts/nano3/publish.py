@@ -12,6 +12,7 @@ Source of the names DataBlendsArtifact-pretrain and ModelArtifact-pretrain: NVID
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import dropwhile
 from pathlib import Path
 from typing import Any
 
@@ -150,23 +151,41 @@ def _send(name: str, recipe: str, publication: Publication, target: Target) -> N
 
 def publications(name: str, recipe: Recipe) -> Iterator[Publication]:
     """All that a recipe has made up to now, in the order of the graph. name: that its artifacts go by."""
-    folders = Folders.of(name, recipe)
     data: dict[str, Artifact] = {}
-    for phase in recipe.phases:
-        path = Path(folders.blends) / phase / "blend.receipt.json"
+    before: tuple[Artifact, ...] = ()
+    for phase, segment, path in _receipts(name, recipe):
         if not path.is_file():
             return
-        made = _data(phase, path, recipe)
-        data[phase] = made.output
+        if segment is None:
+            made = _data(phase, path, recipe)
+            data[phase] = made.output
+        else:
+            made = _model(path, (data[phase], *before))
+            before = (made.output,)
         yield made
-    before: tuple[Artifact, ...] = ()
+
+
+def left_out(name: str, recipe: Recipe) -> list[str]:
+    """What is no publication yet, a line each with the reason: what it is made of is not there."""
+    steps = [
+        (f"{phase}/{segment}" if segment else f"data/{phase}", path) for phase, segment, path in _receipts(name, recipe)
+    ]
+    rest = [*dropwhile(lambda step: step[1].is_file(), steps)]
+    if not rest:
+        return []
+    (first, path), *later = rest
+    lines = [f"{first}: not sent: {path} is missing: build it with snakemake"]
+    return lines + [f"{step}: not sent: it comes after {first}" for step, _ in later]
+
+
+def _receipts(name: str, recipe: Recipe) -> Iterator[tuple[str, str | None, Path]]:
+    """Phase, segment and receipt of all that can be sent, in the order of the graph; a blend has no segment."""
+    folders = Folders.of(name, recipe)
+    for phase in recipe.phases:
+        yield phase, None, Path(folders.blends) / phase / "blend.receipt.json"
     for stretch in stretches(recipe):
         path = Path(folders.checkpoints) / stretch.phase / stretch.segment / "receipt.json"
-        if not path.is_file():
-            return
-        made = _model(path, (data[stretch.phase], *before))
-        before = (made.output,)
-        yield made
+        yield stretch.phase, stretch.segment, path
 
 
 def _data(phase: str, path: Path, recipe: Recipe) -> Publication:
