@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+import yaml
+
 README = Path("README.md")
 
 
@@ -26,3 +28,17 @@ def test_every_link_into_the_repository_leads_somewhere() -> None:
     assert len(links) > 10
     for link in links:
         assert Path(link).exists(), link
+
+
+def test_a_file_that_is_shown_is_there_and_says_the_same() -> None:
+    shown = re.findall(r"^```yaml\n# (\S+)\n(.+?)^```", README.read_text(encoding="utf-8"), re.M | re.S)
+    assert shown
+    for path, text in shown:
+        assert yaml.safe_load(text) == yaml.safe_load(Path(path).read_text(encoding="utf-8")), path
+
+
+def test_every_dataset_that_is_to_be_pinned_is_described() -> None:
+    commands = re.findall(r"pin_dataset\.py ((?:--rows )?[a-z][\w.-]*)", README.read_text(encoding="utf-8"))
+    assert len(commands) > 1
+    for command in commands:
+        assert Path(f"config/datasets/{command.removeprefix('--rows ')}.yaml").exists(), command
