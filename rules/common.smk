@@ -25,7 +25,7 @@ from nano3.catalog import pins_path, raw_file, read_dataset, read_pins, sampled
 from nano3.digest import canonical_json
 from nano3.freshness import INDEX_FILES, NEW, shard_reason, survey
 from nano3.packs import pack_bytes, packed
-from nano3.receipt import missing_output, read_receipt
+from nano3.receipt import is_damaged, missing_output, read_receipt
 from nano3.resolve import load_recipe, read_settings, require_pins
 from nano3.site import check_site
 from nano3.spec import Mixed, segment_specs, stretches, why_trained

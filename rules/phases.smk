@@ -8,11 +8,11 @@ What decides a phase's blend, its index cache and its segments, each as one valu
 
 def to_blend(wildcards):
     """
-    The indexes that decide a phase's blend. A blend that is not there is made again, needed or not: as long as it is not,
-    Snakemake does not look whether what was made from it is stale.
+    The indexes that decide a phase's blend. A blend that is not there whole is made again, needed or not: as long as it
+    is not, Snakemake does not look whether what was made from it is stale.
     """
     files = [f"{BLENDS}/{wildcards.phase}/{name}" for name in ("blend.json", "blend.receipt.json")]
-    if workflow.is_main_process and not all(map(os.path.exists, files)):
+    if workflow.is_main_process and (not all(map(os.path.exists, files)) or is_damaged(files[1])):
         workflow.dag.forcefiles.update(files)
     return [f"{TOKENS}/{dataset}/index.json" for dataset in keys.blend_datasets(RECIPE, wildcards.phase)]
 
@@ -25,7 +25,14 @@ def segment_receipt(place):
     return "{}/{}/{}/receipt.json".format(CHECKPOINTS, *place)
 
 
+def made_again_if_damaged(*receipts):
+    """A damaged receipt is a file like any other to Snakemake, which would stop the jobs that read it."""
+    if workflow.is_main_process:
+        workflow.dag.forcefiles.update(filter(is_damaged, receipts))
+
+
 def segment_before(wildcards):
+    made_again_if_damaged(segment_receipt((wildcards.phase, wildcards.segment)))
     place = SEGMENTS.index((wildcards.phase, wildcards.segment))
     return [segment_receipt(SEGMENTS[place - 1])] if place else []
 
@@ -69,7 +76,8 @@ def index_cache_of(phase):
     receipt itself, Snakemake is told to build them again.
     """
     file = f"{BLENDS}/{phase}/index_cache.json"
-    if workflow.is_main_process and not (os.path.exists(file) and missing_output(read_receipt(file)) is None):
+    there = os.path.exists(file) and not is_damaged(file) and missing_output(read_receipt(file)) is None
+    if workflow.is_main_process and not there:
         workflow.dag.forcefiles.add(file)
     return ancient(checkpoints.build_index_cache.get(phase=phase).output.receipt)
 
@@ -89,6 +97,9 @@ def index_caches_of(phases):
 
 
 def all_blends(wildcards):
+    made_again_if_damaged(
+        *(f"{folder}receipt.json" for folder in (f"{EXPORT}/", f"{REPORT}/lineage.", f"{REPORT}/report."))
+    )
     return blends_of(RECIPE.phases)
 
 

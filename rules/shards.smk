@@ -88,18 +88,24 @@ def to_index(wildcards):
     if not workflow.is_main_process:
         return []
     state = surveyed(wildcards.dataset)
-    if state.behind and (tokens_of(wildcards) / INDEX_FILES[0]).exists():
-        workflow.dag.forcefiles.add(f"{tokens_of(wildcards)}/{INDEX_FILES[0]}")
-    wanted = state.stale if settings.prune else shards_of(wildcards.dataset)
+    index = f"{tokens_of(wildcards)}/{INDEX_FILES[0]}"
+    if (state.behind and os.path.exists(index)) or is_damaged(index):
+        workflow.dag.forcefiles.add(index)
+    wanted = state.stale if pruned() else shards_of(wildcards.dataset)
     if packs := [f"{tokens_of(wildcards)}/packs/{pack}.json" for pack in packs_of(wildcards.dataset)]:
         workflow.dag.forcefiles.update(filter(os.path.exists, packs))  # of a run that failed
         return packs
     return [f"{tokens_of(wildcards)}/train/{shard}.json" for shard in wanted]
 
 
+def pruned():
+    """Whether fresh shards are left out of the graph: if the settings say so, and no shard is to be made again anyway."""
+    return settings.prune and "tokenize_shard" not in {rule.name for rule in workflow.dag.forcerules}
+
+
 def packs_of(dataset):
     """The packs of a dataset's stale shards; none where each is a job of its own."""
-    if not (settings.packs and settings.prune):
+    if not (settings.packs and pruned()):
         return []
     shards = {name: shard for name, (shard, _) in shards_of(dataset).items()}
     return packed(shards, surveyed(dataset).stale, bytes_of_pack())

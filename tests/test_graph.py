@@ -50,6 +50,22 @@ def test_what_means_the_same_rebuilds_nothing(house: House, file: str, old: str,
     assert house.planned(*CONFIG) == {}
 
 
+def test_a_damaged_receipt_is_made_again_and_the_weights_stay(house: House) -> None:
+    weights = {path: path.stat().st_ino for path in (house.root / "results/weights").rglob("*.distcp")}
+    assert weights
+    (path,) = (house.root / "results/checkpoints").glob("*/phase1/decay/receipt.json")
+    whole = json.loads(path.read_text())
+    path.write_text("{")
+    assert house.ran(*CONFIG) == BELOW_BLENDS | {"train_segment": 3}
+    assert json.loads(path.read_text())["content"] == whole["content"]
+    assert weights == {path: path.stat().st_ino for path in (house.root / "results/weights").rglob("*.distcp")}
+    assert house.planned(*CONFIG) == {}
+
+
+def test_all_shards_are_tokenized_again_if_that_is_forced(house: House) -> None:
+    assert house.planned(*CONFIG, "--forcerun", "tokenize_shard")["tokenize_shard"] == 12
+
+
 def test_a_share_of_one_phase_trains_again_from_that_phase_on(house: House) -> None:
     house.edit("config/recipes/tiny.yaml", "tiny-math: 35", "tiny-math: 36")
     trained = {path: path.stat().st_ino for path in house.receipts()}

