@@ -29,3 +29,5 @@ rule all:
     input:
         f"{REPORT}/index.html",
         f"{REPORT}/report.receipt.json",
+        f"{REPORT}/lineage.json",
+        f"{REPORT}/ro-crate-metadata.json",

@@ -156,6 +156,7 @@ SHARE = edited(RECIPE, "tiny-math: 35", "tiny-math: 36")
             {"write_blend": 1, "write_report": 1},
         ),
         (deleted("reports/*/report.receipt.json"), {"write_report": 1}),
+        (deleted("reports/*/lineage.json"), {"end": 2}),
         (
             both(SHARE, deleted("tokens/*/tiny-math/index.json")),
             {"index_dataset": 1, "write_blend": 3, "build_index_cache": 1, "train_segment": 2, "end": 3},

@@ -100,13 +100,13 @@ def make_plan(settings: Settings, what_if: Mapping[str, Any], targets: Sequence[
     The plan of a recipe, as Snakemake would decide with the same settings.
 
     what_if: values of the recipe's file by dotted key, as if they stood there. targets: datasets, phases, segments or
-    paths of artifacts; none: the report and all it stands on. jobs: at a time; by default one per core.
+    paths of artifacts; none: lineage, report and all they stand on. jobs: at a time; by default one per core.
     Raises ConfigError as Snakemake would, PlanError for a target that the recipe does not have.
     """
     name, recipe = load_recipe(settings.recipe, settings.set, settings.sample, edits=what_if)
     require_pins(settings.recipe, recipe)
     state = read_state(Asked.of(name, recipe))
-    wanted = [_target(state, target) for target in targets] or [state.nodes[-1]]
+    wanted = [_target(state, target) for target in targets] or state.nodes[-2:]
     needed = ancestors(wanted)
     nodes = [node for node in [*(node for node in wanted if node not in state.nodes), *state.nodes] if node in needed]
     settle(nodes, wanted)
