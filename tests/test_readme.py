@@ -5,6 +5,8 @@ from pathlib import Path
 
 import yaml
 
+from nano3.resolve import load_recipe
+
 README = Path("README.md")
 
 
@@ -42,3 +44,9 @@ def test_every_dataset_that_is_to_be_pinned_is_described() -> None:
     assert len(commands) > 1
     for command in commands:
         assert Path(f"config/datasets/{command.removeprefix('--rows ')}.yaml").exists(), command
+
+
+def test_the_folder_of_tinys_tokens_is_the_one_that_it_has() -> None:
+    assert set(re.findall(r"results/tokens/(tiny-\w+)", README.read_text(encoding="utf-8"))) == {
+        load_recipe("tiny")[1].tokens_name
+    }

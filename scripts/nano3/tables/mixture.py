@@ -89,10 +89,18 @@ def _parts(recipe: Recipe, phase: str, tokens: dict[str, int]) -> list[Part]:
         ) from None
 
 
+HEADING = """\
+needed, in tokens by the phase; there, in tokens of the dataset; epochs, of the dataset when the phase ends, with what
+earlier phases drew of it; most, the cap of epochs."""
+
+
 def as_text(plan: dict[str, Any]) -> str:
     """The plan for a terminal: a table per phase, categories with their datasets, and what is over a cap."""
     return "\n\n".join(
-        [f"Recipe {plan['recipe']}", *(_phase(phase, told, plan["over_cap"]) for phase, told in plan["phases"].items())]
+        [
+            f"Recipe {plan['recipe']}\n{HEADING}",
+            *(_phase(phase, told, plan["over_cap"]) for phase, told in plan["phases"].items()),
+        ]
     )
 
 
