@@ -177,6 +177,7 @@ def test_no_warm_up_stays_none_when_all_shrinks() -> None:
             r"bad\.yaml: line 3, column 1: not YAML: expected ',' or '\]', but got '<stream end>', "
             r"while parsing a flow sequence from line 2$",
         ),
+        (b"about: 2026-13-45\n", r"bad\.yaml: not YAML: month must be in 1\.\.12: quote the value if it is text$"),
         (b"about: x: y\n", r"bad\.yaml: line 1, column 9: not YAML: mapping values are not allowed here$"),
     ],
 )

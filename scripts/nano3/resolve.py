@@ -96,7 +96,7 @@ def parse_overrides(text: str) -> dict[str, Any]:
             )
         try:
             changes[key] = yaml.safe_load(value)
-        except yaml.YAMLError:
+        except (yaml.YAMLError, ValueError):
             raise ConfigError(f"set={text!r}: {key}: {value!r} is not a YAML value") from None
     return changes
 

@@ -86,6 +86,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
         value = yaml.load(text, _UniqueKeys)
     except (yaml.MarkedYAMLError, yaml.reader.ReaderError) as error:
         raise ConfigError(f"{path}: {_not_yaml(error, text)}") from None
+    except ValueError as error:  # a date that is none
+        raise ConfigError(f"{path}: not YAML: {error}: quote the value if it is text") from None
     if not isinstance(value, dict):
         raise ConfigError(f"{path}: must hold keys and values, not {type(value).__name__}")
     return value
