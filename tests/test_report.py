@@ -144,7 +144,9 @@ def test_every_value_of_the_recipe_has_the_source_that_its_file_gives() -> None:
     found = {each.key: each for each in values(text, {"train.seed": 7, "train.train_iters": 5})}
     assert found["optimizer.adam_beta1"].value == "0.9"
     assert found["optimizer.adam_beta1"].source == 'specification, "Hyperparameters"'
-    assert found["model.hidden_size"].source.startswith("report, table 1")
+    assert found["model"].value == ""
+    assert found["model"].source.startswith("report, table 1")
+    assert (found["model.hidden_size"].value, found["model.hidden_size"].source) == ("128", "")
     assert found["phases.long_context.segments.long_1.sequence_length"].value == "1024"
     assert (found["train.seed"].value, found["train.seed"].source) == ("7", "--config set")
     assert found["train.train_iters"].value == "5"

@@ -12,7 +12,10 @@ OVERRIDE = "--config set"
 
 @dataclass(frozen=True)
 class Value:
-    """A value of the recipe. key: dotted. source: the comment beside it, else the one of its section, else empty."""
+    """
+    A value of the recipe. key: dotted. source: the comment beside it, if there is one. A section with a comment is a
+    line of its own, without a value: what holds for a section need not hold for each of its keys.
+    """
 
     key: str
     value: str
@@ -27,7 +30,7 @@ def values(text: str, overrides: Mapping[str, Any]) -> list[Value]:
     """
     node = yaml.compose(text)
     assert isinstance(node, yaml.MappingNode)
-    found = list(_values(node, "", "", text.splitlines()))
+    found = list(_values(node, "", text.splitlines()))
     known = {each.key for each in found}
     changed = [_overridden(each, overrides) for each in found]
     added = [Value(key, str(value), OVERRIDE) for key, value in overrides.items() if key not in known]
@@ -40,20 +43,21 @@ def _overridden(value: Value, overrides: Mapping[str, Any]) -> Value:
     return Value(value.key, str(overrides[value.key]), OVERRIDE)
 
 
-def _values(node: yaml.MappingNode, path: str, above: str, lines: list[str]) -> Iterator[Value]:
+def _values(node: yaml.MappingNode, path: str, lines: list[str]) -> Iterator[Value]:
     for key, value in node.value:
         name = f"{path}.{key.value}" if path else key.value
         if isinstance(value, yaml.MappingNode) and not value.flow_style:
-            yield from _values(value, name, _comment(key.end_mark, lines) or above, lines)
+            if comment := _comment(key.end_mark, lines):
+                yield Value(name, "", comment)
+            yield from _values(value, name, lines)
             continue
         own = _comment(value.end_mark, lines)
         if isinstance(value, yaml.MappingNode):
-            for inner in _values(value, name, "", lines):
-                yield Value(inner.key, inner.value, own or above)
+            yield from (Value(inner.key, inner.value, own) for inner in _values(value, name, lines))
         elif isinstance(value, yaml.SequenceNode):
-            yield Value(name, ", ".join(str(each.value) for each in value.value), own or above)
+            yield Value(name, ", ".join(str(each.value) for each in value.value), own)
         else:
-            yield Value(name, value.value, own or above)
+            yield Value(name, value.value, own)
 
 
 def _comment(mark: yaml.Mark, lines: list[str]) -> str:
