@@ -64,6 +64,19 @@ def test_the_curve_is_the_one_that_training_uses(recipe: Recipe) -> None:
             assert learning_rate(spec["learning_rate"], token) == pytest.approx(used, rel=1e-12, abs=1e-300)
 
 
+def test_without_decay_steps_that_round_past_the_curve_stay_at_its_peak() -> None:
+    segments = {
+        "s0": {"tokens": 9, "global_batch_size": 2, "sequence_length": 3},
+        "s1": {"tokens": 1, "global_batch_size": 1, "sequence_length": 1},
+    }
+    phases = {"p0": {"mixture": {"tiny-math": 1.0}, "segments": segments}}
+    curve = {"peak": 1e-3, "floor": 0.0, "warmup_tokens": 0, "decay_tokens": 0, "decay_style": "linear"}
+    recipe = Recipe.model_validate(TINY | {"phases": phases, "learning_rate": curve})
+    last = stretches(recipe)[-1]
+    assert last.last_step_token > recipe.curve_tokens
+    assert learning_rate(curve_until(recipe, last), last.last_step_token) == 1e-3
+
+
 @settings(deadline=None)
 @given(recipes())
 def test_segments_follow_one_continuous_curve(recipe: Recipe) -> None:

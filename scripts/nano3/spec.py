@@ -172,7 +172,7 @@ def curve_until(recipe: Recipe, stretch: Stretch) -> Spec:
     curve = recipe.learning_rate
     rate: Spec = {"peak": curve.peak, "warmup_tokens": curve.warmup_tokens}
     decay_from = recipe.curve_tokens - curve.decay_tokens
-    if stretch.last_step_token > decay_from:
+    if curve.decay_tokens and stretch.last_step_token > decay_from:
         rate["decay"] = {
             "from_token": decay_from,
             "tokens": curve.decay_tokens,
