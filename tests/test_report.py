@@ -17,7 +17,7 @@ from nano3.report.sources import Value, values
 from nano3.report.wording import MINUS, compact, duration, rate, signed, size
 from nano3.shards import read_shards
 from tests.conftest import REPOSITORY
-from tests.receipts import EXPORT, LINEAGE, PAGE, PHASES, RECEIPT, SHARDS, build
+from tests.receipts import CRATE, EXPORT, LINEAGE, PAGE, PHASES, RECEIPT, SHARDS, build
 
 RECIPE = REPOSITORY / "config/recipes/tiny.yaml"
 
@@ -54,7 +54,8 @@ def test_the_page_asks_no_network_for_anything(house: Path) -> None:
     assert not re.search(r"https?://", html)
     assert not re.search(r"\bsrc=|<link|<script|@import|url\((?!#)", html)
     targets = set(re.findall(r'href="([^"]*)"', html))
-    assert {target for target in targets if not target.startswith("#")} == {"lineage.json", "lineage.shards.tsv"}
+    beside = {path.name for path in (LINEAGE, SHARDS, CRATE)}
+    assert {target for target in targets if not target.startswith("#")} == beside
     assert "default-src 'none'" in html
 
 
