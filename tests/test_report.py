@@ -105,6 +105,25 @@ def test_a_mixture_that_is_off_by_more_than_rounding_is_marked(house: Path) -> N
     assert "<mark>phase1/stable</mark> is off by" in page()
 
 
+def test_a_layout_is_told_once_where_segments_agree_and_beside_each_what_differs(house: Path) -> None:
+    receipts = [path for path in closure(EXPORT) if path.endswith("/receipt.json") and "checkpoints" in path]
+
+    def lay_out(path: str, threads: int) -> None:
+        receipt = json.loads(Path(path).read_text())
+        receipt["facts"]["layout"] = {"trainer": "cpu", "threads": threads}
+        Path(path).write_text(json.dumps(receipt))
+
+    for path in receipts:
+        lay_out(path, 2)
+    html = page()
+    assert html.count("trainer cpu") == html.count("threads 2") == 1
+    assert ">Layout</th>" not in html
+    lay_out(receipts[0], 4)
+    html = page()
+    assert html.count("trainer cpu") == html.count(">threads 4</td>") == 1
+    assert html.count(">threads 2</td>") == len(receipts) - 1
+
+
 def test_held_out_losses_run_from_a_phases_first_segment_to_its_last(house: Path) -> None:
     phases = told().phases
     assert phases[0].before["web"] == pytest.approx(8.0)
