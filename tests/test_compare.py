@@ -81,6 +81,8 @@ def test_a_page_asks_no_network_and_says_the_same(tmp_path: Path) -> None:
     html = (tmp_path / "page.html").read_text()
     assert not re.search(r"https?://|<script|<link|@import", html)
     assert html.count("<p>The same.</p>") == 4
+    assert "->" not in html
+    assert 'class="same">same<' in html
 
 
 def test_a_name_of_nothing_is_an_error_that_knows_names() -> None:

@@ -17,7 +17,7 @@ from nano3.report.sources import Value, values
 from nano3.report.wording import MINUS, compact, duration, rate, signed, size
 from nano3.shards import read_shards
 from tests.conftest import REPOSITORY
-from tests.receipts import EXPORT, LINEAGE, PAGE, PHASES, RECEIPT, SHARDS, build
+from tests.receipts import CRATE, EXPORT, LINEAGE, PAGE, PHASES, RECEIPT, SHARDS, build
 
 RECIPE = REPOSITORY / "config/recipes/tiny.yaml"
 
@@ -54,7 +54,8 @@ def test_the_page_asks_no_network_for_anything(house: Path) -> None:
     assert not re.search(r"https?://", html)
     assert not re.search(r"\bsrc=|<link|<script|@import|url\((?!#)", html)
     targets = set(re.findall(r'href="([^"]*)"', html))
-    assert {target for target in targets if not target.startswith("#")} == {"lineage.json", "lineage.shards.tsv"}
+    beside = {path.name for path in (LINEAGE, SHARDS, CRATE)}
+    assert {target for target in targets if not target.startswith("#")} == beside
     assert "default-src 'none'" in html
 
 
@@ -102,6 +103,25 @@ def test_a_mixture_that_is_off_by_more_than_rounding_is_marked(house: Path) -> N
     facts["facts"]["mixture"]["allowed"] = 0.0
     receipt.write_text(json.dumps(facts))
     assert "<mark>phase1/stable</mark> is off by" in page()
+
+
+def test_a_layout_is_told_once_where_segments_agree_and_beside_each_what_differs(house: Path) -> None:
+    receipts = [path for path in closure(EXPORT) if path.endswith("/receipt.json") and "checkpoints" in path]
+
+    def lay_out(path: str, threads: int) -> None:
+        receipt = json.loads(Path(path).read_text())
+        receipt["facts"]["layout"] = {"trainer": "cpu", "threads": threads}
+        Path(path).write_text(json.dumps(receipt))
+
+    for path in receipts:
+        lay_out(path, 2)
+    html = page()
+    assert html.count("trainer cpu") == html.count("threads 2") == 1
+    assert ">Layout</th>" not in html
+    lay_out(receipts[0], 4)
+    html = page()
+    assert html.count("trainer cpu") == html.count(">threads 4</td>") == 1
+    assert html.count(">threads 2</td>") == len(receipts) - 1
 
 
 def test_held_out_losses_run_from_a_phases_first_segment_to_its_last(house: Path) -> None:

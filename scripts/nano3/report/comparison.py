@@ -16,31 +16,45 @@ NONE = "\N{EN DASH}"
 
 
 @dataclass(frozen=True)
+class Both:
+    """A cell of what was before and what is after, in words."""
+
+    before: str
+    after: str
+
+    def __str__(self) -> str:
+        return self.before if self.before == self.after else f"{self.before} -> {self.after}"
+
+
+Row = tuple[str | Both, ...]
+
+
+@dataclass(frozen=True)
 class Table:
-    """A section. rows: cells in words, as many as columns. A section without rows is the same on both sides."""
+    """A section. rows: cells, as many as columns. A section without rows is the same on both sides."""
 
     name: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
+    columns: tuple[str | Both, ...]
+    rows: tuple[Row, ...]
 
 
 def tables(found: Comparison) -> list[Table]:
     """All that differs, section by section; A is the side before."""
     return [
-        Table("Data", ("dataset", "shards", "tokens", "what changed"), tuple(_data(each) for each in found.data)),
+        Table("Data", ("Dataset", "Shards", "Tokens", "What changed"), tuple(_data(each) for each in found.data)),
         Table(
             "Mixture",
-            ("phase", "dataset", "share", "tokens drawn"),
+            ("Phase", "Dataset", "Share", "Tokens drawn"),
             tuple(
                 (each.phase, each.dataset, _both(each.target, percent), _both(each.drawn, compact))
                 for each in found.mixture
             ),
         ),
-        Table("Code", ("what", "A -> B", "steps"), tuple(_change(each) for each in found.code)),
-        Table("Settings", ("key", "A -> B", "segments"), tuple(_change(each) for each in found.settings)),
+        Table("Code", ("What", Both("A", "B"), "Steps"), tuple(_change(each) for each in found.code)),
+        Table("Settings", ("Key", Both("A", "B"), "Segments"), tuple(_change(each) for each in found.settings)),
         Table(
             "Losses",
-            ("segment", "last in training", "held-out, mean", "change"),
+            ("Segment", "Last in training", "Held-out, mean", "Change"),
             tuple(
                 (each.segment, _both(each.trained, loss), _both(each.held_out, loss), _difference(each.held_out))
                 for each in found.losses
@@ -76,13 +90,13 @@ def _text(sections: Sequence[Table]) -> Iterator[str]:
             yield f"\n{table.name}: the same"
             continue
         yield f"\n{table.name}"
-        lines = [table.columns, *table.rows]
+        lines = [[str(cell) for cell in row] for row in (table.columns, *table.rows)]
         widths = [max(len(line[column]) for line in lines) for column in range(len(table.columns))]
         for line in lines:
             yield "  " + "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
 
 
-def _data(data: Data) -> tuple[str, ...]:
+def _data(data: Data) -> Row:
     counts = {"added": data.added, "removed": data.removed, "changed": data.changed}
     said = [
         f"{count:,} {kind} ({', '.join(data.names[kind])}{', …' if count > len(data.names[kind]) else ''})"
@@ -92,7 +106,7 @@ def _data(data: Data) -> tuple[str, ...]:
     return data.dataset, _both(data.shards, "{:,}".format), _both(data.tokens, "{:,}".format), "; ".join(said)
 
 
-def _change(change: Change) -> tuple[str, ...]:
+def _change(change: Change) -> Row:
     return change.key, _both(change.values, _short), ", ".join(change.where)
 
 
@@ -102,9 +116,9 @@ def _short(value: Any) -> str:
     return text[:12] if len(text) in (40, 64) and set(text) <= set("0123456789abcdef") else text
 
 
-def _both(values: tuple[Any, Any], said: Callable[[Any], str]) -> str:
+def _both(values: tuple[Any, Any], said: Callable[[Any], str]) -> Both:
     before, after = (NONE if value is None else said(value) for value in values)
-    return before if before == after else f"{before} -> {after}"
+    return Both(before, after)
 
 
 def _difference(values: tuple[float | None, float | None]) -> str:

@@ -197,6 +197,16 @@ class Story:
         return sum(float(segment.layout.get("gpus", 0)) * segment.wall_seconds for segment in self.segments)
 
     @property
+    def layout(self) -> dict[str, Any]:
+        """What the layouts of all segments agree on."""
+        first, *others = (segment.layout for segment in self.segments)
+        return {
+            name: value
+            for name, value in first.items()
+            if all(name in other and other[name] == value for other in others)
+        }
+
+    @property
     def held_out(self) -> float:
         """Final held-out loss, the mean over datasets, each with the same weight."""
         return mean(self.phases[-1].after)

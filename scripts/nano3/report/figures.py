@@ -22,6 +22,7 @@ LABEL_HEIGHT = 17
 SEGMENT_LABEL = 14  # pixels that a name takes, written upwards
 CROWD = 10  # datasets; more of them are drawn smaller
 MARKERS = "osD^vPX"
+DASH = 5.0  # line widths
 
 
 def tokens_chart(story: Story) -> Markup:
@@ -185,9 +186,11 @@ def _held_out(axes: Axes, phase: Phase, name: str, place: int) -> None:
                 lines.setdefault(segment.sequence_length, []).append((token, segment.held_out[when][name]))
     for length, points in lines.items():
         x, y = zip(*points, strict=True)
-        axes.plot(x, y, color=colour, linewidth=1.2, alpha=0.8)
+        axes.plot(x, y, color=colour, linewidth=1.4, linestyle=_dashes(place))
         fill = colour if length == phase.segments[0].sequence_length else CARD
-        axes.plot(x, y, marker, color=colour, markerfacecolor=fill, markersize=6, clip_on=False, zorder=4)
+        axes.plot(
+            x, y, marker, color=colour, markerfacecolor=fill, markersize=_marker_size(place), clip_on=False, zorder=4
+        )
 
 
 def _name_datasets(axes: Axes, height: float, story: Story, names: Sequence[str]) -> None:
@@ -205,7 +208,14 @@ def _name_datasets(axes: Axes, height: float, story: Story, names: Sequence[str]
             axes.plot(
                 x, [last[name], place], color=LINE, linewidth=1, clip_on=False, transform=axes.get_yaxis_transform()
             )
-        axes.plot(*at, marker, color=colour, markersize=6, clip_on=False, transform=axes.get_yaxis_transform())
+        axes.plot(
+            *at,
+            marker,
+            color=colour,
+            markersize=_marker_size(names.index(name)),
+            clip_on=False,
+            transform=axes.get_yaxis_transform(),
+        )
         axes.annotate(
             name,
             at,
@@ -253,3 +263,13 @@ def _phase_colour(number: int) -> str:
 def _dataset_style(place: int) -> tuple[str, str]:
     """Colour and marker; together they differ for the first 49 datasets."""
     return COLOURS[place % len(COLOURS)], MARKERS[(place + place // len(COLOURS)) % len(MARKERS)]
+
+
+def _dashes(place: int) -> tuple[float, tuple[float, float]] | str:
+    """The first dataset's line is whole; the others' have gaps that show what they lie on."""
+    return "-" if place == 0 else (DASH * place, (DASH, DASH * min(place, 3)))
+
+
+def _marker_size(place: int) -> float:
+    """Later ones are drawn above and are smaller: where points coincide, the rim of the lower one shows."""
+    return max(4.0, 9.0 - 1.5 * place)

@@ -23,6 +23,7 @@ from nano3.resolve import parse_overrides
 from nano3.shards import read_shards
 
 TEMPLATES = Path(__file__).parent
+CRATE = "ro-crate-metadata.json"  # written with the lineage
 
 
 def write_report(
@@ -68,6 +69,7 @@ def write_report(
         circumstances=ledger.circumstances(story, agents),
         values=values(recipe.read_text(encoding="utf-8"), parse_overrides(" ".join(overrides))),
         files=[_linked(file, page) for file in files],
+        crate=CRATE if (page.parent / CRATE).exists() else None,
         light=LIGHT,
         dark=DARK,
     )

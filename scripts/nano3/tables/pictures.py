@@ -133,7 +133,8 @@ def _scale(axes: Axes, segments: Sequence[dict[str, Any]], label: str) -> None:
     if label == "learning rate":
         highest = max(max(row["first_rate"], row["last_rate"]) for row in segments)
         axes.set_ylim(0, highest * 1.1)
-        axes.yaxis.set_major_locator(MaxNLocator(5))
+        round_ones = [tick for tick in MaxNLocator(5).tick_values(0, highest) if tick < highest * 0.92]
+        axes.set_yticks([*round_ones, highest])
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: rate(value)))
         return
     values = sorted({_height(row, label) for row in segments})
