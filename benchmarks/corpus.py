@@ -31,8 +31,8 @@ import pyarrow.parquet as pq
 import xxhash
 import zstandard
 
-from nano3.catalog import read_dataset, read_pins
-from nano3.text import read_text
+from nano3.raw.datasets import read_dataset, read_pins
+from nano3.raw.readers import read_text
 
 PAGE_CHARACTERS = 4_000
 ROW_GROUP_ROWS = 5_000

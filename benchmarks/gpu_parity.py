@@ -5,7 +5,8 @@ Does a GPU with the real Mamba-2 kernels compute what the CPU trainer computes, 
     run       on a GPU: the same steps from the same weights, with mamba-ssm's kernels in Megatron-Core's own mixer
     compare   losses side by side, logits, tokens/s, share of the GPU's peak
 
-Both sides run the CPU trainer's own step (nano3.training.cpu); only the Mamba-2 layer and the device differ. fp32.
+Both sides run the CPU trainer's own step (nano3.training.cpu.trainer); only the Mamba-2 layer and the device differ.
+fp32.
 """
 
 import argparse
@@ -18,9 +19,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nano3.network import Model
-from nano3.parameters import flops_per_token
-from nano3.receipt import read_receipt
+from nano3.artifact.receipt import read_receipt
+from nano3.config.model import Model
+from nano3.config.parameters import flops_per_token
 
 LOGITS = (2, 64)  # sequences and tokens to compare logits on
 TIMED = 10  # steps after the first WARM
@@ -38,10 +39,10 @@ def prepare(receipt: Path, bundle: Path, steps: int) -> None:
 
     receipt: of a trained segment of tiny, whose spec and data are taken. steps: of training.
     """
-    from nano3.training import cpu
-    from nano3.training.data import TrainSamples
-    from nano3.training.model import logits
-    from nano3.training.process import join
+    from nano3.training.cpu import trainer as cpu
+    from nano3.training.cpu.model import logits
+    from nano3.training.cpu.process_group import join
+    from nano3.training.samples import TrainSamples
 
     trained = read_receipt(receipt)
     spec, (blend, index_cache) = trained["key"], [Path(source["path"]) for source in trained["inputs"][:2]]
@@ -69,8 +70,9 @@ def prepare(receipt: Path, bundle: Path, steps: int) -> None:
 
 def run(bundle: Path, out: Path, device: str) -> None:
     """Train the bundle's steps on a device and write losses, logits and speed. device: cuda, or cpu to try this out."""
-    from nano3.training import cpu, model
-    from nano3.training.process import join
+    from nano3.training.cpu import model
+    from nano3.training.cpu import trainer as cpu
+    from nano3.training.cpu.process_group import join
 
     packed = torch.load(bundle, weights_only=True)
     spec, size = packed["spec"], packed["spec"]["batch"]["global_batch_size"]
@@ -141,7 +143,7 @@ def _with_kernels(model: Mapping[str, Any], precision: str) -> Any:
     from megatron.core.tensor_parallel import ColumnParallelLinear, RowParallelLinear
     from megatron.core.transformer.spec_utils import ModuleSpec
 
-    from nano3.training.model import _layers, transformer_config
+    from nano3.training.cpu.model import _layers, transformer_config
 
     layers = _layers(model["num_moe_experts"])
     projections = MambaMixerSubmodules(in_proj=ColumnParallelLinear, out_proj=RowParallelLinear)

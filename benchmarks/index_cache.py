@@ -21,11 +21,11 @@ from typing import Any
 import numpy as np
 from jinja2 import Template
 
-from nano3.digest import digest_json
-from nano3.freshness import Entry, digest_entries, write_entries
-from nano3.index_cache import build_index_cache
-from nano3.megatron import Pair, index_bytes
-from nano3.receipt import Input, Run, read_receipt, write_receipt
+from nano3.artifact.digest import digest_json
+from nano3.artifact.receipt import Input, Run, read_receipt, write_receipt
+from nano3.corpus.freshness import Entry, digest_entries, write_entries
+from nano3.sampling.index_cache import build_index_cache
+from nano3.tokens.indexed_dataset import Pair, index_bytes
 from process import Cost, measure
 
 WORK = Path("build/index_cache")
@@ -79,10 +79,10 @@ def ours_build(folder: Path) -> None:
 
 def ours_open(folder: Path) -> None:
     """As training does, up to the first sample."""
-    from nano3.training.process import stand_in_for_cuda
+    from nano3.training.cpu.process_group import stand_in_for_cuda
 
     stand_in_for_cuda()
-    from nano3.training.data import TrainSamples
+    from nano3.training.samples import TrainSamples
 
     phase, facts = segment(folder), read_receipt(folder / "index_cache.json")["facts"]
     samples = TrainSamples(folder / "blend.json", facts["folders"], phase["data"], LENGTH, phase["samples"], SEED)
@@ -94,7 +94,7 @@ def megatron(folder: Path) -> None:
     from megatron.core.datasets.blended_megatron_dataset_builder import BlendedMegatronDatasetBuilder
     from megatron.core.datasets.gpt_dataset import GPTDataset, GPTDatasetConfig
 
-    from nano3.training.process import join, stand_in_for_cuda
+    from nano3.training.cpu.process_group import join, stand_in_for_cuda
 
     class Vocabulary:
         vocab_size, eod, pad = 131_072, -1, -2
@@ -126,12 +126,12 @@ def megatron(folder: Path) -> None:
 
 def imports(_folder: Path) -> None:
     """What any training process takes before it looks for samples."""
-    from nano3.training.process import join, stand_in_for_cuda
+    from nano3.training.cpu.process_group import join, stand_in_for_cuda
 
     stand_in_for_cuda()
     from megatron.core.datasets.gpt_dataset import GPTDataset  # noqa: F401
 
-    from nano3.training.data import TrainSamples  # noqa: F401
+    from nano3.training.samples import TrainSamples  # noqa: F401
 
     join(SEED)
 

@@ -16,8 +16,8 @@ from typing import Any
 
 from jinja2 import Template
 
-from nano3.digest import digest_json
-from nano3.receipt import Input, Output, Run, read_receipt, write_receipt
+from nano3.artifact.digest import digest_json
+from nano3.artifact.receipt import Input, Output, Run, read_receipt, write_receipt
 from process import Cost, measure
 
 WORK = Path("build/lineage")

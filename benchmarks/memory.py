@@ -23,10 +23,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import zstandard
 
-from nano3.catalog import read_dataset, read_pins
-from nano3.digest import digest_file
-from nano3.resolve import load_recipe
-from nano3.text import read_text
+from nano3.artifact.digest import digest_file
+from nano3.config.load import load_recipe
+from nano3.raw.datasets import read_dataset, read_pins
+from nano3.raw.readers import read_text
 from process import measure
 
 FOLDER = Path("build/bench")

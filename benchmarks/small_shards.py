@@ -17,8 +17,8 @@ from itertools import islice
 from pathlib import Path
 
 from memory import documents
-from nano3.catalog import Shard, pins_path, read_pins, write_pins
-from nano3.resolve import load_recipe
+from nano3.config.load import load_recipe
+from nano3.raw.datasets import Shard, pins_path, read_pins, write_pins
 from synthetic import copy_repository, described, recipe
 
 HOUSE = Path("build/plan/small")

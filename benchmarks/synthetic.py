@@ -18,10 +18,10 @@ from pathlib import Path
 
 import yaml
 
-from nano3.catalog import Shard, read_pins, write_pins
-from nano3.digest import digest_code
-from nano3.resolve import load_recipe
-from nano3.tokens import tokenize_shard
+from nano3.artifact.code import digest_code
+from nano3.config.load import load_recipe
+from nano3.raw.datasets import Shard, read_pins, write_pins
+from nano3.tokens.tokenize_shard import tokenize_shard
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 PARTS = ("Snakefile", "config", "envs", "profiles", "resources/tiny", "rules", "scripts")

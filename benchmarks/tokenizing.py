@@ -31,13 +31,13 @@ import pyarrow.parquet as pq
 import corpus
 import page
 import tekken
-from nano3.catalog import Shard, pins_path, read_pins, sampled, write_pins
-from nano3.digest import canonical_json, digest_file
-from nano3.door import run
-from nano3.keys import pack_key
-from nano3.megatron import Pair, PairReader, read_lengths
-from nano3.packs import Pack
-from nano3.resolve import load_recipe
+from nano3.artifact.digest import canonical_json, digest_file
+from nano3.config.load import load_recipe
+from nano3.core.cli import run
+from nano3.corpus.bundles import Pack
+from nano3.graph.keys import pack_key
+from nano3.raw.datasets import Shard, pins_path, read_pins, sampled, write_pins
+from nano3.tokens.indexed_dataset import Pair, PairReader, read_lengths
 from process import Cost, measure
 
 HERE = Path(__file__).parent
@@ -47,9 +47,9 @@ REPEATS = 3
 DATATROVE_BYTES = 100_000_000  # of text; it holds what it has tokenized: 1.1 GB took it 17 GB, and longer per MB
 OTHER_BATCH_BYTES = 1_000_003
 OTHER_BATCH = (
-    "import sys; sys.path.insert(0, 'scripts'); import nano3.text; "
-    f"nano3.text.BATCH_BYTES = {OTHER_BATCH_BYTES}; "
-    "from nano3.door import run; from nano3.tokens import tokenize_shard; run(tokenize_shard)"
+    "import sys; sys.path.insert(0, 'scripts'); import nano3.raw.readers; "
+    f"nano3.raw.readers.BATCH_BYTES = {OTHER_BATCH_BYTES}; "
+    "from nano3.core.cli import run; from nano3.tokens.tokenize_shard import tokenize_shard; run(tokenize_shard)"
 )
 COMPARED_DOCUMENTS = 100
 RECIPE = load_recipe("tiny")[1]

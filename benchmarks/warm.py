@@ -17,12 +17,12 @@ from typing import Any
 import psutil
 
 import floor
-from nano3.arrow import do_without_pandas
-from nano3.digest import digest_file
-from nano3.door import run
-from nano3.encode import Encoder
-from nano3.text import read_text
-from nano3.tokens import tokenize
+from nano3.artifact.digest import digest_file
+from nano3.core.cli import run
+from nano3.raw.readers import read_text
+from nano3.tokens.arrow import do_without_pandas
+from nano3.tokens.encoder import Encoder
+from nano3.tokens.tokenize_shard import tokenize
 
 
 def warm(

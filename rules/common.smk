@@ -20,15 +20,18 @@ sys.modules.setdefault("pandas", None)
 
 from snakemake.exceptions import WorkflowError
 
-from nano3 import Nano3Error, keys, tokenizers
-from nano3.catalog import pins_path, raw_file, read_dataset, read_pins, sampled
-from nano3.digest import canonical_json
-from nano3.freshness import INDEX_FILES, NEW, shard_reason, survey
-from nano3.packs import pack_bytes, packed
-from nano3.receipt import is_damaged, missing_output, read_receipt
-from nano3.resolve import load_recipe, read_settings, require_pins
-from nano3.site import check_site
-from nano3.spec import Mixed, segment_specs, stretches, why_trained
+from nano3 import Nano3Error
+from nano3.artifact.paths import Folders
+from nano3.graph import keys
+from nano3.raw import tokenizers
+from nano3.raw.datasets import pins_path, raw_file, read_dataset, read_pins, sampled
+from nano3.artifact.digest import canonical_json
+from nano3.corpus.freshness import INDEX_FILES, NEW, shard_reason, survey
+from nano3.corpus.bundles import pack_bytes, packed
+from nano3.artifact.receipt import is_damaged, missing_output, read_receipt
+from nano3.config.load import load_recipe, read_settings, require_pins
+from nano3.cluster.profile import check_site
+from nano3.training.spec import Mixed, segment_specs, stretches, why_trained
 
 
 def written(resources):
@@ -52,7 +55,7 @@ try:
 except Nano3Error as error:
     raise WorkflowError(str(error)) from None
 
-FOLDERS = keys.Folders.of(RECIPE_NAME, RECIPE)
+FOLDERS = Folders.of(RECIPE_NAME, RECIPE.tokens_name)
 TOKENS, BLENDS, CHECKPOINTS = FOLDERS.tokens, FOLDERS.blends, FOLDERS.checkpoints
 EXPORT, REPORT = FOLDERS.export, FOLDERS.report
 

@@ -4,8 +4,8 @@ import argparse
 import sys
 
 from nano3 import Nano3Error
-from nano3.layout import Placement, placements, worlds
-from nano3.resolve import load_recipe
+from nano3.config.load import load_recipe
+from nano3.config.parallelism import Placement, placements, worlds
 
 COLUMNS = (
     "segment",

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from nano3 import Nano3Error
-from nano3.compare import compare
+from nano3.provenance.compare import compare
 from nano3.report.comparison import as_text, write_comparison
 
 

@@ -4,8 +4,8 @@ import argparse
 import sys
 
 from nano3 import Nano3Error
-from nano3.pin import pin_datasets
-from nano3.resolve import load_recipe, unpinned
+from nano3.config.load import load_recipe, unpinned
+from nano3.raw.pin import pin_datasets
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)

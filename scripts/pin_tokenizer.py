@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from nano3 import Nano3Error
-from nano3.pin import pin_tokenizer
+from nano3.raw.pin import pin_tokenizer
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)

@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 
 from nano3 import Nano3Error
+from nano3.config.load import parse_overrides, read_settings
+from nano3.core.schema import read_yaml
 from nano3.plan.plan import as_json, make_plan
 from nano3.plan.text import as_text, sentences
-from nano3.resolve import parse_overrides, read_settings
-from nano3.schema import read_yaml
 
 
 def main() -> int:

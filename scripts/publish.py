@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 
 from nano3 import Nano3Error
-from nano3.publish import Target, left_out, publications, publish
-from nano3.resolve import load_recipe, read_settings
-from nano3.schema import read_yaml
+from nano3.config.load import load_recipe, read_settings
+from nano3.core.schema import read_yaml
+from nano3.provenance.wandb_sync import Target, left_out, publications, publish
 
 
 def main() -> None:

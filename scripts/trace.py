@@ -8,8 +8,8 @@ from itertools import groupby
 from pathlib import Path
 
 from nano3 import Nano3Error
-from nano3.report.wording import many
-from nano3.trace import Piece, Row, segments, trace_row, trace_steps
+from nano3.core.formatting import many
+from nano3.provenance.trace import Piece, Row, segments, trace_row, trace_steps
 
 SHOWN = 72  # characters of a text in a line
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from shlex import join
 
 from nano3 import Nano3Error
-from nano3.resolve import load_recipe, read_settings
-from nano3.schema import read_yaml
-from nano3.verify import Fault, Verdict, verify
+from nano3.config.load import load_recipe, read_settings
+from nano3.core.schema import read_yaml
+from nano3.provenance.verify import Fault, Verdict, verify
 
 
 def main() -> int:

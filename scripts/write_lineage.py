@@ -1,7 +1,7 @@
 """Rule write_lineage: receipts from an artifact back to raw files become one provenance document."""
 
-from nano3.door import run
-from nano3.provenance import write_lineage
+from nano3.core.cli import run
+from nano3.provenance.prov import write_lineage
 
 if __name__ == "__main__":
     run(write_lineage)

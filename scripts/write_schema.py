@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from nano3.catalog import Dataset
-from nano3.receipt import write_json
-from nano3.recipe import Recipe
-from nano3.tokenizers import HubTokenizer
+from nano3.artifact.files import write_json
+from nano3.config.recipe import Recipe
+from nano3.raw.datasets import Dataset
+from nano3.raw.tokenizers import HubTokenizer
 
 CONFIG = Path("config")
 

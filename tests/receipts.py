@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from nano3.digest import digest_json
-from nano3.draw import realized, taken_with
-from nano3.provenance import write_lineage
-from nano3.receipt import Input, Output, Run, read_receipt, write_receipt
+from nano3.artifact.digest import digest_json
+from nano3.artifact.receipt import Input, Output, Run, read_receipt, write_receipt
+from nano3.provenance.prov import write_lineage
+from nano3.sampling.sampler import realized, taken_with
 
 PHASES = {
     "phase1": [("stable", 8, 128, 40), ("decay", 8, 128, 10)],

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import gpu_parity
-from nano3.parameters import flops_per_token
+from nano3.config.parameters import flops_per_token
 from tests.training.conftest import Corpus, corpus
 from tests.training.recipes import NANO3_MODEL, TINY
 

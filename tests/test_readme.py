@@ -5,7 +5,7 @@ from pathlib import Path
 
 import yaml
 
-from nano3.resolve import load_recipe
+from nano3.config.load import load_recipe
 
 README = Path("README.md")
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from nano3.catalog import read_pins
-from nano3.draw import taken_with
-from nano3.lineage import closure
-from nano3.resolve import load_recipe
-from nano3.shards import read_shards
+from nano3.config.load import load_recipe
+from nano3.provenance.lineage import closure
+from nano3.provenance.shard_records import read_shards
+from nano3.raw.datasets import read_pins
+from nano3.sampling.sampler import taken_with
 from tests.conftest import House, copy_repository
 
 pytestmark = pytest.mark.slow

@@ -9,11 +9,11 @@ from megatron.bridge.training.config import runtime_config_update
 from megatron.bridge.training.optim import _get_scheduler
 from megatron.core.activations import squared_relu
 
-from nano3.layout import Placement
-from nano3.training import TrainingError
-from nano3.training.bridge import SegmentSamples
-from nano3.training.bridge_config import check_settings, check_version, configured, finished
-from nano3.training.bridge_settings import bridge_settings
+from nano3.config.parallelism import Placement
+from nano3.training.attempts import TrainingError
+from nano3.training.bridge.config import check_settings, check_version, configured, finished
+from nano3.training.bridge.settings import bridge_settings
+from nano3.training.bridge.trainer import SegmentSamples
 from tests.training.recipes import RECIPES, curve, segments
 
 

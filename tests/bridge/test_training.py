@@ -7,15 +7,18 @@ from typing import Any
 import pytest
 import torch
 
-from nano3.digest import digest_json, short
-from nano3.receipt import read_receipt
-from nano3.recipe import Layout
-from nano3.training import TrainingError, bridge, bridge_config, segment
-from nano3.training.bridge import counters, newest_whole, train_segment
-from nano3.training.bridge_settings import bridge_settings
-from nano3.training.finish import Place
-from nano3.training.interruption import OUT_OF_TIME, STOP_AT, Interrupted
-from nano3.training.model import _layers, build_model
+from nano3.artifact.digest import digest_json, short
+from nano3.artifact.receipt import read_receipt
+from nano3.cluster.preemption import OUT_OF_TIME, STOP_AT, Interrupted
+from nano3.config.recipe import Layout
+from nano3.training import segment
+from nano3.training.attempts import TrainingError
+from nano3.training.bridge import config as bridge_config
+from nano3.training.bridge import trainer as bridge
+from nano3.training.bridge.settings import bridge_settings
+from nano3.training.bridge.trainer import counters, newest_whole, train_segment
+from nano3.training.cpu.model import _layers, build_model
+from nano3.training.result import Place
 from tests.training.conftest import BATCH, LENGTH, MODEL, Corpus
 
 LAYOUT = Layout.model_validate({"trainer": "bridge", "micro_batch_tokens": BATCH * LENGTH, "threads": 1})

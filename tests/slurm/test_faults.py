@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from nano3.resolve import load_recipe
+from nano3.config.load import load_recipe
 from nano3.training.attempts import Attempt, Ledger
 from tests.slurm.conftest import STARTED, Site, copy_site, job_fields, slurm, waited_for
 

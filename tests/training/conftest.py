@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nano3.digest import digest_json
-from nano3.freshness import Entry, digest_entries, write_entries
-from nano3.index_cache import build_index_cache
-from nano3.megatron import Pair, PairWriter
-from nano3.receipt import Input, Output, Run, write_receipt
+from nano3.artifact.digest import digest_json
+from nano3.artifact.receipt import Input, Output, Run, write_receipt
+from nano3.corpus.freshness import Entry, digest_entries, write_entries
+from nano3.sampling.index_cache import build_index_cache
+from nano3.tokens.indexed_dataset import Pair, PairWriter
 
 MODEL = {
     "hybrid_override_pattern": "ME*",

@@ -5,11 +5,11 @@ from typing import Any
 
 import torch
 
-from nano3.layout import Placement, placements
-from nano3.recipe import Phase, Recipe
-from nano3.resolve import load_recipe
-from nano3.spec import Mixed, segment_specs, stretches
-from nano3.training.schedule import set_rate
+from nano3.config.load import load_recipe
+from nano3.config.parallelism import Placement, placements
+from nano3.config.recipe import Phase, Recipe
+from nano3.training.lr_scheduler import set_rate
+from nano3.training.spec import Mixed, segment_specs, stretches
 
 STEPS = 40  # of a segment that has many: about as many are looked at
 

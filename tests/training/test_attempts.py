@@ -3,9 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from nano3.training import TrainingError
-from nano3.training.attempts import RESTARTS, Ledger
-from nano3.training.interruption import OUT_OF_TIME, Interrupted
+from nano3.cluster.preemption import OUT_OF_TIME, Interrupted
+from nano3.training.attempts import RESTARTS, Ledger, TrainingError
 
 TOLD = 128 + signal.SIGTERM
 

@@ -1,1 +1,1 @@
-"""The plan: what would run, why, and what it would cost. Receipts answer; nothing is run."""
+"""What would be made now, why, and at what cost?"""

@@ -11,13 +11,13 @@ from operator import add
 from pathlib import Path
 from typing import Any
 
-from nano3.catalog import Shard, raw_file
-from nano3.digest import digest_json, short
-from nano3.plan.graph import Certainty, Node, ancestors
-from nano3.plan.state import Asked, State
-from nano3.receipt import ReceiptError, read_receipt
-from nano3.report.wording import SPACE, many, size
-from nano3.spec import Stretch, stretches
+from nano3.artifact.digest import digest_json, short
+from nano3.artifact.receipt import ReceiptError, read_receipt
+from nano3.core.formatting import SPACE, many, size
+from nano3.graph.nodes import Certainty, Node, ancestors
+from nano3.graph.state import Asked, State
+from nano3.raw.datasets import Shard, raw_file
+from nano3.training.spec import Stretch, stretches
 
 PER_DATASET = 16  # receipts of shards that are read for a rate
 

@@ -2,21 +2,17 @@
 
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
+from nano3.artifact.files import replaced
+from nano3.drawing.templates import environment
+from nano3.graph.state import written
 from nano3.plan.picture import picture
 from nano3.plan.plan import KINDS, Plan
-from nano3.plan.state import written
 from nano3.plan.text import COLUMNS, costs, refusals, sentences, verdict
-from nano3.receipt import replaced
-from nano3.report.svg import DARK, LIGHT
-
-TEMPLATES = (Path(__file__).parent, Path(__file__).parent.parent / "report")
 
 
 def write_page(plan: Plan, page: Path) -> None:
     """The plan as one HTML page, whole or not at all."""
-    html = _environment().get_template("plan.html.j2")
+    html = environment(Path(__file__).parent).get_template("plan.html.j2")
     _write(
         page,
         html.render(
@@ -34,23 +30,13 @@ def write_page(plan: Plan, page: Path) -> None:
 
 def write_picture(plan: Plan, file: Path) -> None:
     """The plan's graph as one SVG file, whole or not at all."""
-    _write(file, _environment().get_template("plan.svg.j2").render(**_shared(plan)))
+    _write(file, environment(Path(__file__).parent).get_template("plan.svg.j2").render(**_shared(plan)))
 
 
 def _shared(plan: Plan) -> dict[str, object]:
     edits = ", ".join(f"{key}={written(value)}" for key, value in plan.what_if.items())
     title = f"Plan of recipe {plan.state.asked.name}" + (f", if {edits}" if edits else "")
-    return {"picture": picture(plan), "title": title, "light": LIGHT, "dark": DARK}
-
-
-def _environment() -> Environment:
-    return Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    return {"picture": picture(plan), "title": title}
 
 
 def _write(file: Path, text: str) -> None:

@@ -8,10 +8,10 @@ and by colour besides. All lengths are CSS pixels, y grows downwards.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from nano3.plan.graph import Certainty, Node
+from nano3.core.formatting import count, many
+from nano3.drawing.flow import MARGIN, Box, across, box_height, box_width
+from nano3.graph.nodes import Certainty, Node
 from nano3.plan.plan import Counts, Plan
-from nano3.report.graph import MARGIN, Box, across, box_height, box_width
-from nano3.report.wording import count, many
 
 ROOMY = 10  # datasets that have a second line and room between them
 HEADING, GAP, CLOSE = 40.0, 14.0, 5.0

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from nano3 import Nano3Error
-from nano3.freshness import shard_reason
-from nano3.keys import shared_key, whole_key
-from nano3.packs import pack_bytes, packed
+from nano3.config.load import Settings, load_recipe, require_pins
+from nano3.core.schema import did_you_mean
+from nano3.corpus.bundles import pack_bytes, packed
+from nano3.corpus.freshness import shard_reason
+from nano3.graph.keys import shared_key, whole_key
+from nano3.graph.nodes import Cause, Certainty, Node, ancestors, causes, settle
+from nano3.graph.state import LINEAGE, Asked, State, read_state
 from nano3.plan.estimate import Estimate, estimate
-from nano3.plan.graph import Cause, Certainty, Node, ancestors, causes, settle
-from nano3.plan.state import LINEAGE, Asked, State, read_state
-from nano3.resolve import Settings, load_recipe, require_pins
-from nano3.schema import did_you_mean
 
 KINDS = {
     "tokens": "token pairs",

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from nano3.plan.graph import Cause, Certainty, Node
-from nano3.report.wording import many
+from nano3.core.formatting import many
+from nano3.graph.nodes import Cause, Certainty, Node
 
 LISTED = 5  # names before "and N more"
 

@@ -3,12 +3,12 @@
 import textwrap
 from collections.abc import Iterator, Sequence
 
+from nano3.core.formatting import SPACE, compact, duration, many, size
+from nano3.graph.nodes import Certainty
+from nano3.graph.state import written
 from nano3.plan.estimate import Tokenizing, Training
-from nano3.plan.graph import Certainty
 from nano3.plan.plan import KINDS, Plan
 from nano3.plan.sentences import sentence
-from nano3.plan.state import written
-from nano3.report.wording import SPACE, compact, duration, many, size
 
 WIDTH = 100
 COLUMNS = {"fresh": "fresh", "stale": "will be made again", "new": "will be made", "conditional": "if bytes change"}

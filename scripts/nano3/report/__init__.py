@@ -1,1 +1,1 @@
-"""What is shown of artifacts: the report, and how numbers and graphs are written."""
+"""What happened? The passport of a training, and how two trainings differ."""

@@ -5,12 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-from nano3.compare import Change, Comparison, Data
-from nano3.receipt import replaced
-from nano3.report.svg import DARK, LIGHT
-from nano3.report.wording import compact, loss, percent, signed
+from nano3.artifact.files import replaced
+from nano3.core.formatting import compact, loss, percent, signed
+from nano3.drawing.templates import environment
+from nano3.provenance.compare import Change, Comparison, Data
 
 NONE = "\N{EN DASH}"
 
@@ -70,16 +68,8 @@ def as_text(found: Comparison) -> str:
 
 def write_comparison(found: Comparison, page: Path) -> None:
     """As one HTML page that asks no network for anything."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    html = environment.get_template("comparison.html.j2").render(
-        names=found.names, tables=tables(found), light=LIGHT, dark=DARK
-    )
+    template = environment(Path(__file__).parent).get_template("comparison.html.j2")
+    html = template.render(names=found.names, tables=tables(found))
     with replaced(page) as aside:
         aside.write_text(html, encoding="utf-8")
 

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from nano3 import Nano3Error
-from nano3.digest import digest_file
-from nano3.lineage import Receipts, dataset_of_index
-from nano3.shards import Fold, Shard, folded
+from nano3.artifact.digest import digest_file
+from nano3.provenance.lineage import Receipts, dataset_of_index
+from nano3.provenance.shard_records import Fold, Shard, folded
 
 METRICS = "metrics.jsonl"
 LISTED = 100  # shards of a dataset, in the page

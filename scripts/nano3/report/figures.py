@@ -6,12 +6,12 @@ from collections.abc import Sequence
 import numpy as np
 from markupsafe import Markup
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from nano3.core.formatting import compact, rate
+from nano3.drawing.charts import panels
+from nano3.drawing.svg import COLOURS, LIGHT, blank, inline, page_style
 from nano3.report.facts import Phase, Segment, Series, Story
-from nano3.report.svg import COLOURS, LIGHT, blank, inline, page_style
-from nano3.report.wording import compact, rate
 
 INK, MUTED, PALE, LINE, CARD = (LIGHT[name] for name in ("ink", "muted", "pale", "line", "card"))
 WIDE, HALF = 1080, 420
@@ -131,20 +131,6 @@ def spread(centres: Sequence[float], gap: float, low: float, high: float) -> lis
         places[number] = limit = min(places[number], limit)
         limit -= gap
     return places
-
-
-def panels(
-    figure: Figure, shares: Sequence[float], left: float, right: float, bottom: float, top: float, gap: float
-) -> list[Axes]:
-    """Panels side by side. shares: of the width. The others: margins in pixels."""
-    width, height = (inches * 72 for inches in figure.get_size_inches())
-    room = width - left - right - gap * (len(shares) - 1)
-    made, x = [], left
-    for share in shares:
-        across = room * share / sum(shares)
-        made.append(figure.add_axes((x / width, bottom / height, across / width, (height - top - bottom) / height)))
-        x += across + gap
-    return made
 
 
 def _column_shares(phases: Sequence[Phase], room: float) -> list[float]:

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from nano3.digest import digest_json, short
+from nano3.artifact.digest import digest_json, short
+from nano3.core.formatting import compact, many
 from nano3.report.facts import Story
-from nano3.report.wording import compact, many
 
 KINDS = {
     "tokenize_shard": "token pair",

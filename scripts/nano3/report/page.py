@@ -10,19 +10,17 @@ import os
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-from nano3.digest import digest_file
-from nano3.lineage import closure
-from nano3.receipt import Input, Output, Run, replaced, write_receipt
-from nano3.report import figures, graph, ledger, wording
+from nano3.artifact.digest import digest_file
+from nano3.artifact.files import replaced
+from nano3.artifact.receipt import Input, Output, Run, write_receipt
+from nano3.config.load import parse_overrides
+from nano3.drawing.templates import environment
+from nano3.provenance.lineage import closure
+from nano3.provenance.shard_records import read_shards
+from nano3.report import figures, graph, ledger
 from nano3.report.facts import collect, mean
 from nano3.report.sources import values
-from nano3.report.svg import DARK, LIGHT
-from nano3.resolve import parse_overrides
-from nano3.shards import read_shards
 
-TEMPLATES = Path(__file__).parent
 CRATE = "ro-crate-metadata.json"  # written with the lineage
 
 
@@ -50,15 +48,9 @@ def write_report(
     files = [Input("file", str(path), digest_file(path)) for path in (lineage, shards)]
     story = collect(closure(export), read_shards(shards))
     agents = json.loads(lineage.read_text(encoding="utf-8"))["agent"].values()
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= wording.FILTERS | {"mean": mean}
-    html = environment.get_template("page.html.j2").render(
+    templates = environment(Path(__file__).parent)
+    templates.filters["mean"] = mean
+    html = templates.get_template("page.html.j2").render(
         recipe=key["recipe"],
         story=story,
         picture=graph.picture(story),
@@ -70,8 +62,6 @@ def write_report(
         values=values(recipe.read_text(encoding="utf-8"), parse_overrides(" ".join(overrides))),
         files=[_linked(file, page) for file in files],
         crate=CRATE if (page.parent / CRATE).exists() else None,
-        light=LIGHT,
-        dark=DARK,
     )
     with replaced(page) as aside:
         aside.write_text(html, encoding="utf-8")

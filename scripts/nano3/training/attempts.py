@@ -23,13 +23,16 @@ from pathlib import Path
 from typing import IO, Any
 
 from nano3 import Nano3Error
-from nano3.training import TrainingError
-from nano3.training.interruption import OUT_OF_TIME, Interrupted
+from nano3.cluster.preemption import OUT_OF_TIME, Interrupted
 
-RESTARTS = "NANO3_RESTARTS"  # environment: how often Slurm has queued this job again, put there by nano3.launch
+RESTARTS = "NANO3_RESTARTS"  # environment: how often Slurm has queued this job again, put there by nano3.cluster.launch
 WITHOUT_PROGRESS = 2  # attempts in a row
 LOCK_SECONDS = 60.0  # a node that was lost may need so long to end what ran on it
 SILENT = "it ended without a word: killed (memory, time limit) or its node was lost; `sacct -j {job}` may know"
+
+
+class TrainingError(Nano3Error):
+    """Training can't go on, or must not: another attempt would end the same way."""
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from nano3.recipe import Layout
-from nano3.training.finish import Place
+from nano3.config.recipe import Layout
+from nano3.training.result import Place
 
 
 def train_segment(
@@ -27,19 +27,19 @@ def train_segment(
     """
     Train one segment of a phase and leave its weights in weights/{digest of spec}/iter_*.
 
-    spec: what to compute, see nano3.spec. phase, segment: what to call it. blend, blend_receipt: the phase's mixture.
-    index_cache: receipt of its index cache. before: the receipt of the segment before this one, or nothing. receipt,
-    metrics: the files to write, one line of metrics a step. evaluation_tokens: of each dataset's validation set.
-    attempt: which of Snakemake's tries it is. layout: the recipe's, of this phase. The rest lays the work out and
+    spec: what to compute, see nano3.training.spec. phase, segment: what to call it. blend, blend_receipt: the phase's
+    mixture. index_cache: receipt of its index cache. before: the receipt of the segment before this one, or nothing.
+    receipt, metrics: the files to write, one line of metrics a step. evaluation_tokens: of each dataset's validation
+    set. attempt: which of Snakemake's tries it is. layout: the recipe's, of this phase. The rest lays the work out and
     changes nothing. All ranks call it alike.
     """
     laid_out = Layout.model_validate(layout)
     place = Place(phase, segment, blend_receipt, index_cache, before, receipt, metrics)
     if laid_out.trainer == "bridge":
-        from nano3.training import bridge
+        from nano3.training.bridge import trainer as bridge
 
         bridge.train_segment(spec, place, blend, weights, evaluation_tokens, laid_out, save_interval, attempt)
         return
-    from nano3.training import cpu
+    from nano3.training.cpu import trainer as cpu
 
     cpu.train_segment(spec, place, blend, weights, evaluation_tokens, laid_out, threads, save_interval, attempt)

@@ -1,0 +1,261 @@
+"""
+From a recipe's name and overrides to the one value that decides, checked before any job runs.
+
+When do two runs share their artifacts' paths? When they have the same recipe and the same overrides. An override gives
+the recipe another name (tiny+1a2b3c4d5e6f): it never overwrites what it was derived from. An override that changes
+nothing, or only where and how the work is done, is none.
+"""
+
+import json
+import re
+import shlex
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import Field, NonNegativeInt
+
+from nano3.artifact.digest import differences, digest_json, short
+from nano3.config.curriculum import Segment
+from nano3.config.parallelism import check_layouts
+from nano3.config.recipe import SAME_TOKENS, Recipe
+from nano3.core.schema import Closed, ConfigError, did_you_mean, read_yaml, validated
+from nano3.raw import tokenizers
+from nano3.raw.datasets import known_datasets, pins_path, read_dataset
+
+RECIPES = Path("config/recipes")
+
+
+class Settings(Closed):
+    """What `snakemake --config` and config/config.yaml may say."""
+
+    recipe: str = Field(description="Name of a recipe in config/recipes.")
+    set: str = Field("", description="Overrides of recipe values, e.g. 'train.train_iters=50 holdout.valid=0.1'.")
+    sample: NonNegativeInt = Field(0, description="Rows to take of each dataset; 0: all.")
+    prune: bool = Field(True, description="Plan only shards that are not proved fresh; false shows the whole graph.")
+    thaw: str = Field("", description="Frozen phases that this run may train again, e.g. 'phase1 phase2'.")
+    packs: NonNegativeInt = Field(1000, description="Most jobs for tokenizing many shards; 0: a job for each shard.")
+    wandb_mode: Literal["online", "offline", "disabled"] = Field(
+        "disabled", description="After each run, send what was made to Weights & Biases; WANDB_MODE comes first."
+    )
+    wandb_project: str = Field("nemotron", description="W&B project; WANDB_PROJECT comes first.")
+    wandb_entity: str = Field("", description="W&B team or user; '': your default. WANDB_ENTITY comes first.")
+    keep_raw: bool = Field(True, description="Keep downloaded raw shards when their tokens exist.")
+
+
+def read_settings(config: Mapping[str, Any]) -> Settings:
+    """Snakemake's config, typed. Raises ConfigError for a key that does not exist."""
+    return validated(Settings, dict(config), "config/config.yaml or --config")
+
+
+def load_recipe(
+    name: str, overrides: str = "", sample: int = 0, folder: Path = RECIPES, edits: Mapping[str, Any] | None = None
+) -> tuple[str, Recipe]:
+    """
+    The recipe with its overrides, and the name its artifacts go by.
+
+    overrides: space-separated key=value pairs, dotted keys, YAML values: "train.train_iters=50 holdout.valid=0.1".
+    edits: values by dotted key, read as if they stood in the recipe's file, so they give it no other name.
+    Raises ConfigError if anything in it can't be meant: before any job runs.
+    """
+    path = folder / f"{name}.yaml"
+    if "+" in name and not path.exists():
+        base = name.partition("+")[0]
+        raise ConfigError(
+            f"{path}: no such file: {name} is recipe {base} with overrides: name the recipe and give them again, "
+            f'--recipe {base} --set "…", or for snakemake --config recipe={base} set="…"'
+        )
+    edited = f"{path} with what-if" if edits else str(path)
+    source = f"{edited} with set={overrides!r}" if overrides else edited
+    plain = _changed(validated(Recipe, read_yaml(path), str(path)), edits or {}, edited)
+    changes = parse_overrides(overrides) | ({"sample": sample} if sample else {})
+    recipe = _changed(plain, changes, source)
+    changed = {key: value for key, (_, value) in differences(_identity(plain), _identity(recipe)).items()}
+    recipe = _scaled(recipe)
+    _check(recipe, source)
+    return (f"{name}+{short(digest_json(changed))}" if changed else name), recipe
+
+
+def _changed(recipe: Recipe, changes: Mapping[str, Any], source: str) -> Recipe:
+    """The recipe with other values, by dotted key. source: to name in errors."""
+    values = recipe.model_dump()
+    for key, value in changes.items():
+        _assign(values, key, value)
+    return validated(Recipe, values, source)
+
+
+def parse_overrides(text: str) -> dict[str, Any]:
+    """Dotted keys to values. Raises ConfigError for a word that is not key=value."""
+    changes = {}
+    for word in _words(text):
+        key, equals, value = word.partition("=")
+        if not equals or not key:
+            raise ConfigError(
+                f"set={text!r}: {word!r} is not key=value; write set='train.train_iters=50 holdout.valid=0.1'"
+            )
+        try:
+            changes[key] = yaml.safe_load(value)
+        except (yaml.YAMLError, ValueError):
+            raise ConfigError(f"set={text!r}: {key}: {value!r} is not a YAML value") from None
+    return changes
+
+
+def _words(text: str) -> list[str]:
+    """As a shell would split it. Snakemake takes a quote off the end of a value, so one may be missing there."""
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        if str(error) != "No closing quotation":
+            raise ConfigError(f"set={text!r}: {error}: mend the quotes and backslashes") from None
+    try:
+        return shlex.split(text + "'")
+    except ValueError:
+        return shlex.split(text + '"')
+
+
+def _assign(values: dict[str, Any], key: str, value: Any) -> None:
+    """Set a dotted key. What is not in the schema is left for validation to refuse by name."""
+    named = re.fullmatch(r"(.+)\.(mixture|without_data|max_epochs_of)\.(.+)", key)  # a dataset's name may have dots
+    *outer, last = [*named[1].split("."), *named.groups()[1:]] if named else key.split(".")
+    for part in outer:
+        inner = values.setdefault(part, {})
+        if not isinstance(inner, dict):
+            raise ConfigError(f"set: {key}: {part} is a value, not a group of keys")
+        values = inner
+    values[last] = value
+
+
+def _identity(recipe: Recipe) -> dict[str, Any]:
+    """What decides the result: not where it is saved, nor how it is laid out, nor what it is called."""
+    phases = {"__all__": {"frozen", "layout"}}
+    return recipe.model_dump(
+        exclude={"about": True, "checkpoint": True, "layout": True, "tokenizer": SAME_TOKENS, "phases": phases}
+    )
+
+
+def _scaled(recipe: Recipe) -> Recipe:
+    """The recipe with all token counts in proportion to train.train_iters, if that is set."""
+    if recipe.train.train_iters is None:
+        return recipe
+    wanted = recipe.train.train_iters * recipe.train.global_batch_size * recipe.train.sequence_length
+
+    def scale(tokens: int) -> int:
+        return max(1, round(tokens * wanted / recipe.curve_tokens)) if tokens else 0
+
+    def scaled(segments: Mapping[str, Segment]) -> dict[str, Segment]:
+        return {
+            name: segment.model_copy(update={"tokens": scale(segment.tokens)}) for name, segment in segments.items()
+        }
+
+    phases = {}
+    for name, phase in recipe.phases.items():
+        chain = phase.chain and phase.chain.model_copy(update={"segments": scaled(phase.chain.segments)})
+        phases[name] = phase.model_copy(update={"segments": scaled(phase.segments), "chain": chain})
+    curve = recipe.learning_rate
+    shrunk = {"warmup_tokens": scale(curve.warmup_tokens), "decay_tokens": scale(curve.decay_tokens)}
+    return recipe.model_copy(update={"phases": phases, "learning_rate": curve.model_copy(update=shrunk)})
+
+
+def _check(recipe: Recipe, source: str) -> None:
+    """What can only be seen with the rest of the repository, or the rules of Megatron, at hand."""
+    known = set(known_datasets())
+    places = {
+        dataset: f"phases.{phase_name}.mixture"
+        for phase_name, phase in recipe.phases.items()
+        for dataset in phase.mixture
+        if dataset not in recipe.categories
+    }
+    places |= {dataset: f"categories.{name}" for name, each in recipe.categories.items() for dataset in each.datasets}
+    for dataset, place in places.items():
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", dataset):
+            raise ConfigError(f"{source}: {place}.{dataset}: a dataset's name has letters, digits, . _ - only")
+        if dataset not in known:
+            listing = f"describe it in config/datasets/{dataset}.yaml or use one of: {', '.join(sorted(known))}"
+            remedy = did_you_mean(dataset, known, listing)
+            raise ConfigError(f"{source}: {place}.{dataset}: no such dataset; {remedy}")
+        said, listed = read_dataset(dataset).category, place.removeprefix("categories.")
+        if place.startswith("categories.") and said != listed:
+            raise ConfigError(
+                f"{source}: {place}: config/datasets/{dataset}.yaml says that {dataset} is of category {said}: "
+                "mend one of them"
+            )
+    if recipe.categories:
+        _refuse_unreached(recipe, known, source)
+    for phase in recipe.phases:
+        if recipe.train.precision == "bf16" and recipe.layout_of(phase).trainer == "cpu":
+            raise ConfigError(
+                f"{source}: train.precision: the cpu trainer computes in fp32 only: write fp32, or layout.trainer: "
+                "bridge, which trains in bf16 on GPUs"
+            )
+    check_layouts(recipe, source)
+    if recipe.tokenizer.path is None:
+        tokenizers.read_tokenizer(recipe.tokenizer.name)
+    elif not recipe.tokenizer_file.is_file():
+        raise ConfigError(f"{source}: tokenizer.path: {recipe.tokenizer_file} is missing; name a folder that has one")
+    if recipe.tokenizer_file.is_file():
+        _check_vocabulary(recipe, source)
+
+
+def _refuse_unreached(recipe: Recipe, known: Iterable[str], source: str) -> None:
+    """Raises ConfigError for a dataset of a category and a source that the recipe draws from, but no share reaches."""
+    listed = {dataset for category in recipe.categories.values() for dataset in category.datasets}
+    sources = {read_dataset(dataset).source for dataset in listed}
+    for dataset in sorted(set(known) - listed - set(recipe.datasets)):
+        described = read_dataset(dataset)
+        if described.category in recipe.categories and described.source in sources:
+            raise ConfigError(
+                f"{source}: categories.{described.category}: config/datasets/{dataset}.yaml is of this category and of "
+                f"{described.source}, which the recipe draws from, but no share reaches it: list it there, with a "
+                "factor of 0 if it is not wanted"
+            )
+
+
+def _check_vocabulary(recipe: Recipe, source: str) -> None:
+    vocabulary = read_vocabulary(recipe.tokenizer_file)
+    for key in ("bos_token", "eos_token"):
+        token = getattr(recipe.tokenizer, key)
+        if token not in vocabulary:
+            raise ConfigError(f"{source}: tokenizer.{key}: {recipe.tokenizer_file} has no token {token!r}")
+    if (entries := max(vocabulary.values()) + 1) > recipe.model.vocab_size:
+        raise ConfigError(
+            f"{source}: model.vocab_size: {recipe.model.vocab_size} is less than the {entries} entries of "
+            f"{recipe.tokenizer_file}: raise it"
+        )
+
+
+def unpinned(recipe: Recipe) -> list[str]:
+    """The recipe's datasets that are not pinned, or not at a whole commit."""
+    return [name for name in recipe.datasets if not pins_path(name).is_file() or read_dataset(name).abbreviated]
+
+
+def require_pins(name: str, recipe: Recipe) -> None:
+    """Raises ConfigError, in one sentence, if a recipe is not pinned wholly; before that there can't be tokens."""
+    datasets, tokenizer = unpinned(recipe), recipe.tokenizer
+    missing, commands = [], []
+    if tokenizer.path is None and not tokenizers.pins_path(tokenizer.name).is_file():
+        missing.append(f"tokenizer {tokenizer.name}")
+        commands.append(f"`python scripts/pin_tokenizer.py {tokenizer.name}`")
+    if len(datasets) == 1 and not missing:
+        pins = pins_path(datasets[0])
+        raise ConfigError(
+            f"{pins}: dataset {datasets[0]} is not pinned: run `python scripts/pin_dataset.py {datasets[0]}`"
+        )
+    if datasets:
+        missing.append(f"{len(datasets)} of its {len(recipe.datasets)} datasets")
+        commands.append(f"`python scripts/pin_dataset.py --recipe {name}`")
+    if missing:
+        raise ConfigError(
+            f"config/recipes/{name}.yaml: {' and '.join(missing)} {'are' if datasets else 'is'} not pinned: "
+            f"run {' and '.join(commands)}"
+        )
+
+
+def read_vocabulary(file: Path) -> dict[str, int]:
+    """Ids of all tokens of a tokenizer.json, added ones included. Raises ConfigError if it is not one."""
+    try:
+        definition = json.loads(file.read_text(encoding="utf-8"))
+        added = {token["content"]: token["id"] for token in definition["added_tokens"]}
+        return {**definition["model"]["vocab"], **added}
+    except (ValueError, KeyError, TypeError) as error:
+        raise ConfigError(f"{file}: not a tokenizer.json of Hugging Face's tokenizers: {error!r}") from None

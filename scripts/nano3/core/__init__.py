@@ -1,0 +1,1 @@
+"""What does every part need that knows no artifact? Command lines, closed schemas, tables, retries, formatting."""

@@ -1,0 +1,1 @@
+"""What do all shards of a dataset amount to, and which of them are stale?"""

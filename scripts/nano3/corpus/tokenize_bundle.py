@@ -1,0 +1,68 @@
+"""Bulk work: the stale shards of a pack become tokens, one after the other, in one process."""
+
+from pathlib import Path
+from typing import Any
+
+from nano3 import Nano3Error
+from nano3.artifact.files import write_json
+from nano3.corpus.bundles import Pack
+from nano3.corpus.freshness import shard_reason
+from nano3.raw.datasets import raw_file, read_dataset, read_pins, sampled, shards_digest
+from nano3.raw.download import download_shard
+from nano3.tokens.encoder import Encoder
+from nano3.tokens.tokenize_shard import tokenize
+
+
+class PackError(Nano3Error):
+    """Shards of a pack can't be tokenized; the others were."""
+
+
+def tokenize_pack(
+    pack: str,
+    pins: Path,
+    tokenizer: Path,
+    key: dict[str, Any],
+    folder: Path,
+    done: Path,
+    sample: int = 0,
+    keep_raw: int = 1,
+    engine: str = "gigatoken",
+    checked_documents: int = 4,
+    threads: int = 2,
+) -> None:
+    """
+    The shards of a pack become what tokenize_shard makes of each; those that are fresh are passed over.
+
+    pack: its name, see nano3.corpus.bundles. pins: the dataset's pinned shards. tokenizer: its tokenizer.json. key:
+    what decides all shards' tokens alike, and `shards`, the digest of what was planned. folder: of the dataset's
+    tokens. done: the file to write when all is well. sample: rows taken of the dataset. keep_raw: 0 deletes downloads
+    that were tokenized. threads: how many processors to keep busy. A shard that can't be tokenized does not stop the
+    others. Raises PackError with all that failed.
+    """
+    name = pins.stem
+    dataset, taken = read_dataset(name, pins.parent), sampled(read_pins(name, pins.parent), sample, name)
+    if shards_digest(taken) != key["shards"]:
+        raise PackError(f"{pins}: changed while the graph was running: run snakemake again")
+    shared = {what: value for what, value in key.items() if what != "shards"}
+    interval, faults, made = Pack.parse(pack), [], 0
+    with Encoder.load(tokenizer, shared["tokenizer"], engine, threads) as encoder:
+        for shard, rows in taken[interval.begin : interval.end]:
+            whole = shared | {"sha256": shard.sha256, "rows": rows}
+            if shard_reason(folder, shard.name, whole) is None:
+                continue
+            raw = Path(raw_file(name, dataset, shard))
+            train, holdout = folder / "train" / shard.name, folder / "holdout" / shard.name
+            origin = dataset.origin(shard.path)
+            try:
+                if dataset.remote and not raw.exists():
+                    download_shard(origin, shard.sha256, shard.bytes, raw)
+                receipt = train.with_name(f"{shard.name}.json")
+                tokenize(encoder, raw, tokenizer, whole, train, holdout, receipt, checked_documents, origin)
+                made += 1
+                if dataset.remote and not keep_raw:
+                    raw.unlink()
+            except (Nano3Error, OSError) as error:
+                faults.append(str(error))
+    if faults:
+        raise PackError(f"{len(faults)} of {made + len(faults)} shards failed:\n" + "\n".join(faults))
+    write_json(done, {"pack": pack, "made": made})

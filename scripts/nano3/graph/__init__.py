@@ -1,0 +1,1 @@
+"""What decides each artifact, and which artifacts are stale? The rules and the plan ask the same functions."""

@@ -1,0 +1,189 @@
+"""Pictures of mixtures and schedules. One unit is one pixel; a phase has one colour everywhere."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from nano3.core.formatting import compact, rate
+from nano3.drawing.charts import panels
+from nano3.drawing.svg import COLOURS, LIGHT, blank
+from nano3.preview.mixture import is_over
+
+INK, MUTED, PALE, LINE = (LIGHT[name] for name in ("ink", "muted", "pale", "line"))
+WIDE, RIGHT = 1180, 30
+LETTER = 7.4  # mean width of a letter
+ROW = 21
+NARROWEST_PHASE = 0.16  # of the width
+
+
+def mixture_picture(plan: dict[str, Any]) -> Figure:
+    """Shares of each phase, asked for and after caps, and the epochs that all phases together come to."""
+    phases = plan["phases"]
+    names = list(dict.fromkeys(name for told in phases.values() for name in told["datasets"]))
+    last = {name: told["datasets"][name] for told in phases.values() for name in names if name in told["datasets"]}
+    labels = [f"{name}  {_there(last[name])}" for name in names]
+    left, top, bottom = 24 + LETTER * max(map(len, labels)), 74, 64
+    figure = blank(WIDE, top + ROW * len(names) + bottom)
+    columns = panels(figure, [1.0] * len(phases) + [1.6], left, RIGHT, bottom, top, gap=26)
+    widest = max(max(row["asked"], row["share"]) for told in phases.values() for row in told["datasets"].values())
+    for number, ((phase, told), axes) in enumerate(zip(phases.items(), columns, strict=False)):
+        rows = told["datasets"]
+        places = [place for place, name in enumerate(names) if name in rows]
+        there = [rows[names[place]] for place in places]
+        axes.barh(places, [row["asked"] * 100 for row in there], 0.78, color=PALE)
+        axes.barh(places, [row["share"] * 100 for row in there], 0.4, color=COLOURS[number])
+        axes.set(xlim=(0, widest * 106))
+        axes.set_title(f"{phase}\n{compact(told['tokens'])} tokens", loc="left", color=COLOURS[number], weight="bold")
+        axes.set_xlabel("share, %")
+    _epochs(columns[-1], phases, names)
+    for axes in columns:
+        axes.set_ylim(len(names) - 0.4, -0.6)
+        axes.set_yticks(range(len(names)), labels if axes is columns[0] else [""] * len(names), color=INK)
+        axes.xaxis.set_major_locator(MaxNLocator(5))
+        axes.grid(visible=False, axis="y")
+    legend = (
+        "pale: share asked for; colour: share after caps; ┃ and ╏: most epochs of the recipe, and up to a phase's end"
+    )
+    figure.text(0.012, 10 / (top + ROW * len(names) + bottom), legend, color=MUTED)
+    return figure
+
+
+def _there(row: dict[str, Any]) -> str:
+    return "?" if row["available"] is None else f"{'~' if row['estimated'] else ''}{compact(row['available'])}"
+
+
+def _epochs(axes: Axes, phases: dict[str, Any], names: Sequence[str]) -> None:
+    """What is drawn of each dataset by all phases, stacked in the phases' colours, with caps as strokes."""
+    rows = [
+        (place, number, told["datasets"].get(name))
+        for place, name in enumerate(names)
+        for number, told in enumerate(phases.values())
+    ]
+    known = [(place, number, row) for place, number, row in rows if row and row["epochs"] is not None]
+    caps = [row["max_epochs"] for _, _, row in known if row["max_epochs"] is not None]
+    most = max([1.0, *caps, *(row["epochs"] for _, _, row in known)])
+    drawn = dict.fromkeys(range(len(names)), 0.0)
+    for place, number, row in known:
+        axes.barh(place, row["epochs"] - drawn[place], 0.6, left=drawn[place], color=COLOURS[number])
+        drawn[place] = row["epochs"]
+        if (cap := row["max_epochs"]) is not None:
+            dash = (0, (1.2, 1.2)) if cap < max(caps) else "-"
+            axes.plot([cap, cap], [place - 0.42, place + 0.42], color=INK, linewidth=1.4, linestyle=dash)
+            if is_over(row):
+                axes.text(
+                    most * 1.03, place, f"{row['epochs_asked']:.3g} asked for", va="center", size=10.5, color=MUTED
+                )
+    axes.set_xlim(0, most * (1.5 if any(is_over(row) for _, _, row in known) else 1.06))
+    axes.set_title("epochs\nby the end of each phase", loc="left", color=INK, weight="bold")
+    axes.set_xlabel("epochs")
+
+
+def schedule_picture(told: dict[str, Any]) -> Figure:
+    """Learning rate, tokens of a step and sequence length over tokens, a column for each phase."""
+    segments = told["segments"]
+    phases = {phase: [row for row in segments if row["phase"] == phase] for phase in told["points"]}
+    heights, top, bottom, left, gap = (250, 110, 130), 58, 46, 92, 34
+    height = top + sum(heights) + 2 * gap + bottom
+    figure = blank(WIDE, height)
+    total = segments[-1]["last_token"]
+    parts = [sum(row["trained"] for row in rows) / total for rows in phases.values()]
+    shares = [NARROWEST_PHASE + (1 - NARROWEST_PHASE * len(phases)) * part for part in parts]
+    y = float(top)
+    for label, tall in zip(("learning rate", "tokens a step", "sequence length"), heights, strict=True):
+        columns = panels(figure, shares, left, RIGHT, height - y - tall, y, gap=12)
+        for number, ((phase, rows), axes) in enumerate(zip(phases.items(), columns, strict=True)):
+            _frame(axes, rows, COLOURS[number])
+            if label == "learning rate":
+                axes.plot(*told["points"][phase], color=COLOURS[number], linewidth=2)
+                tokens = sum(row["asked"] for row in rows)
+                axes.set_title(f"{phase}\n{compact(tokens)} tokens", loc="left", color=COLOURS[number], weight="bold")
+            else:
+                edges = [rows[0]["first_token"], *(row["last_token"] for row in rows)]
+                values = [_height(row, label) for row in rows]
+                axes.stairs(values, edges, baseline=None, color=COLOURS[number], linewidth=2)
+            _scale(axes, segments, label)
+            axes.tick_params(labelleft=number == 0)
+        columns[0].set_ylabel(label)
+        columns[0].yaxis.set_label_coords(-64 / (columns[0].get_position().width * WIDE), 0.5)
+        y += tall + gap
+    figure.text(left / WIDE, 6 / height, "tokens trained on; thin lines: segments end", color=MUTED)
+    return figure
+
+
+def _height(row: dict[str, Any], label: str) -> int:
+    return int(row["sequence_length"] * (row["global_batch_size"] if label == "tokens a step" else 1))
+
+
+def _frame(axes: Axes, rows: Sequence[dict[str, Any]], colour: str) -> None:
+    """A phase's tint, its scale of tokens, and where its segments end."""
+    first, last = rows[0]["first_token"], rows[-1]["last_token"]
+    axes.set_xlim(first, last)
+    axes.axvspan(first, last, color=colour, alpha=0.06, linewidth=0)
+    for row in rows[:-1]:
+        axes.axvline(row["last_token"], color=LINE, linewidth=1)
+    axes.xaxis.set_major_locator(MaxNLocator(5 if axes.get_position().width > 0.25 else 2))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _tokens(value, last - first)))
+
+
+def _scale(axes: Axes, segments: Sequence[dict[str, Any]], label: str) -> None:
+    """The same heights in all phases: from 0, or for sequence lengths by powers of two."""
+    if label == "learning rate":
+        highest = max(max(row["first_rate"], row["last_rate"]) for row in segments)
+        axes.set_ylim(0, highest * 1.1)
+        round_ones = [tick for tick in MaxNLocator(5).tick_values(0, highest) if tick < highest * 0.92]
+        axes.set_yticks([*round_ones, highest])
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: rate(value)))
+        return
+    values = sorted({_height(row, label) for row in segments})
+    if label == "sequence length":
+        axes.set_yscale("log", base=2)
+        axes.set_ylim(values[0] / 2, values[-1] * 2)
+        axes.set_yticks(values, [f"{value:,}" for value in values])
+        axes.minorticks_off()
+    else:
+        axes.set_ylim(0, values[-1] * 1.15)
+        axes.yaxis.set_major_locator(MaxNLocator(3))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: compact(value)))
+
+
+def _tokens(value: float, span: float) -> str:
+    """A place on the axis with as many digits as tell its neighbours apart."""
+    unit, letter = next(
+        (u, w) for u, w in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"), (1, "")) if value >= u or u == 1
+    )
+    digits = 0
+    while span / 5 < unit / 10**digits and digits < 4:
+        digits += 1
+    return f"{value / unit:.{digits}f}{letter}"
+
+
+def sides_picture(told: dict[str, Any]) -> Figure:
+    """The learning-rate curves of two recipes over the same tokens, on a logarithmic scale."""
+    figure = blank(WIDE, 330)
+    axes = figure.add_axes((0.08, 0.17, 0.9, 0.76))
+    highest, last = 0.0, 0
+    for number, (name, phases) in enumerate(told["curves"].items()):
+        tokens = [token for part, _ in phases.values() for token in part]
+        rates = [each for _, part in phases.values() for each in part]
+        highest, last = max(highest, *rates), max(last, tokens[-1])
+        axes.plot(tokens, rates, color=COLOURS[number], linewidth=2.2, linestyle="-" if number == 0 else (0, (5, 1.5)))
+        place = next(place for place, token in enumerate(tokens) if token > 0.4 * tokens[-1])
+        axes.annotate(
+            name,
+            (tokens[place], rates[place]),
+            xytext=(0, 8),
+            textcoords="offset points",
+            color=COLOURS[number],
+            weight="bold",
+        )
+        for part, _ in phases.values():
+            axes.axvline(part[0], color=PALE, linewidth=1)
+    axes.set(yscale="log", ylabel="learning rate", xlabel="tokens trained on; grey lines: phases begin")
+    axes.set_ylim(highest / 300, highest * 2.5)
+    axes.set_xlim(0, last)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: compact(value)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: rate(value)))
+    return figure

@@ -1,0 +1,101 @@
+"""The schedule of a recipe: what each segment comes to in whole steps, and the learning rate over tokens."""
+
+from itertools import pairwise
+from typing import Any
+
+from nano3.config.recipe import Recipe
+from nano3.config.schedule import learning_rate
+from nano3.core.formatting import compact, rate
+from nano3.training.spec import Stretch, curve_until, stretches
+
+POINTS = 200  # of a segment's curve
+ROW = "{:<13} {:<10} {:>17} {:>9} {:>7} {:>8} {:>11} {:>19} {:>13} {:>9} {:>9}"
+
+
+def schedule(name: str, recipe: Recipe) -> dict[str, Any]:
+    """
+    recipe: its name. tokens: `asked` of all phases, `trained` in whole steps. steps. curve: where the learning rate
+    turns, in tokens and in steps of the whole training, rounded up to a step's end. segments: each with phase, segment,
+    asked and trained (tokens), steps, global_batch_size, sequence_length, first_token, last_token and the learning rate
+    of its first and last step, as training uses it. points: see sampled_curve.
+    """
+    plan = stretches(recipe)
+    asked = [segment.tokens for phase in recipe.phases.values() for segment in phase.all_segments.values()]
+    rows = [
+        {
+            "phase": stretch.phase,
+            "segment": stretch.segment,
+            "asked": tokens,
+            "trained": stretch.tokens,
+            "steps": stretch.steps,
+            "global_batch_size": stretch.global_batch_size,
+            "sequence_length": stretch.sequence_length,
+            "first_token": stretch.first_token,
+            "last_token": stretch.last_token,
+            "first_rate": learning_rate(curve_until(recipe, stretch), stretch.first_token),
+            "last_rate": learning_rate(curve_until(recipe, stretch), stretch.last_step_token),
+        }
+        for stretch, tokens in zip(plan, asked, strict=True)
+    ]
+    curve, total = recipe.learning_rate, recipe.curve_tokens
+    turns = {"warm-up ends": curve.warmup_tokens, "decay begins": total - curve.decay_tokens, "decay ends": total}
+    return {
+        "recipe": name,
+        "tokens": {"asked": sum(asked), "trained": plan[-1].last_token},
+        "steps": plan[-1].first_step + plan[-1].steps,
+        "curve": {
+            said: {"token": token, "part": token / total, "step": _step_at(plan, token)}
+            for said, token in turns.items()
+        },
+        "segments": rows,
+        "points": sampled_curve(recipe),
+    }
+
+
+def _step_at(plan: list[Stretch], token: int) -> int:
+    """The first step after which so many tokens have been trained on, or the last of all."""
+    for stretch in plan:
+        if token <= stretch.last_token:
+            batch = stretch.global_batch_size * stretch.sequence_length
+            return stretch.first_step + max(0, -(-(token - stretch.first_token) // batch))
+    return plan[-1].first_step + plan[-1].steps
+
+
+def sampled_curve(recipe: Recipe) -> dict[str, tuple[list[int], list[float]]]:
+    """By phase, tokens and the learning rate there, at the beginnings of about POINTS steps of each segment."""
+    out: dict[str, tuple[list[int], list[float]]] = {phase: ([], []) for phase in recipe.phases}
+    for stretch in stretches(recipe):
+        batch, curve = stretch.global_batch_size * stretch.sequence_length, curve_until(recipe, stretch)
+        steps = sorted({round(number * (stretch.steps - 1) / POINTS) for number in range(POINTS + 1)})
+        for step in steps:
+            out[stretch.phase][0].append(stretch.first_token + step * batch)
+            out[stretch.phase][1].append(learning_rate(curve, stretch.first_token + step * batch))
+    return out
+
+
+def as_text(told: dict[str, Any]) -> str:
+    """The schedule for a terminal."""
+    lines = [f"Recipe {told['recipe']}", ""]
+    heads = ("phase", "segment", "tokens asked for", "steps", "batch", "length", "tokens/step", "tokens", "rounding")
+    lines.append(ROW.format(*heads, "rate from", "to"))
+    for row in told["segments"]:
+        batch = row["global_batch_size"] * row["sequence_length"]
+        cells = (f"{row['steps']:,}", f"{row['global_batch_size']:,}", f"{row['sequence_length']:,}", f"{batch:,}")
+        off = f"{row['trained'] - row['asked']:+,}"
+        rates = (_exact(row["first_rate"]), _exact(row["last_rate"]))
+        lines.append(
+            ROW.format(row["phase"], row["segment"], f"{row['asked']:,}", *cells, f"{row['trained']:,}", off, *rates)
+        )
+    asked, trained = told["tokens"]["asked"], told["tokens"]["trained"]
+    lines += ["", f"{told['steps']:,} steps, {trained:,} tokens: {trained - asked:+,} to the {asked:,} asked for"]
+    for said, turn in told["curve"].items():
+        lines.append(f"{said} at {turn['token']:,} tokens, {turn['part']:.4%} of the curve, in step {turn['step']:,}")
+    for before, after in pairwise(told["segments"]):
+        if before["phase"] != after["phase"]:
+            lines.append(f"{after['phase']} begins at {compact(after['first_token'])} tokens")
+    return "\n".join(lines)
+
+
+def _exact(number: float) -> str:
+    """A learning rate with the digits that tell a decay."""
+    return rate(number) if number == float(f"{number:.1e}") else f"{number:.3e}".replace("e-0", "e-").replace("-", "−")

@@ -1,0 +1,1 @@
+"""Where does an artifact come from? Questions that receipts answer."""

@@ -1,0 +1,227 @@
+"""
+What is different between two trainings: their data, mixture, code, settings, losses. Told from receipts alone.
+
+Two shards are the same if their token pairs are; whatever else differs between their receipts says nothing. A setting
+is a value of a segment's spec; what only follows from another difference (the blend's digest, the segment before, the
+place in a stream) is left out.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nano3 import Nano3Error
+from nano3.artifact.digest import differences
+from nano3.provenance.lineage import Receipts, closure, dataset_of_index, software_of
+
+CONSEQUENCES = ("before", "data")
+NAMED = 5  # shards of a kind of change
+
+
+class CompareError(Nano3Error):
+    """There is nothing to compare."""
+
+
+@dataclass(frozen=True)
+class Data:
+    """A dataset's shards and tokens on both sides; None where it is not used. names: some of the shards, by change."""
+
+    dataset: str
+    tokens: tuple[int | None, int | None]
+    shards: tuple[int | None, int | None]
+    added: int
+    removed: int
+    changed: int
+    names: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Share:
+    """A dataset's share of a phase: asked for, and tokens that were drawn."""
+
+    phase: str
+    dataset: str
+    target: tuple[float | None, float | None]
+    drawn: tuple[int | None, int | None]
+
+
+@dataclass(frozen=True)
+class Change:
+    """A value that differs, and where. where: segments or steps."""
+
+    key: str
+    values: tuple[Any, Any]
+    where: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A segment's last loss in training, and the mean over datasets of the loss on held-out documents after it."""
+
+    segment: str
+    trained: tuple[float | None, float | None]
+    held_out: tuple[float | None, float | None]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two trainings. names: of what was compared. Only what differs is in it, but for the losses, which are all."""
+
+    names: tuple[str, str]
+    data: tuple[Data, ...]
+    mixture: tuple[Share, ...]
+    code: tuple[Change, ...]
+    settings: tuple[Change, ...]
+    losses: tuple[Loss, ...]
+
+
+def receipt_of(word: str) -> Path:
+    """The receipt that a path or a recipe's name means: its export's, or its last trained segment's."""
+    if Path(word).is_file():
+        return Path(word)
+    export = Path("results/exports") / word / "receipt.json"
+    if export.is_file():
+        return export
+    trained = sorted(
+        Path("results/checkpoints").glob(f"{word}/*/*/receipt.json"), key=lambda path: path.stat().st_mtime
+    )
+    if not trained:
+        known = sorted(path.name for path in Path("results/checkpoints").glob("*")) or ["none yet"]
+        raise CompareError(f"{word}: no receipt, and no recipe with a checkpoint: there are {', '.join(known)}")
+    return trained[-1]
+
+
+def compare(before: str, after: str) -> Comparison:
+    """
+    What differs. before, after: receipts of exports or segments, or names of recipes.
+
+    Raises CompareError for a name of nothing, LineageError where a receipt stands on something that changed since.
+    """
+    sides = (closure(receipt_of(before)), closure(receipt_of(after)))
+    segments = (_segments(sides[0]), _segments(sides[1]))
+    return Comparison(
+        (before, after),
+        tuple(_data(sides)),
+        tuple(_mixture(segments)),
+        tuple(_code(sides)),
+        tuple(_settings(segments)),
+        tuple(_losses(segments)),
+    )
+
+
+def _of_step(receipts: Receipts, step: str) -> dict[str, dict[str, Any]]:
+    return {path: receipt for path, receipt in receipts.items() if receipt["step"] == step}
+
+
+def _segments(receipts: Receipts) -> dict[str, dict[str, Any]]:
+    """Receipts of the segments by phase/segment, in the order of training."""
+    trained = sorted(_of_step(receipts, "train_segment").values(), key=lambda each: int(each["key"]["steps"]["first"]))
+    return {f"{each['facts']['phase']}/{each['facts']['segment']}": each for each in trained}
+
+
+def _union(first: Iterable[str], second: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys([*first, *second]))
+
+
+def _data(sides: tuple[Receipts, Receipts]) -> Iterable[Data]:
+    indexes = [
+        {dataset_of_index(path): receipt for path, receipt in _of_step(side, "index_dataset").items()} for side in sides
+    ]
+    for dataset in sorted(_union(*indexes)):
+        both = [side.get(dataset) for side in indexes]
+        shards = [
+            {Path(each["path"]).stem: each["digest"] for each in receipt["inputs"] if each["kind"] == "receipt"}
+            if receipt
+            else {}
+            for receipt in both
+        ]
+        before, after = shards
+        if before == after:
+            continue
+        names = {
+            "added": [name for name in after if name not in before],
+            "removed": [name for name in before if name not in after],
+            "changed": [name for name in before if name in after and before[name] != after[name]],
+        }
+        yield Data(
+            dataset,
+            _pair(receipt["facts"]["tokens"] if receipt else None for receipt in both),
+            _pair(len(own) if receipt else None for own, receipt in zip(shards, both, strict=True)),
+            **{kind: len(every) for kind, every in names.items()},
+            names={kind: tuple(every[:NAMED]) for kind, every in names.items() if every},
+        )
+
+
+def _mixture(segments: tuple[Mapping[str, Any], Mapping[str, Any]]) -> Iterable[Share]:
+    targets: list[dict[tuple[str, str], float]] = [{}, {}]
+    drawn: list[dict[tuple[str, str], int]] = [{}, {}]
+    for side, target, tokens in zip(segments, targets, drawn, strict=True):
+        for receipt in side.values():
+            facts, length = receipt["facts"], receipt["key"]["batch"]["sequence_length"]
+            for dataset, share in facts["mixture"]["target"].items():
+                place = (facts["phase"], dataset)
+                target[place] = share
+                tokens[place] = tokens.get(place, 0) + facts["mixture"]["samples"].get(dataset, 0) * length
+    for place in dict.fromkeys([*targets[0], *targets[1]]):
+        shares, taken = _pair(each.get(place) for each in targets), _pair(each.get(place) for each in drawn)
+        if shares[0] != shares[1] or taken[0] != taken[1]:
+            yield Share(*place, shares, taken)
+
+
+def _code(sides: tuple[Receipts, Receipts]) -> Iterable[Change]:
+    """Code digests, commits, containers and versions that differ, each with the steps it differs in."""
+    found: dict[tuple[str, str, str], list[str]] = {}
+    steps = [_software(side) for side in sides]
+    for step in _union(*steps):
+        before, after = (side.get(step, {}) for side in steps)
+        for key in _union(before, after) if before and after else ():
+            one, other = (", ".join(sorted(side.get(key, {"none"}))) for side in (before, after))
+            if one != other:
+                found.setdefault((key, one, other), []).append(step)
+    return (Change(key, (before, after), tuple(where)) for (key, before, after), where in found.items())
+
+
+def _software(receipts: Receipts) -> dict[str, dict[str, set[str]]]:
+    """All that the artifacts of a step were made by: by step and dotted key the values that occur."""
+    found: dict[str, dict[str, set[str]]] = {}
+    for receipt in receipts.values():
+        for key, (_, value) in differences({}, software_of(receipt)).items():
+            found.setdefault(receipt["step"], {}).setdefault(key, set()).add(str(value))
+    return found
+
+
+def _settings(segments: tuple[Mapping[str, Any], Mapping[str, Any]]) -> Iterable[Change]:
+    """Values of specs that differ, each with the segments it differs in."""
+    found: dict[str, Change] = {}
+    for name in _union(*segments):
+        specs = [
+            {key: value for key, value in side[name]["key"].items() if key not in CONSEQUENCES}
+            if name in side
+            else None
+            for side in segments
+        ]
+        if None in specs:
+            said = _pair("trained" if spec else "not there" for spec in specs)
+            found[name] = Change("segment", said, (name,))
+            continue
+        for key, values in differences(specs[0], specs[1]).items():
+            same = found.get(f"{key} {values}")
+            found[f"{key} {values}"] = Change(key, values, (*(same.where if same else ()), name))
+    return found.values()
+
+
+def _losses(segments: tuple[Mapping[str, Any], Mapping[str, Any]]) -> Iterable[Loss]:
+    for name in _union(*segments):
+        facts = [side[name]["facts"] if name in side else None for side in segments]
+        held_out = [list(each["held_out"]["after"].values()) if each else [] for each in facts]
+        yield Loss(
+            name,
+            _pair(each["loss"]["last"] if each else None for each in facts),
+            _pair(sum(every) / len(every) if every else None for every in held_out),
+        )
+
+
+def _pair(values: Iterable[Any]) -> tuple[Any, Any]:
+    before, after = values
+    return before, after

@@ -1,0 +1,288 @@
+"""
+The autopsy of a batch: which raw rows were in an optimizer step, and in which steps was a raw row?
+
+Exact in both directions, because nothing is guessed: a checkpoint's spec says where in which streams each sample is
+(nano3.sampling.sampler), the index cache which documents lie there, and a shard's receipt which row of which raw file a
+document was. Nothing is read but receipts, the index cache and, where text is asked for, tokens.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nano3 import Nano3Error
+from nano3.artifact.receipt import read_receipt
+from nano3.sampling.index_cache import DatasetStream, EpochIndex, open_streams
+from nano3.sampling.sampler import Draw, Place
+from nano3.sampling.streams import ranges
+from nano3.tokens.indexed_dataset import Pair, PairReader, read_lengths
+
+Receipt = dict[str, Any]
+
+
+class TraceError(Nano3Error):
+    """A step or a row is asked for that there is not."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """
+    A document, or a part of one, in a sample.
+
+    step: counted from the beginning of training, as in metrics.jsonl. sequence: its place in the global batch, from 0.
+    position: its first token in the sequence. raw, origin, sha256: the raw file as it was read, where that came from,
+    and its digest. row: of the raw file, from 0. token, tokens: its first token in the document, and how many. text: of
+    these tokens, if it was asked for.
+    """
+
+    phase: str
+    segment: str
+    step: int
+    sequence: int
+    position: int
+    dataset: str
+    epoch: int
+    shard: str
+    raw: str
+    origin: str
+    sha256: str
+    row: int
+    token: int
+    tokens: int
+    text: str | None = None
+
+
+@dataclass(frozen=True)
+class Occurrence:
+    """A sample that a row was trained in: its step, its place in the global batch, and the row's tokens in it."""
+
+    phase: str
+    segment: str
+    step: int
+    sequence: int
+    epoch: int
+    token: int
+    tokens: int
+
+
+@dataclass(frozen=True)
+class Row:
+    """What became of a raw row. fate: training, valid, test or skipped. tokens: of a training document, else None."""
+
+    dataset: str
+    shard: str
+    raw: str
+    origin: str
+    sha256: str
+    row: int
+    fate: str
+    tokens: int | None
+    occurrences: tuple[Occurrence, ...]
+
+
+class Segment:
+    """A trained segment, as its receipt tells of it."""
+
+    def __init__(self, receipt: Path) -> None:
+        self.receipt = read_receipt(receipt)
+        self.spec, facts = self.receipt["key"], self.receipt["facts"]
+        self.phase, self.name = facts["phase"], facts["segment"]
+        self.first, self.count = self.spec["steps"]["first"], self.spec["steps"]["count"]
+        self.size, self.length = self.spec["batch"]["global_batch_size"], self.spec["batch"]["sequence_length"]
+
+    @property
+    def steps(self) -> range:
+        """Its steps, counted from the beginning of training."""
+        return range(self.first, self.first + self.count)
+
+    @cached_property
+    def streams(self) -> dict[str, DatasetStream]:
+        """The streams of its datasets. Raises IndexCacheError where they are gone."""
+        receipts = {receipt["step"]: receipt for receipt in map(read_receipt, self._inputs())}
+        blend = next(output["path"] for output in receipts["write_blend"]["outputs"])
+        return open_streams(Path(blend), receipts["build_index_cache"]["facts"]["folders"])
+
+    @cached_property
+    def draw(self) -> Draw:
+        """Where its samples are."""
+        tokens = {name: stream.tokens for name, stream in self.streams.items()}
+        return Draw(self.spec["data"], self.length, self.spec["seed"], tokens)
+
+    @cache  # noqa: B019 (a program that traces ends soon)
+    def epoch(self, dataset: str, number: int) -> EpochIndex:
+        """An epoch of one of its datasets."""
+        return self.streams[dataset].epoch(number)
+
+    def _inputs(self) -> Iterator[str]:
+        return (source["path"] for source in self.receipt["inputs"] if source["kind"] == "receipt")
+
+
+class Shard:
+    """
+    A token pair's way back to its raw file. fates: what became of the rows that are no training document, by row.
+
+    Documents of the pair are all other rows, in order.
+    """
+
+    def __init__(self, prefix: str) -> None:
+        receipt = read_receipt(f"{prefix}.json")
+        facts, (raw, tokenizer) = receipt["facts"], receipt["inputs"]
+        self.pair, self.name, self.rows = Pair(Path(prefix)), Path(prefix).name, facts["rows"]
+        self.raw, self.origin, self.sha256 = raw["path"], facts["origin"], raw["digest"]
+        self.tokenizer = Path(tokenizer["path"])
+        self.fates = {row: fate for fate in ("valid", "test", "skipped") for row in facts[fate]}
+        self._outside = np.array(sorted(self.fates), dtype=np.int64)
+        self._documents_before = self._outside - np.arange(len(self._outside))
+
+    def row(self, document: int) -> int:
+        """The raw row that a document of the pair was."""
+        return document + int(np.searchsorted(self._documents_before, document, side="right"))
+
+    def document(self, row: int) -> int:
+        """The document of the pair that a raw row became; it must have become one."""
+        return row - int(np.searchsorted(self._outside, row))
+
+    @cached_property
+    def lengths(self) -> npt.NDArray[np.int32]:
+        """Tokens of each document, shape [documents]."""
+        return read_lengths(self.pair)[0]
+
+    def text(self, document: int, token: int, tokens: int) -> str:
+        """The text of a stretch of a document's tokens, decoded from the tokens that were trained on."""
+        import tokenizers
+
+        begin = int(self.lengths[:document].sum(dtype=np.int64)) + token
+        ids = PairReader.open(self.pair).tokens[begin : begin + tokens].tolist()
+        text: str = tokenizers.Tokenizer.from_file(str(self.tokenizer)).decode(ids, skip_special_tokens=False)
+        return text
+
+
+def segments(checkpoints: Path) -> list[Segment]:
+    """The trained segments of a recipe in the order of training. checkpoints: its folder, results/checkpoints/NAME."""
+    found = [Segment(path) for path in checkpoints.glob("*/*/receipt.json")]
+    if not found:
+        raise TraceError(f"{checkpoints}: nothing was trained there: name a recipe that was, with --recipe")
+    return sorted(found, key=lambda segment: segment.first)
+
+
+def trace_steps(
+    trained: Sequence[Segment], first: int, last: int, phase: str | None = None, text: bool = False
+) -> Iterator[Piece]:
+    """
+    The documents of the steps from first to last, counted from the beginning of training, in the order of the batch.
+
+    phase: if given, the steps must be of it. text: decode it. Raises TraceError for a step that was not trained.
+    """
+    chosen = [segment for segment in trained if phase in (None, segment.phase)]
+    if not chosen:
+        raise TraceError(
+            f"phase {phase}: was not trained: {', '.join(dict.fromkeys(each.phase for each in trained))} were"
+        )
+    for step in range(first, last + 1):
+        segment = next((each for each in chosen if step in each.steps), None)
+        if segment is None:
+            where = f"of {phase}" if phase else "that were trained"
+            raise TraceError(
+                f"step {step}: not among the steps {where}, {chosen[0].steps.start} to {chosen[-1].steps.stop - 1}"
+            )
+        yield from _step(segment, step, text)
+
+
+def _step(segment: Segment, step: int, text: bool) -> Iterator[Piece]:
+    for sequence, place in enumerate(segment.draw.at((step - segment.first) * segment.size, segment.size)):
+        shard = _shard(segment.streams[place.dataset].prefixes[place.pair])
+        order, offsets = segment.epoch(place.dataset, place.epoch).of(place.pair)
+        position = 0
+        for number, token, tokens in ranges(offsets, place.begin, segment.length):
+            document = int(order[number])
+            yield Piece(
+                segment.phase,
+                segment.name,
+                step,
+                sequence,
+                position,
+                place.dataset,
+                place.epoch,
+                shard.name,
+                shard.raw,
+                shard.origin,
+                shard.sha256,
+                shard.row(document),
+                token,
+                tokens,
+                shard.text(document, token, tokens) if text else None,
+            )
+            position += tokens
+
+
+def trace_row(trained: Sequence[Segment], dataset: str, file: str, row: int) -> Row:
+    """
+    Where a raw row was trained.
+
+    file: the shard's name, or its raw file or origin, or the end of either. row: from 0.
+    Raises TraceError if no phase has the dataset, or it has no such file or row.
+    """
+    using = [segment for segment in trained if dataset in segment.streams]
+    if not using:
+        known = sorted({name for segment in trained for name in segment.streams})
+        raise TraceError(f"dataset {dataset}: nothing was trained on it: {', '.join(known)} were used")
+    prefix = _prefix(using[0].streams[dataset].prefixes, dataset, file)
+    shard = _shard(prefix)
+    if not 0 <= row < shard.rows:
+        raise TraceError(f"row {row}: {shard.raw} has rows 0 to {shard.rows - 1}")
+    fate = shard.fates.get(row, "training")
+    occurrences: list[Occurrence] = []
+    tokens = None
+    if fate == "training":
+        document = shard.document(row)
+        tokens = int(shard.lengths[document])
+        for segment in using:
+            pair = segment.streams[dataset].prefixes.index(prefix)
+            occurrences += _occurrences(segment, dataset, pair, document)
+    return Row(dataset, shard.name, shard.raw, shard.origin, shard.sha256, row, fate, tokens, tuple(occurrences))
+
+
+def _occurrences(segment: Segment, dataset: str, pair: int, document: int) -> list[Occurrence]:
+    """The samples of a segment that hold some of a document's tokens."""
+    found = []
+    first, last = segment.draw.epochs(segment.count * segment.size).get(dataset, (0, -1))
+    for epoch in range(first, last + 1):
+        order, offsets = segment.epoch(dataset, epoch).of(pair)
+        place = int(np.flatnonzero(order == document)[0])
+        begin, end = int(offsets[place]), int(offsets[place + 1])
+        for sample, start in segment.draw.holding(Place(dataset, epoch, pair, begin), end):
+            step, sequence = divmod(sample, segment.size)
+            if step < segment.count:
+                token = max(begin, start)
+                tokens = min(end, start + segment.length) - token
+                where = (segment.phase, segment.name, segment.first + step, sequence, epoch)
+                found.append(Occurrence(*where, token - begin, tokens))
+    return sorted(found, key=lambda each: (each.step, each.sequence, each.token))
+
+
+def _prefix(prefixes: Sequence[str], dataset: str, file: str) -> str:
+    """The pair of a raw file."""
+    named = [prefix for prefix in prefixes if Path(prefix).name == file]
+    found = named or [
+        prefix for prefix in prefixes if _ends(_shard(prefix).raw, file) or _ends(_shard(prefix).origin, file)
+    ]
+    if len(found) != 1:
+        some = ", ".join(Path(prefix).name for prefix in (found or prefixes)[:5])
+        raise TraceError(
+            f"{file}: {'several shards' if found else 'no shard with tokens'} of {dataset}: name a shard, e.g. {some}"
+        )
+    return found[0]
+
+
+def _ends(path: str, file: str) -> bool:
+    return path == file or path.endswith(f"/{file}")
+
+
+@cache
+def _shard(prefix: str) -> Shard:
+    return Shard(prefix)

@@ -1,0 +1,234 @@
+"""
+Are the bytes on disk those that were written?
+
+Planning looks at sizes and times, so a file that was damaged in place passes as fresh if it kept its size. Every
+artifact's receipt has size and SHA-256 of its files, every pin those of a raw shard: here the bytes are read and
+compared.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tqdm import tqdm
+
+from nano3 import Nano3Error
+from nano3.artifact.digest import digest_file
+from nano3.artifact.paths import Folders
+from nano3.artifact.receipt import ReceiptError, read_receipt
+from nano3.config.recipe import Recipe
+from nano3.core.tsv import read_table
+from nano3.corpus.freshness import SHARDS, FreshnessError, read_entries
+from nano3.raw.datasets import raw_file, read_dataset, read_pins, sampled
+from nano3.training.spec import stretches
+
+
+class VerifyError(Nano3Error):
+    """What should be verified is nothing that the recipe has."""
+
+
+class Artifact(NamedTuple):
+    """What has a receipt. kind: shard, index, blend, cache, segment, export, lineage or report. words: that mean it."""
+
+    kind: str
+    words: tuple[str, ...]
+    receipt: str
+
+
+class File(NamedTuple):
+    """
+    A file as it was written or pinned. bytes: None if not known. sha256: of a shards.tsv, the digest of its entries.
+    delete: what must go before `snakemake {build}` makes it again; both are empty for a raw shard that is no download.
+    """
+
+    artifact: Artifact
+    path: str
+    bytes: int | None
+    sha256: str
+    delete: tuple[str, ...]
+    build: str
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A file that is not what was written. delete: what is there of that of its File. build: see File."""
+
+    kind: str
+    path: str
+    fault: str
+    delete: tuple[str, ...]
+    build: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """
+    What was found. files, bytes: that were compared. passed: files that are in the notes. unmade: artifacts by kind
+    that are not there, so that there is nothing to compare.
+    """
+
+    files: int
+    bytes: int
+    passed: int
+    unmade: Mapping[str, int]
+    faults: Sequence[Fault]
+
+
+def verify(
+    name: str,
+    recipe: Recipe,
+    targets: Sequence[str] = (),
+    sizes: bool = False,
+    raw: bool = False,
+    notes: Path | None = None,
+    threads: int | None = None,
+) -> Verdict:
+    """
+    Compare the files of a recipe's artifacts with their receipts.
+
+    name: that its artifacts go by. targets: datasets, phases, segments, kinds or paths; none: everything. sizes:
+    compare sizes alone. raw: raw shards, too. notes: a file that every whole file is added to, with size and time;
+    what it has is passed over, so a run that was stopped goes on. threads: that read; by default one for each core.
+    Raises VerifyError for a target that means nothing.
+    """
+    every = {artifact.receipt: artifact for artifact in artifacts(name, recipe)}
+    unmade = {path: artifact for path, artifact in every.items() if not os.path.exists(path)}
+    files = [*_raw(recipe)] if raw else []
+    for artifact in tqdm(every.values(), desc="receipts", unit="", leave=False, disable=None):
+        if artifact.receipt not in unmade:
+            files += _files(artifact, unmade)
+    files = [*{(file.path, file.sha256): file for file in files}.values()]  # phases share index caches
+    unmade = {path: unmade[path] for path in unmade.keys() - {file.path for file in files}}
+    things: list[Artifact | File] = [*every.values(), *files]
+    for target in targets:
+        if not any(_means(target, thing) for thing in things):
+            raise VerifyError(f"{target}: recipe {name} has no such artifact: name a dataset, phase, segment or path")
+    if targets:
+        files = [file for file in files if any(_means(target, file) for target in targets)]
+        unmade = {path: it for path, it in unmade.items() if any(_means(target, it) for target in targets)}
+    known = {tuple(line) for line in read_table(notes)} if notes and notes.is_file() else set()
+    waiting = [file for file in files if not (known and _note(file) in known)]
+    faults: list[Fault] = []
+    total = sum(file.bytes or 0 for file in waiting)
+    with ExitStack() as stack:
+        pool = stack.enter_context(ThreadPoolExecutor(threads or os.cpu_count()))
+        progress = stack.enter_context(tqdm(total=total, unit="B", unit_scale=True, disable=True if sizes else None))
+        book = stack.enter_context(notes.open("a", encoding="utf-8")) if notes and not sizes else None
+        for file, fault in zip(waiting, pool.map(_size_fault if sizes else _fault, waiting), strict=True):
+            progress.update(file.bytes or 0)
+            if fault:
+                there = tuple(filter(os.path.exists, file.delete))
+                faults.append(Fault(file.artifact.kind, file.path, fault, there, file.build))
+            elif book:
+                book.write("\t".join(_note(file)) + "\n")
+                book.flush()
+    counts = Counter(artifact.kind for artifact in unmade.values())
+    return Verdict(len(waiting), total, len(files) - len(waiting), dict(counts), faults)
+
+
+def artifacts(name: str, recipe: Recipe) -> Iterator[Artifact]:
+    """All that a recipe asks for, whether it is there or not."""
+    folders = Folders.of(name, recipe.tokens_name)
+    for dataset in recipe.datasets:
+        folder = f"{folders.tokens}/{dataset}"
+        for shard, _ in sampled(read_pins(dataset), recipe.sample, dataset):
+            yield Artifact("shard", (dataset,), f"{folder}/train/{shard.name}.json")
+        yield Artifact("index", (dataset,), f"{folder}/index.json")
+    for phase in recipe.phases:
+        yield Artifact("blend", (phase,), f"{folders.blends}/{phase}/blend.receipt.json")
+        yield Artifact("cache", (phase,), f"{folders.blends}/{phase}/index_cache.json")
+    for place in stretches(recipe):
+        words = (place.phase, f"{place.phase}/{place.segment}")
+        yield Artifact("segment", words, f"{folders.checkpoints}/{place.phase}/{place.segment}/receipt.json")
+    yield Artifact("export", (), f"{folders.export}/receipt.json")
+    for kind in ("lineage", "report"):
+        yield Artifact(kind, (), f"{folders.report}/{kind}.receipt.json")
+
+
+def _files(artifact: Artifact, unmade: Mapping[str, Artifact]) -> Iterator[File]:
+    """What a receipt says is there. unmade: artifacts that have no receipt; one that an index lists is missing."""
+    kind, _, path = artifact
+    try:
+        receipt = read_receipt(path)
+    except ReceiptError:
+        yield File(artifact, path, None, "", (path,), path)
+        return
+    for output in receipt["outputs"]:
+        delete, build = _remedy(artifact, output["path"], receipt)
+        yield File(artifact, output["path"], output["bytes"], output["sha256"], delete, build)
+    if kind == "index":
+        shards = str(Path(path).with_name(SHARDS))
+        yield File(artifact, shards, None, receipt["facts"]["shards"]["digest"], (shards,), path)
+        for source in receipt["inputs"]:
+            if shard := unmade.get(source["path"]):
+                yield File(shard, shard.receipt, None, "", (), shard.receipt)
+
+
+def _remedy(artifact: Artifact, path: str, receipt: Mapping[str, Any]) -> tuple[tuple[str, ...], str]:
+    """What to delete, and what to build then, where a file of an artifact is damaged or gone."""
+    if artifact.kind == "segment":
+        checkpoint = Path(receipt["facts"]["checkpoint"])
+        weights = Path(path).is_relative_to(checkpoint)  # else metrics, written again from what lies by the weights
+        return (str(checkpoint.parent) if weights else path, artifact.receipt), artifact.receipt
+    if artifact.kind == "export":
+        return (artifact.receipt,), artifact.receipt
+    if artifact.kind == "cache":
+        return (path, artifact.receipt), artifact.receipt
+    return (path,), artifact.receipt if artifact.kind == "index" else path
+
+
+def _raw(recipe: Recipe) -> Iterator[File]:
+    """Raw shards as they are pinned; of downloads, those that are here."""
+    for name in recipe.datasets:
+        dataset = read_dataset(name)
+        for shard, _ in sampled(read_pins(name), recipe.sample, name):
+            path = raw_file(name, dataset, shard)
+            if not dataset.remote or os.path.exists(path):
+                delete, build = ((path,), path) if dataset.remote else ((), "")
+                yield File(Artifact("raw", (name,), path), path, shard.bytes, shard.sha256, delete, build)
+
+
+def _means(target: str, what: Artifact | File) -> bool:
+    """Whether a word of the command line means an artifact or a file, by name, kind, path or folder."""
+    artifact, path = (what.artifact, what.path) if isinstance(what, File) else (what, what.receipt)
+    place = target.rstrip("/")
+    return place in (*artifact.words, artifact.kind, artifact.receipt, path) or path.startswith(f"{place}/")
+
+
+def _fault(file: File) -> str | None:
+    """What is wrong with a file's bytes."""
+    path = Path(file.path)
+    if path.name == SHARDS and file.artifact.kind == "index":
+        try:
+            read_entries(path.parent, file.sha256)
+        except FreshnessError:
+            return "not what its index was made with" if path.exists() else "missing"
+        return None
+    try:
+        return _size_fault(file) or (None if digest_file(path) == file.sha256 else "other bytes than were written")
+    except OSError as error:
+        return f"can't be read: {error.strerror}"
+
+
+def _size_fault(file: File) -> str | None:
+    """What is wrong with a file, as far as its size shows it."""
+    if not os.path.exists(file.path):
+        return "missing"
+    if file.bytes is None:
+        return "not a receipt" if file.path == file.artifact.receipt else None
+    size = os.path.getsize(file.path)
+    return None if size == file.bytes else f"{size:,} bytes, and {file.bytes:,} were written"
+
+
+def _note(file: File) -> tuple[str, ...]:
+    """A whole file, as the notes have it: its digest, and size and time as they are now; empty if it is gone."""
+    try:
+        now = os.stat(file.path)
+    except OSError:
+        return ()
+    return file.path, file.sha256, str(now.st_size), str(now.st_mtime_ns)

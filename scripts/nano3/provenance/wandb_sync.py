@@ -1,0 +1,265 @@
+"""
+What a recipe has made, for Weights & Biases: raw data sets and tokenizer -> data -> model, and the curves of training.
+
+Nothing is sent while a job works, so no job can fail or wait for a server. What there is to send is read from receipts
+and metrics, at any time; a ledger remembers what arrived, and names of runs follow from contents, so what was sent is
+not sent again and what failed is sent by the next call. Tokens and weights stay where they are, artifacts refer to
+them.
+
+Source of the names DataBlendsArtifact-pretrain and ModelArtifact-pretrain: NVIDIA's recipe for stage 0.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import dropwhile
+from pathlib import Path
+from typing import Any
+
+import wandb
+
+from nano3 import Nano3Error
+from nano3.artifact.digest import digest_json, short
+from nano3.artifact.files import write_json
+from nano3.artifact.paths import Folders
+from nano3.artifact.receipt import read_receipt
+from nano3.config.recipe import Recipe
+from nano3.corpus.freshness import SHARDS
+from nano3.provenance.lineage import dataset_of_index
+from nano3.raw.datasets import read_dataset
+from nano3.training.spec import stretches
+
+FOLDER = Path("results/wandb")
+DATA, MODEL = "DataBlendsArtifact-pretrain", "ModelArtifact-pretrain"
+CURVES = ("loss", "learning_rate", "grad_norm")
+
+
+class PublishError(Nano3Error):
+    """Something did not arrive."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where to send it. mode: online, offline (to files under FOLDER, for `wandb sync`) or disabled."""
+
+    mode: str
+    project: str
+    entity: str | None
+
+    @property
+    def name(self) -> str:
+        """What the ledger calls it."""
+        return f"{self.entity or ''}/{self.project}" if self.mode == "online" else self.mode
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """
+    An artifact as W&B will have it. values: JSON files in it. references: where its contents are, by name; they are
+    not read. It is the same version to W&B as long as these are the same, so what identifies it is among its values.
+    """
+
+    name: str
+    kind: str
+    values: Mapping[str, Any]
+    references: Mapping[str, str]
+    metadata: Mapping[str, Any]
+    aliases: tuple[str, ...] = ()
+
+    def made(self) -> wandb.Artifact:
+        """For W&B's library."""
+        artifact = wandb.Artifact(self.name, self.kind, metadata=dict(self.metadata))
+        for name, value in self.values.items():
+            with artifact.new_file(name) as file:
+                json.dump(value, file, indent=1, sort_keys=True)
+        for name, uri in self.references.items():
+            artifact.add_reference(uri, name=name, checksum=False)
+        return artifact
+
+
+@dataclass(frozen=True)
+class Publication:
+    """A run as W&B will have it: what a step used, made and measured. curves: by step; each has `tokens`."""
+
+    name: str
+    kind: str
+    config: Mapping[str, Any]
+    inputs: tuple[Artifact, ...]
+    output: Artifact
+    curves: tuple[tuple[int, Mapping[str, float]], ...] = ()
+    summary: Mapping[str, float] = field(default_factory=dict)
+
+    def id(self, recipe: str) -> str:
+        """The run's name to W&B: another one if it made something else."""
+        return short(digest_json([recipe, self.name, self.output.values]))
+
+
+def publish(recipe: str, publications: Iterable[Publication], target: Target) -> list[str]:
+    """
+    Send what was not sent yet; returns the names of what was, now.
+
+    recipe: the name the artifacts go by; it is their group. Raises PublishError for the first that W&B did not take;
+    what came before it is noted in the ledger.
+    """
+    ledger, sent = FOLDER / f"{recipe}.json", []
+    arrived: dict[str, dict[str, str]] = json.loads(ledger.read_text(encoding="utf-8")) if ledger.exists() else {}
+    done = arrived.setdefault(target.name, {})
+    for publication in publications:
+        name = publication.id(recipe)
+        if target.mode == "disabled" or name in done:
+            continue
+        try:
+            _send(name, recipe, publication, target)
+        except Exception as error:  # its library raises errors of many kinds, and none of them is ours
+            raise PublishError(
+                f"{publication.name}: W&B did not take it: {str(error).strip() or type(error).__name__}; nothing is "
+                "lost: `wandb login` or set WANDB_API_KEY and WANDB_BASE_URL, then run `python scripts/publish.py`"
+            ) from error
+        done[name] = publication.name
+        write_json(ledger, arrived)
+        sent.append(publication.name)
+    return sent
+
+
+def _send(name: str, recipe: str, publication: Publication, target: Target) -> None:
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    inputs = [each.made() for each in publication.inputs]
+    run = wandb.init(
+        id=name,
+        resume="allow",  # one that was cut off goes on
+        mode="offline" if target.mode == "offline" else "online",
+        project=target.project,
+        entity=target.entity,
+        dir=str(FOLDER),
+        group=recipe,
+        job_type=publication.kind,
+        name=f"{recipe}/{publication.name}",
+        config={**publication.config, "inputs": {each.name: digest_json(each.values) for each in publication.inputs}},
+        settings=wandb.Settings(console="off", disable_git=True, disable_code=True, x_disable_stats=True),
+    )
+    with run:
+        if target.mode == "online":  # offline, W&B's library refuses: the inputs are in the config alone
+            for artifact in inputs:
+                run.use_artifact(artifact)
+        run.define_metric("*", step_metric="tokens")
+        for step, values in publication.curves:
+            run.log(dict(values), step=step)
+        run.summary.update(dict(publication.summary))
+        logged = run.log_artifact(publication.output.made(), aliases=list(publication.output.aliases))
+        if target.mode == "online":
+            logged.wait()
+
+
+def publications(name: str, recipe: Recipe) -> Iterator[Publication]:
+    """All that a recipe has made up to now, in the order of the graph. name: that its artifacts go by."""
+    data: dict[str, Artifact] = {}
+    before: tuple[Artifact, ...] = ()
+    for phase, segment, path in _receipts(name, recipe):
+        if not path.is_file():
+            return
+        if segment is None:
+            made = _data(phase, path, recipe)
+            data[phase] = made.output
+        else:
+            made = _model(path, (data[phase], *before))
+            before = (made.output,)
+        yield made
+
+
+def left_out(name: str, recipe: Recipe) -> list[str]:
+    """What is no publication yet, a line each with the reason: what it is made of is not there."""
+    steps = [
+        (f"{phase}/{segment}" if segment else f"data/{phase}", path) for phase, segment, path in _receipts(name, recipe)
+    ]
+    rest = [*dropwhile(lambda step: step[1].is_file(), steps)]
+    if not rest:
+        return []
+    (first, path), *later = rest
+    lines = [f"{first}: not sent: {path} is missing: build it with snakemake"]
+    return lines + [f"{step}: not sent: it comes after {first}" for step, _ in later]
+
+
+def _receipts(name: str, recipe: Recipe) -> Iterator[tuple[str, str | None, Path]]:
+    """Phase, segment and receipt of all that can be sent, in the order of the graph; a blend has no segment."""
+    folders = Folders.of(name, recipe.tokens_name)
+    for phase in recipe.phases:
+        yield phase, None, Path(folders.blends) / phase / "blend.receipt.json"
+    for stretch in stretches(recipe):
+        path = Path(folders.checkpoints) / stretch.phase / stretch.segment / "receipt.json"
+        yield stretch.phase, stretch.segment, path
+
+
+def _data(phase: str, path: Path, recipe: Recipe) -> Publication:
+    """A phase's blend, made of raw data sets and a tokenizer."""
+    receipt, blend = read_receipt(path), path.with_name("blend.json")
+    indexes = {dataset_of_index(each["path"]): each["path"] for each in receipt["inputs"]}
+    facts = receipt["facts"]
+    artifact = Artifact(
+        DATA,
+        "dataset",
+        {
+            "blend.json": json.loads(blend.read_text(encoding="utf-8")),
+            "content.json": {"blend": receipt["content"], "phase": phase},
+        },
+        dict(_files("index.json", SHARDS, beside=indexes)),
+        {"phase": phase, "mixture": receipt["key"]["mixture"], **facts},
+        (phase,),
+    )
+    inputs = [_raw(dataset, read_receipt(index)) for dataset, index in indexes.items()]
+    config = {"phase": phase, "blend": receipt["key"]}
+    return Publication(f"data/{phase}", "data-prep", config, (*inputs, _tokenizer(recipe)), artifact)
+
+
+def _files(*names: str, beside: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """References to the files of each dataset that list its pairs, of which there may be 100,000."""
+    for dataset, index in beside.items():
+        for file in (Path(index).with_name(name) for name in names):
+            if file.exists():  # W&B's library looks whether a local file is there
+                yield f"{dataset}/{file.name}", file.resolve().as_uri()
+
+
+def _raw(dataset: str, index: Mapping[str, Any]) -> Artifact:
+    """A data set's raw shards, as they are pinned; another revision with the same bytes is the same version."""
+    described = read_dataset(dataset)
+    about = {"source": described.source, "revision": described.revision, "shards": index["facts"]["shards"]["count"]}
+    return Artifact(f"raw-{dataset}", "dataset", {"shards.json": {dataset: index["key"]["shards"]}}, {}, about)
+
+
+def _tokenizer(recipe: Recipe) -> Artifact:
+    settings = recipe.token_settings()["tokenizer"]
+    file = recipe.tokenizer_file.resolve().as_uri()
+    return Artifact(
+        f"tokenizer-{recipe.tokenizer.name}", "tokenizer", {"settings.json": settings}, {"tokenizer.json": file}, {}
+    )
+
+
+def _model(path: Path, inputs: tuple[Artifact, ...]) -> Publication:
+    """A segment's checkpoint, with the curves of its training."""
+    receipt = read_receipt(path)
+    facts, spec = receipt["facts"], digest_json(receipt["key"])
+    phase, segment = facts["phase"], facts["segment"]
+    weights = Path(facts["checkpoint"]).resolve()
+    told = ("parameters", "tokens", "tokens_seen", "loss", "held_out", "mixture")
+    artifact = Artifact(
+        MODEL,
+        "model",
+        {"content.json": {"checkpoint": receipt["content"], "spec": spec}, "spec.json": receipt["key"]},
+        {"checkpoint": weights.as_uri()} if weights.exists() else {},
+        {
+            "path": str(weights),
+            "step": facts["steps"],
+            "phase": phase,
+            "segment": segment,
+            "spec": spec,
+            **{key: facts[key] for key in told},
+        },
+        (phase, f"{phase}-{segment}"),
+    )
+    lines = map(json.loads, path.with_name("metrics.jsonl").read_text(encoding="utf-8").splitlines())
+    curves = tuple(
+        (line["step"], {"tokens": line["tokens"], **{f"{phase}/{key}": line[key] for key in CURVES if key in line}})
+        for line in lines
+    )
+    held_out = {f"held_out/{dataset}": loss for dataset, loss in facts["held_out"]["after"].items()}
+    config = {"phase": phase, "segment": segment, "spec": receipt["key"]}
+    return Publication(f"{phase}/{segment}", "pretrain", config, inputs, artifact, curves, held_out)

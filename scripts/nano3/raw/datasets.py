@@ -1,0 +1,200 @@
+"""
+The catalogue: which raw shards a dataset has, pinned byte for byte.
+
+config/datasets/{dataset}.yaml   where the dataset comes from, written by hand
+config/datasets/{dataset}.tsv    its shards with size, rows and SHA-256, written by pin_dataset.py, reviewed like code
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+
+from pydantic import ConfigDict, Field, PositiveInt, model_validator
+
+from nano3.artifact.digest import digest_json
+from nano3.core.schema import Closed, ConfigError, read_yaml, validated
+from nano3.core.tsv import read_table, write_table
+
+DATASETS = Path("config/datasets")
+RAW = Path("resources/raw")
+HUB = "hf://"
+COMMIT_DIGITS = 40
+
+
+class Dataset(Closed):
+    """Where a dataset's raw shards lie and how to read them."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["files"]}, {"required": ["revision"]}]})
+
+    source: str = Field(
+        description="Folder of the raw shards, relative to the repository and read in place; "
+        "hf://org/repo, a dataset repository of the Hugging Face Hub; or any other URL that fsspec knows, "
+        "e.g. s3://bucket/prefix."
+    )
+    files: str | None = Field(
+        None,
+        pattern=r"^[^/{}]",
+        description="Glob of the shards' files inside a folder or URL, e.g. *.parquet or part-*.jsonl.zst.",
+    )
+    revision: str | None = Field(
+        None,
+        description="hf:// only: the commit of the repository, in hexadecimal digits; "
+        "pinning completes one that is abbreviated to 7 or more.",
+    )
+    subset: str | None = Field(None, description="hf:// only: the subset (config) of the dataset, if not its default.")
+    split: str | None = Field(None, description="hf:// only: the split of the subset, if not train.")
+    text_column: str = Field(description="Column that holds a document's text.")
+    category: str = Field(description="Category of the curriculum that the dataset belongs to, e.g. code or math.")
+    tokens_estimate: PositiveInt | None = Field(
+        None, description="Tokens that its publisher counts, for planning until it is tokenized."
+    )
+    licence: str = Field(description="Licence of the text, by name.")
+    about: str = Field(description="One sentence: what the documents are.")
+
+    @model_validator(mode="after")
+    def _is_one_kind_of_source(self) -> "Dataset":
+        if not self.on_hub:
+            if given := [key for key in ("revision", "subset", "split") if getattr(self, key) is not None]:
+                raise ValueError(f"{given[0]}: only a source on the Hub, hf://org/repo, has one: remove it")
+            if self.files is None:
+                raise ValueError("files: this key is missing; add a glob of the shards' files, e.g. '*.parquet'")
+            if self.remote and ("@" in self.source.split("/")[2] or "::" in self.source):
+                raise ValueError("source: must be one URL without a password: give that to its driver's environment")
+            return self
+        if not re.fullmatch(HUB + r"[\w.-]+/[\w.-]+", self.source) or self.source.startswith(f"{HUB}datasets/"):
+            raise ValueError(f"source: {self.source} is not hf://org/repo: write the repository alone")
+        if self.files is not None:
+            raise ValueError("files: the Hub knows a subset's files itself: use subset and split instead")
+        if not re.fullmatch(r"[0-9a-f]{7,40}", self.revision or ""):
+            said = f"{self.revision} can move" if self.revision else "this key is missing"
+            raise ValueError(
+                f"revision: {said}; write a commit, 40 hexadecimal digits: scripts/pin_dataset.py prints today's"
+            )
+        return self
+
+    @property
+    def on_hub(self) -> bool:
+        """Whether the source is a repository of the Hugging Face Hub."""
+        return self.source.startswith(HUB)
+
+    @property
+    def abbreviated(self) -> bool:
+        """Whether its commit on the Hub still has to be completed, which pinning does."""
+        return self.on_hub and len(str(self.revision)) < COMMIT_DIGITS
+
+    @property
+    def remote(self) -> bool:
+        """Whether shards are downloaded first; a local folder's are read in place."""
+        return "://" in self.source
+
+    @property
+    def repository(self) -> str:
+        """The repository on the Hub: org/repo."""
+        return self.source.removeprefix(HUB)
+
+    def origin(self, path: str) -> str:
+        """Where a pinned path is: a local path, a URL, or the Hub's hf://datasets/org/repo@commit/path."""
+        if self.on_hub:
+            return f"{HUB}datasets/{self.repository}@{self.revision}/{path}"
+        return f"{self.source.rstrip('/')}/{path}" if self.remote else path
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """
+    One raw file of a dataset.
+
+    name: the file's own name without its format's ending. path: of a local file, relative to the repository; of
+    another, below the dataset's source. rows: rows in the file; None where nobody has counted them.
+    """
+
+    name: str
+    path: str
+    bytes: int
+    rows: int | None
+    sha256: str
+
+
+def read_dataset(name: str, folder: Path = DATASETS) -> Dataset:
+    """The dataset's description. Raises ConfigError with the known names if there is none."""
+    path = folder / f"{name}.yaml"
+    return validated(Dataset, read_yaml(path), str(path))
+
+
+def known_datasets(folder: Path = DATASETS) -> list[str]:
+    """Names of all datasets described in the catalogue."""
+    return sorted(path.stem for path in folder.glob("*.yaml"))
+
+
+def pins_path(name: str, folder: Path = DATASETS) -> Path:
+    """The file that holds a dataset's pins."""
+    return folder / f"{name}.tsv"
+
+
+def read_pins(name: str, folder: Path = DATASETS) -> list[Shard]:
+    """The pinned shards in catalogue order. Raises ConfigError for a missing, damaged or empty pin file."""
+    path = pins_path(name, folder)
+    if not path.is_file():
+        raise ConfigError(f"{path}: dataset {name} is not pinned: run `python scripts/pin_dataset.py {name}`")
+    lines = read_table(path)
+    header = [field.name for field in fields(Shard)]
+    remedy = f"pin the dataset again: `python scripts/pin_dataset.py {name}`"
+    if next(lines, None) != header:
+        raise ConfigError(f"{path}: line 1: the columns must be {', '.join(header)}; {remedy}")
+    shards = []
+    for number, line in enumerate(lines, start=2):
+        try:
+            shard, raw, size, rows, sha256 = line
+            shards.append(Shard(shard, raw, int(size), int(rows) if rows else None, sha256))
+        except ValueError:
+            raise ConfigError(f"{path}: line {number}: not a pinned shard: {line}; {remedy}") from None
+        if len(sha256) != 64:
+            raise ConfigError(f"{path}: line {number}: not a SHA-256: {sha256!r}; {remedy}")
+    names = [shard.name for shard in shards]
+    if not shards:
+        raise ConfigError(f"{path}: no shards; {remedy}")
+    if repeated := sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []:
+        raise ConfigError(f"{path}: shard {repeated[0]} is listed more than once; {remedy}")
+    return shards
+
+
+def raw_file(name: str, dataset: Dataset, shard: Shard) -> str:
+    """The file that a shard is read from: its own, or its download."""
+    return str(RAW / name / shard.path.replace("/", ".")) if dataset.remote else shard.path
+
+
+def write_pins(path: Path, shards: Sequence[Shard]) -> None:
+    """Write the pins, sorted by name, one shard a line."""
+    ordered = sorted(shards, key=lambda shard: shard.name)
+    write_table(path, (field.name for field in fields(Shard)), map(astuple, ordered))
+
+
+def sampled(shards: Sequence[Shard], rows: int, dataset: str = "DATASET") -> list[tuple[Shard, int | None]]:
+    """
+    The first rows of a dataset in catalogue order, as (shard, rows to read of it, None for all of them).
+
+    rows: how many; 0 for all. Shards that the sample does not reach are left out. dataset: its name, for the error.
+    Raises ConfigError if nobody has counted the rows of a shard that the sample depends on.
+    """
+    if rows == 0:
+        return [(shard, None) for shard in shards]
+    chosen: list[tuple[Shard, int | None]] = []
+    left = rows
+    for shard in shards:
+        if left <= 0:
+            break
+        if shard.rows is None:
+            raise ConfigError(
+                f"sample: a sample of {rows} rows needs the rows of shard {shard.name}, which nobody has counted: "
+                f"run `python scripts/pin_dataset.py --rows {dataset}`"
+            )
+        if shard.rows > 0:
+            chosen.append((shard, left if left < shard.rows else None))
+            left -= shard.rows
+    return chosen
+
+
+def shards_digest(shards: Iterable[tuple[Shard, int | None]]) -> str:
+    """Which shards a dataset has, with the rows to take of each."""
+    return digest_json([(shard.name, shard.sha256, rows) for shard, rows in shards])

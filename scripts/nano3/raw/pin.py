@@ -1,0 +1,183 @@
+"""Pinning: what lies in a dataset's source becomes lines of the catalogue, reviewed and committed like code."""
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path, PurePath
+
+from tqdm import tqdm
+
+from nano3.artifact.digest import digest_file
+from nano3.core.schema import ConfigError, read_yaml
+from nano3.raw import hub, remote, tokenizers
+from nano3.raw.datasets import (
+    DATASETS,
+    HUB,
+    Dataset,
+    Shard,
+    known_datasets,
+    pins_path,
+    read_dataset,
+    read_pins,
+    write_pins,
+)
+from nano3.raw.readers import count_rows, shard_name
+
+
+def pin_datasets(names: Sequence[str], folder: Path = DATASETS, rows: bool = False) -> list[str]:
+    """
+    Pin datasets by name and return what changed and what is odd, one line each.
+
+    rows: count the rows of downloaded shards, too, where they are not known; those of local ones always are.
+    Raises ConfigError for a source without files or a revision that can move, HubError or UrlError for one that
+    can't be read.
+    """
+    changes = []
+    for name in names:
+        source = f"{folder / name}.yaml"
+        if found := re.fullmatch(HUB + "([^/]+/[^/]+)", str(read_yaml(Path(source)).get("source", ""))):
+            changes += [f"{name}: {done}" for done in settled_revision(Path(source), found[1])]
+        dataset = read_dataset(name, folder)
+        before = {shard.name: shard for shard in read_pins(name, folder)} if pins_path(name, folder).is_file() else {}
+        after = {shard.name: _with_rows(shard, before, dataset, rows) for shard in list_shards(dataset, source)}
+        if before != after:
+            write_pins(pins_path(name, folder), list(after.values()))
+        for shard in sorted(before.keys() | after.keys()):
+            if before.get(shard) != after.get(shard):
+                changes.append(f"{name}: {_change(before.get(shard), after.get(shard))} {shard}")
+        changes += _claimed_twice(name, folder)
+        changes.append(f"{name}: {len(after)} shards, {sum(shard.bytes for shard in after.values()):,} bytes")
+    return changes
+
+
+def settled_revision(file: Path, repository: str, kind: hub.Kind = "dataset") -> list[str]:
+    """
+    Make the revision in a description a whole commit: one that is abbreviated is completed in the file.
+
+    Returns what was done. Raises ConfigError with the commit that a branch, a tag or no revision at all means today.
+    """
+    revision = str(read_yaml(file).get("revision", "main"))
+    if re.fullmatch("[0-9a-f]{40}", revision):
+        return []
+    with _named(str(file)):
+        if not re.fullmatch("[0-9a-f]{7,39}", revision):
+            commit = hub.latest_commit(repository, revision, kind)
+            raise ConfigError(f"{file}: revision: {revision} can move: write `revision: {commit}`, which it is now")
+        commit = hub.full_commit(repository, revision, kind)
+    text = file.read_text(encoding="utf-8")
+    file.write_text(re.sub(rf"(?m)^(revision: *[\"']?){revision}\b", rf"\g<1>{commit}", text), encoding="utf-8")
+    return [f"revision {revision} is {commit}: written to {file}"]
+
+
+@contextmanager
+def _named(source: str) -> Iterator[None]:
+    """The Hub's refusals begin with the file to mend."""
+    try:
+        yield
+    except hub.HubError as error:
+        raise hub.HubError(f"{source}: {error}") from None
+
+
+def _change(before: Shard | None, after: Shard | None) -> str:
+    if before is None or after is None:
+        return "added" if before is None else "removed"
+    return "changed" if before.sha256 != after.sha256 else "counted" if before.path == after.path else "moved"
+
+
+def _with_rows(shard: Shard, before: Mapping[str, Shard], dataset: Dataset, wanted: bool) -> Shard:
+    """The shard with its rows: those of before, if its bytes are the same, or counted at its source if wanted."""
+    known = before.get(shard.name)
+    if shard.rows is None and known and known.sha256 == shard.sha256:
+        shard = replace(shard, rows=known.rows)
+    if shard.rows is None and wanted:
+        origin, path = dataset.origin(shard.path), PurePath(shard.path)
+        footer = path.suffix == ".parquet"
+        with hub.opened(origin) if dataset.on_hub else remote.opened(origin, anywhere=footer) as file:
+            shard = replace(shard, rows=count_rows(path, file))
+    return shard
+
+
+def _claimed_twice(name: str, folder: Path) -> Iterator[str]:
+    """One line for each other dataset that has raw files of this one."""
+    ours = _claims(name, folder)
+    for other in known_datasets(folder):
+        if other != name and pins_path(other, folder).is_file() and (shared := sorted(ours & _claims(other, folder))):
+            yield f"{name}: {len(shared)} of its raw files are claimed by {other}, too, e.g. {shared[0]}"
+
+
+def _claims(name: str, folder: Path) -> set[str]:
+    """A dataset's raw files, by place; on the Hub at whatever revision."""
+    source = str(read_yaml(folder / f"{name}.yaml").get("source"))
+    paths = (shard.path for shard in read_pins(name, folder))
+    return {f"{source.rstrip('/')}/{path}" if "://" in source else path for path in paths}
+
+
+def pin_tokenizer(name: str) -> list[str]:
+    """
+    Pin a tokenizer of config/tokenizers and return what was done, one line each.
+
+    Raises ConfigError for a revision that can move, HubError for a repository that can't be read or has no tokenizer.
+    """
+    file = tokenizers.TOKENIZERS / f"{name}.yaml"
+    done = settled_revision(file, tokenizers.read_tokenizer(name).repository, "model")
+    described = tokenizers.read_tokenizer(name)
+    repository, commit = described.repository, str(described.revision)
+    with _named(str(file)):
+        there = hub.list_files(repository, commit)
+        if tokenizers.DEFINITION not in there:
+            raise hub.HubError(f"source: {repository} has no {tokenizers.DEFINITION}: name a repository that has one")
+        wanted = [path for path in there if path in tokenizers.FILES]
+        files = [tokenizers.TokenizerFile(*each) for each in hub.describe_files(repository, commit, wanted, "model")]
+    tokenizers.write_pins(name, files)
+    done += [f"pinned {each.name}, {each.bytes:,} bytes" for each in files]
+    return [f"{name}: {line}" for line in done]
+
+
+def list_shards(dataset: Dataset, source: str) -> list[Shard]:
+    """The raw shards at a dataset's source, sorted by name. source: the file to name in errors."""
+    shards: dict[str, Shard] = {}
+    list_files = _hub_files if dataset.on_hub else _url_files if dataset.remote else _local_files
+    for shard in list_files(dataset, source):
+        if "{" in shard.name or "}" in shard.name:
+            raise ConfigError(f"{source}: {shard.path}: a shard's name can't have braces: rename it")
+        if shard.name in shards:
+            raise ConfigError(
+                f"{source}: {shard.path} and {shards[shard.name].path} would both be shard {shard.name}: "
+                "rename one of them"
+            )
+        shards[shard.name] = shard
+    if not shards:
+        raise ConfigError(f"{source}: no file matches {dataset.files!r} in {dataset.source}: mend source or files")
+    return [shards[name] for name in sorted(shards)]
+
+
+def _local_files(dataset: Dataset, _source: str) -> Iterator[Shard]:
+    folder = Path(dataset.source)
+    files = sorted(path for path in folder.glob(str(dataset.files)) if path.is_file())
+    for path in tqdm(files, desc=dataset.source, unit=" files", disable=None):
+        name = shard_name(path.relative_to(folder).as_posix())
+        yield Shard(name, path.as_posix(), path.stat().st_size, count_rows(path), digest_file(path))
+
+
+def _hub_files(dataset: Dataset, source: str) -> Iterator[Shard]:
+    commit = str(dataset.revision)
+    with _named(source):
+        paths = hub.split_files(dataset.repository, commit, dataset.subset, dataset.split or "train")
+    names = {path: shard_name(path) for path in paths}
+    files = hub.describe_files(dataset.repository, commit, paths)
+    for path, size, sha256 in tqdm(files, desc=dataset.source, total=len(paths), unit=" files", disable=None):
+        yield Shard(names[path], path, size, None, sha256)
+
+
+def _url_files(dataset: Dataset, _source: str) -> Iterator[Shard]:
+    sizes = remote.list_files(dataset.source, str(dataset.files))
+    total = sum(sizes.values())
+    with tqdm(desc=dataset.source, total=total, unit="B", unit_scale=True, disable=None) as progress:
+        for path, size in sizes.items():
+            digest = hashlib.sha256()
+            for chunk in remote.chunks(dataset.origin(path)):
+                digest.update(chunk)
+                progress.update(len(chunk))
+            yield Shard(shard_name(path), path, size, None, digest.hexdigest())

@@ -1,0 +1,95 @@
+"""
+The catalogue of tokenizers that come from the Hub.
+
+config/tokenizers/{name}.yaml   where the tokenizer comes from, written by hand
+config/tokenizers/{name}.tsv    its files with size and SHA-256, written by pin_tokenizer.py, reviewed like code
+resources/tokenizers/{name}/    the files, downloaded
+"""
+
+import csv
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+
+from pydantic import Field
+
+from nano3.core.schema import Closed, ConfigError, read_yaml, validated
+
+TOKENIZERS = Path("config/tokenizers")
+DOWNLOADS = Path("resources/tokenizers")
+DEFINITION = "tokenizer.json"
+FILES = (DEFINITION, "tokenizer_config.json", "special_tokens_map.json")
+
+
+class HubTokenizer(Closed):
+    """Where a tokenizer comes from."""
+
+    source: str = Field(pattern=r"^hf://[\w.-]+/[\w.-]+$", description="Model repository on the Hub: hf://org/repo.")
+    revision: str | None = Field(
+        None,
+        pattern=r"^[0-9a-f]{7,40}$",
+        description="The commit, in hexadecimal digits; pinning completes one that is abbreviated. "
+        "Without it the tokenizer is not pinned yet.",
+    )
+    licence: str = Field(description="Licence, by name.")
+    about: str = Field(description="One sentence: what it is.")
+
+    @property
+    def repository(self) -> str:
+        """The repository on the Hub: org/repo."""
+        return self.source.removeprefix("hf://")
+
+    def origin(self, file: str) -> str:
+        """Where a file is: hf://org/repo@commit/file."""
+        return f"{self.source}@{self.revision}/{file}"
+
+
+@dataclass(frozen=True)
+class TokenizerFile:
+    """A file of a tokenizer. name: in its repository."""
+
+    name: str
+    bytes: int
+    sha256: str
+
+
+def folder(name: str) -> Path:
+    """Where a tokenizer's files are downloaded to."""
+    return DOWNLOADS / name
+
+
+def read_tokenizer(name: str) -> HubTokenizer:
+    """A tokenizer's description. Raises ConfigError with the known names if there is none."""
+    path = TOKENIZERS / f"{name}.yaml"
+    return validated(HubTokenizer, read_yaml(path), str(path))
+
+
+def pins_path(name: str) -> Path:
+    """The file that holds a tokenizer's pins."""
+    return TOKENIZERS / f"{name}.tsv"
+
+
+def read_pins(name: str) -> list[TokenizerFile]:
+    """The pinned files, sorted by name. Raises ConfigError if there are none, or not a tokenizer.json among them."""
+    path, remedy = pins_path(name), f"run `python scripts/pin_tokenizer.py {name}`"
+    if not path.is_file():
+        raise ConfigError(f"{path}: tokenizer {name} is not pinned: {remedy}")
+    with path.open(encoding="utf-8", newline="") as file:
+        lines = list(csv.reader(file, delimiter="\t"))
+    try:
+        if lines[0] != [field.name for field in fields(TokenizerFile)]:
+            raise ValueError(lines[0])
+        files = [TokenizerFile(name, int(size), sha256) for name, size, sha256 in lines[1:]]
+    except (ValueError, IndexError) as error:
+        raise ConfigError(f"{path}: not a tokenizer's pinned files ({error}): {remedy}") from None
+    if DEFINITION not in [file.name for file in files]:
+        raise ConfigError(f"{path}: has no {DEFINITION}: {remedy}")
+    return files
+
+
+def write_pins(name: str, files: Sequence[TokenizerFile]) -> None:
+    """Write a tokenizer's pins, sorted by name, one file a line."""
+    with pins_path(name).open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, delimiter="\t", lineterminator="\n")
+        writer.writerow(field.name for field in fields(TokenizerFile))
+        writer.writerows(astuple(each) for each in sorted(files, key=lambda each: each.name))

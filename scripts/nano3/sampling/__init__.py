@@ -1,0 +1,1 @@
+"""Which token is in which sample?"""

@@ -1,0 +1,101 @@
+"""
+The blend of a phase: which token pairs, in which proportion, as Megatron reads it.
+
+When is a blend another blend? When a weight or the bytes of a pair differ; where the pairs lie and when they were
+made does not matter. Its receipt's content says so, and training is keyed by that.
+
+Source: the `blend_per_split` format of Megatron-Core's BlendedMegatronDatasetBuilder; a weight is a proportion of
+samples, so a dataset's share is divided over its shards by their tokens.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nano3 import Nano3Error
+from nano3.artifact.digest import digest_json
+from nano3.artifact.files import write_json
+from nano3.artifact.receipt import Input, Output, Run, read_receipt, write_receipt
+from nano3.config.mixture import MixtureError, as_floats, resolved
+from nano3.corpus import freshness
+
+SPLITS = ("train", "valid", "test")
+
+
+class BlendError(Nano3Error):
+    """A blend can't be what Megatron reads."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A pair in a blend. prefix: its path without ending. digests: of its .bin and .idx."""
+
+    weight: float
+    prefix: str
+    digests: tuple[str, str]
+
+
+def normalized(shares: Mapping[str, float]) -> dict[str, float]:
+    """Shares of any positive scale, as fractions that sum to 1."""
+    total = sum(shares.values())
+    return {dataset: share / total for dataset, share in shares.items()}
+
+
+def train_entries(share: float, shards: Sequence[freshness.Entry], folder: Path) -> list[Entry]:
+    """A dataset's pairs with their weights, which sum to its share; empty shards are left out."""
+    tokens = sum(shard.tokens for shard in shards)
+    return [
+        Entry(share * shard.tokens / tokens, str(folder / "train" / shard.shard), (shard.bin, shard.idx))
+        for shard in shards
+        if shard.tokens > 0
+    ]
+
+
+def write_blend(indexes: list[Path], key: dict[str, Any], blend: Path, receipt: Path) -> None:
+    """
+    The blend.json of a phase from its datasets' indexes.
+
+    indexes: index.json in each dataset's folder, with shards.tsv beside it. key: what decides the shares, see
+    nano3.config.mixture; what they come to is in the receipt. Held-out sets weigh as their dataset does in training; a
+    dataset without held-out documents is left out, and one whose share comes to nothing. Raises MixtureError if the
+    shares can't be drawn, BlendError if no dataset has a validation or test document.
+    """
+    run = Run()
+    receipts = {path.parent.name: read_receipt(path) for path in indexes}
+    try:
+        parts = resolved(key, {dataset: index["facts"]["tokens"] for dataset, index in receipts.items()})
+    except MixtureError as error:
+        raise MixtureError(f"{blend}: {error}") from None
+    shares = as_floats({part.dataset: part.share for part in parts if part.share})
+    folders = {path.parent.name: path.parent for path in indexes}
+    splits: dict[str, list[Entry]] = {split: [] for split in SPLITS}
+    facts = {}
+    for dataset, share in shares.items():
+        index, folder = receipts[dataset], folders[dataset]
+        shards = freshness.read_entries(folder, index["facts"]["shards"]["digest"])
+        splits["train"] += train_entries(share, shards, folder)
+        for split, outputs in (("valid", index["outputs"][:2]), ("test", index["outputs"][2:])):
+            if index["facts"][split]["tokens"] > 0:
+                digests = (outputs[0]["sha256"], outputs[1]["sha256"])
+                splits[split].append(Entry(share, str(folder / split), digests))
+        facts[dataset] = {"share": share, "tokens": index["facts"]["tokens"], "documents": index["facts"]["documents"]}
+    for split, entries in splits.items():
+        if not entries:
+            raise BlendError(f"{blend}: no {split} documents in any dataset: raise holdout.{split} in the recipe")
+    write_json(blend, {split: _flat(entries) for split, entries in splits.items()})
+    write_receipt(
+        receipt,
+        "write_blend",
+        run,
+        key=key,
+        inputs=[Input.receipt(path) for path in indexes],
+        outputs=[Output.of(blend)],
+        content=digest_json({split: [[e.weight, *e.digests] for e in entries] for split, entries in splits.items()}),
+        facts={"datasets": facts, "pairs": {split: len(entries) for split, entries in splits.items()}},
+    )
+
+
+def _flat(entries: Sequence[Entry]) -> list[str]:
+    """Alternating weight and prefix, as strings."""
+    return [word for entry in entries for word in (repr(entry.weight), entry.prefix)]

@@ -1,0 +1,1 @@
+"""How does a raw shard become a Megatron token pair?"""

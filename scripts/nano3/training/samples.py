@@ -1,0 +1,147 @@
+"""A segment's samples, as Megatron-Core's trainers take them: its own stretch of its datasets' streams."""
+
+import json
+import resource
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from megatron.core.datasets.indexed_dataset import IndexedDataset
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from nano3.sampling.blend_json import dataset_of
+from nano3.sampling.index_cache import DatasetStream, EpochIndex, open_streams
+from nano3.sampling.interleave import Numbers
+from nano3.sampling.sampler import Draw, Place
+from nano3.sampling.streams import document_order, ranges
+
+Sample = dict[str, Tensor]
+OTHER_FILES = 256  # that a training process has open besides
+
+
+class TrainSamples(Dataset[Sample]):
+    """
+    The samples of a segment; number 0 is its first.
+
+    Each is what Megatron-Core's GPTDataset gives: tokens and labels, int64 [length]; loss_mask, float32 [length], all
+    ones, for an end of document is predicted like any token; position_ids, int64 [length]. Opens the index cache and
+    builds nothing. data, length, count: of the segment's spec, tokens of a sample and samples. seed: of the training.
+    Raises IndexCacheError if the index cache is not there.
+    """
+
+    def __init__(
+        self, blend: Path, folders: Mapping[str, str], data: Mapping[str, Any], length: int, count: int, seed: int
+    ) -> None:
+        self.length, self.count = length, count
+        self._streams: dict[str, DatasetStream] = open_streams(blend, folders)
+        tokens = {name: stream.tokens for name, stream in self._streams.items()}
+        self.draw = Draw(data, length, seed, tokens)
+        self._epochs: dict[tuple[str, int], EpochIndex] = {}
+        for name, (first, last) in self.draw.epochs(count).items():
+            for epoch in range(first, last + 1):
+                self._epoch(name, epoch)
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, number: int) -> Sample:
+        if not 0 <= number < self.count:
+            raise IndexError(f"sample {number} of {self.count}")
+        return _sample(self.read(self.draw.at(number, 1)[0]))
+
+    def read(self, place: Place) -> Numbers:
+        """The tokens of a sample and the one after it, shape [length + 1]."""
+        order, offsets = self._epoch(place.dataset, place.epoch).of(place.pair)
+        pair = _pair(self._streams[place.dataset].prefixes[place.pair])
+        return _joined(pair, order, offsets, place.begin, self.length + 1)
+
+    def _epoch(self, dataset: str, number: int) -> EpochIndex:
+        if (dataset, number) not in self._epochs:
+            self._epochs[dataset, number] = self._streams[dataset].epoch(number)
+        return self._epochs[dataset, number]
+
+
+class HeldOutSamples(Dataset[Sample]):
+    """
+    The first samples of a held-out pair, documents in an order that is always the same, as many as it has of those
+    asked for.
+
+    prefix: of the pair. length: tokens of a sample. most: samples asked for.
+    """
+
+    def __init__(self, prefix: str, length: int, most: int) -> None:
+        self.length, self._pair = length, _pair(prefix)
+        lengths = self._pair.sequence_lengths
+        self._order = document_order(len(lengths), seed=0)
+        self._offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths[self._order], dtype=np.int64)])
+        self.count = max(0, min(most, (int(self._offsets[-1]) - 1) // length))
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, number: int) -> Sample:
+        if not 0 <= number < self.count:
+            raise IndexError(f"sample {number} of {self.count}")
+        return _sample(_joined(self._pair, self._order, self._offsets, number * self.length, self.length + 1))
+
+
+def held_out_samples(blend: Path, length: int, tokens: int) -> dict[str, HeldOutSamples]:
+    """Samples of each validation set of a blend that is long enough for one, by dataset."""
+    prefixes = json.loads(blend.read_text(encoding="utf-8"))["valid"][1::2]
+    sets = {
+        dataset_of(prefix, "valid"): HeldOutSamples(prefix, length, max(1, tokens // length)) for prefix in prefixes
+    }
+    return {dataset: samples for dataset, samples in sets.items() if len(samples)}
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Sequences for one forward pass: tokens and what follows each of them, shape [sequences, length]."""
+
+    tokens: Tensor
+    labels: Tensor
+
+
+def batches(dataset: Any, first: int, count: int, most: int) -> Iterator[Batch]:
+    """The samples from first to first + count, in micro-batches of at most `most` sequences."""
+    for start in range(first, first + count, most):
+        samples = [dataset[index] for index in range(start, min(start + most, first + count))]
+        yield Batch(*(torch.stack([sample[key] for sample in samples]) for key in ("tokens", "labels")))
+
+
+def _most_pairs() -> int:
+    """How many pairs may be open at once: each takes up to two files, and the process is allowed only so many."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    return max(1, (most - OTHER_FILES) // 2)
+
+
+@lru_cache(
+    maxsize=_most_pairs()
+)  # a blend can have tens of thousands; each is opened when it is first read, and mapped
+def _pair(prefix: str) -> IndexedDataset:
+    return IndexedDataset(prefix, multimodal=False, mmap=True)
+
+
+def _joined(pair: IndexedDataset, order: Any, offsets: Numbers, begin: int, count: int) -> Numbers:
+    """Tokens of a pair from one on, its documents read in an order, shape [count]."""
+    parts = [
+        pair.get(int(order[place]), offset=within, length=tokens)
+        for place, within, tokens in ranges(offsets, begin, count)
+    ]
+    return np.concatenate(parts, dtype=np.int64)
+
+
+def _sample(tokens: Numbers) -> Sample:
+    text = torch.from_numpy(tokens)
+    return {
+        "tokens": text[:-1].contiguous(),
+        "labels": text[1:].contiguous(),
+        "loss_mask": torch.ones(len(tokens) - 1),
+        "position_ids": torch.arange(len(tokens) - 1),
+    }

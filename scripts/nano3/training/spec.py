@@ -1,0 +1,182 @@
+"""
+The spec of a training segment: all that changes its mathematics, and only what happens up to its end.
+
+When must a segment be trained again? When its spec has changed: the model, the optimizer, the data it reads (by the
+digest of the blend's content, and by what was taken of its datasets' streams before), the learning-rate curve as far as
+it has come, batch, seed, precision, or the segment before it. Not when the machine, its layout or the folder of the
+weights has; and not when something changes that only happens after its end.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from nano3.artifact.digest import differences, digest_json
+from nano3.config.recipe import Recipe
+
+Spec = dict[str, Any]
+
+# Raise it when a change to the training code changes what is computed: everything is then trained again. The code
+# itself is in no key, for what costs weeks of a cluster must not depend on how a line is written.
+MATHEMATICS = 2
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """
+    A segment's place in the whole training, counted in optimizer steps, tokens and samples.
+
+    first_step, first_token: what earlier segments have done. first_sample: its first sample among the phase's.
+    """
+
+    phase: str
+    segment: str
+    steps: int
+    global_batch_size: int
+    sequence_length: int
+    first_step: int
+    first_token: int
+    first_sample: int
+
+    @property
+    def samples(self) -> int:
+        """Sequences of the segment."""
+        return self.steps * self.global_batch_size
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of the segment."""
+        return self.samples * self.sequence_length
+
+    @property
+    def last_step_token(self) -> int:
+        """Tokens trained on before its last step: the place on the curve where that step's learning rate is read."""
+        return self.last_token - self.global_batch_size * self.sequence_length
+
+    @property
+    def last_token(self) -> int:
+        """Tokens trained on when it ends, from the beginning of training."""
+        return self.first_token + self.tokens
+
+
+def stretches(recipe: Recipe) -> list[Stretch]:
+    """
+    All segments in the order of training.
+
+    A segment ends with the step nearest to its target, counted from the beginning of training, so rounding never adds
+    up: the tokens of the whole differ from the recipe's by less than a batch. Every segment has at least one step.
+    """
+    out: list[Stretch] = []
+    step, token, target = 0, 0, 0
+    for phase_name, phase in recipe.phases.items():
+        sample = 0
+        for name, segment in phase.all_segments.items():
+            batch = segment.global_batch_size or recipe.train.global_batch_size
+            length = segment.sequence_length or recipe.train.sequence_length
+            target += segment.tokens
+            steps = max(1, round((target - token) / (batch * length)))
+            out.append(Stretch(phase_name, name, steps, batch, length, step, token, sample))
+            step, token, sample = step + steps, out[-1].last_token, sample + out[-1].samples
+    return out
+
+
+@dataclass(frozen=True)
+class Mixed:
+    """A phase's blend. content: of its receipt. shares: of the samples, by dataset, as it was blended."""
+
+    content: str
+    shares: Mapping[str, float]
+
+    @classmethod
+    def of(cls, receipt: Mapping[str, Any]) -> "Mixed":
+        """The blend that a receipt stands for."""
+        return cls(receipt["content"], {name: facts["share"] for name, facts in receipt["facts"]["datasets"].items()})
+
+
+def segment_specs(recipe: Recipe, blends: Mapping[str, Mixed]) -> dict[tuple[str, str], Spec]:
+    """
+    Specs by phase and segment, as far as blends are known.
+
+    blends: of the first phases of the recipe.
+    """
+    from nano3.sampling.sampler import drawn, taken_with  # numpy, which planning does without
+
+    specs: dict[tuple[str, str], Spec] = {}
+    before: Spec | None = None
+    taken: dict[str, list[list[int]]] = {}
+    for stretch in stretches(recipe):
+        if stretch.phase not in blends:
+            break
+        blend = blends[stretch.phase]
+        before = {
+            "mathematics": MATHEMATICS,
+            "model": recipe.model.model_dump(),
+            "optimizer": recipe.optimizer.model_dump(),
+            "precision": recipe.train.precision,
+            "seed": recipe.train.seed,
+            "learning_rate": curve_until(recipe, stretch),
+            "steps": {"first": stretch.first_step, "count": stretch.steps, "first_token": stretch.first_token},
+            "batch": {"global_batch_size": stretch.global_batch_size, "sequence_length": stretch.sequence_length},
+            "data": {
+                "blend": blend.content,
+                "shares": dict(blend.shares),
+                "lane_tokens": recipe.train.lane_tokens,
+                "first_sample": stretch.first_sample,
+                "taken": {name: takes for name, takes in taken.items() if name in blend.shares},
+            },
+            "before": digest_json(before) if before else None,
+        }
+        specs[stretch.phase, stretch.segment] = before
+        samples = drawn(blend.shares, recipe.train.seed, stretch.first_sample, stretch.samples)
+        taken = taken_with(taken, samples, stretch.sequence_length)
+    return specs
+
+
+def why_trained(receipt: Mapping[str, Any] | None, spec: Spec, shares: Mapping[str, float] | None) -> str | None:
+    """
+    Why a segment has to be trained, in words; None if its receipt is that of its spec.
+
+    receipt: of the segment as it was trained; None if it is missing. shares: of the phase's datasets; None if they
+    are not known.
+    """
+    if receipt is None:
+        return "it has no receipt"
+    changed = differences(receipt["key"], spec)
+    reasons = [
+        f"{key}: {was} is now {now}"
+        for key, (was, now) in changed.items()
+        if key != "before" and not key.startswith("data.")
+    ]
+    moved = _moved(receipt["facts"]["mixture"]["target"], shares) if shares else ""
+    if moved or "data.blend" in changed:
+        reasons.insert(0, f"its blend changed, in {moved or 'the tokens of its datasets'}")
+    if "before" in changed:
+        reasons.append("the segment before it is trained again")
+    return "; ".join(reasons) or None
+
+
+def _moved(before: Mapping[str, float], shares: Mapping[str, float]) -> str:
+    """The shares that are others than before, in words."""
+    pairs = [(name, before.get(name, 0.0), shares.get(name, 0.0)) for name in sorted({*before, *shares})]
+    return ", ".join(
+        f"the share of {name} ({was:.4g} is now {now:.4g})" for name, was, now in pairs if not math.isclose(was, now)
+    )
+
+
+def curve_until(recipe: Recipe, stretch: Stretch) -> Spec:
+    """The learning rate up to the end of a segment, in tokens; the decay appears only once it has begun."""
+    constant = recipe.phases[stretch.phase].learning_rate
+    if constant is not None:
+        return {"constant": constant}
+    curve = recipe.learning_rate
+    rate: Spec = {"peak": curve.peak, "warmup_tokens": curve.warmup_tokens}
+    decay_from = recipe.curve_tokens - curve.decay_tokens
+    if curve.decay_tokens and stretch.last_step_token > decay_from:
+        rate["decay"] = {
+            "from_token": decay_from,
+            "tokens": curve.decay_tokens,
+            "floor": curve.floor,
+            "style": curve.decay_style,
+        }
+    return rate

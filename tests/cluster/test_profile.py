@@ -1,0 +1,45 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from nano3.cluster.profile import PROFILE, SiteError, check_site
+from tests.conftest import House
+
+DEFAULTS = {"slurm_account": "us", "slurm_partition": "cpu", "runtime": 60}
+OF_RULES = {"train_segment": {"slurm_partition": "gpu"}}
+
+
+def profile(name: str) -> dict[str, Any]:
+    settings: dict[str, Any] = yaml.safe_load(Path(f"profiles/{name}/config.yaml").read_text())
+    return settings
+
+
+@pytest.mark.parametrize("key", ["slurm_account", "slurm_partition"])
+def test_what_is_not_filled_in_is_named(key: str) -> None:
+    with pytest.raises(SiteError, match=rf"default-resources\.{key} is not filled in"):
+        check_site(DEFAULTS | {key: "FILL_IN"}, OF_RULES)
+
+
+def test_a_partition_that_the_cluster_does_not_have_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "sinfo").write_text("#!/bin/sh\necho cpu\necho gpu\n")
+    (tmp_path / "sinfo").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    check_site(DEFAULTS, OF_RULES)
+    with pytest.raises(
+        SiteError, match=r"train_segment\.slurm_partition: this cluster has no partition gpus; it has cpu"
+    ):
+        check_site(DEFAULTS, {"train_segment": {"slurm_partition": "gpus"}})
+
+
+def test_a_profile_that_is_not_filled_in_stops_before_any_job(bare_house: House) -> None:
+    done = bare_house.try_snakemake("--default-resources", "slurm_account=FILL_IN", "--dry-run")
+    assert done.returncode == 1
+    assert f"{PROFILE}: default-resources.slurm_account is not filled in" in done.stdout + done.stderr
+
+
+def test_both_profiles_agree_on_what_makes_an_artifact_stale() -> None:
+    default, slurm = profile("default"), profile("slurm")
+    shared = default.keys() - {"cores"}
+    assert {key: slurm[key] for key in shared} == {key: default[key] for key in shared}

@@ -1,0 +1,189 @@
+"""Recipes nano3 and nano3-report, and what tiny has of them; none of their data is here."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from nano3.config.load import load_recipe
+from nano3.config.parameters import parameters
+from nano3.core.schema import ConfigError
+from nano3.preview.mixture import mixture_plan
+from nano3.raw.datasets import read_dataset
+from tests.conftest import House
+
+REAL = ("nano3", "nano3-report")
+# The rule by which tiny is cut, see its first lines: every key of its model is in one of three lists.
+EQUAL = {
+    "num_query_groups",
+    "moe_router_topk_scaling_factor",
+    "moe_router_bias_update_rate",
+    "moe_aux_loss_coeff",
+    "layernorm_epsilon",
+    "init_method_std",
+}
+RATIOS = {("moe_shared_expert_intermediate_size", "moe_ffn_hidden_size")}
+SMALLER = {
+    "vocab_size",
+    "hidden_size",
+    "num_attention_heads",
+    "kv_channels",
+    "mamba_num_heads",
+    "mamba_head_dim",
+    "mamba_state_dim",
+    "mamba_num_groups",
+    "num_moe_experts",
+    "moe_router_topk",
+    "moe_ffn_hidden_size",
+    "moe_shared_expert_intermediate_size",
+}
+
+
+def test_tiny_is_the_model_cut_by_a_stated_rule() -> None:
+    tiny, real = load_recipe("tiny")[1], load_recipe("nano3-report")[1]
+    small, large = tiny.model.model_dump(), real.model.model_dump()
+    assert small.keys() == EQUAL | SMALLER | {"hybrid_override_pattern"}
+    assert small["hybrid_override_pattern"] in large["hybrid_override_pattern"]
+    assert {key: small[key] for key in EQUAL} == {key: large[key] for key in EQUAL}
+    assert all(small[key] < large[key] for key in SMALLER)
+    assert all(small[one] / small[other] == large[one] / large[other] for one, other in RATIOS)
+    assert tiny.optimizer == real.optimizer
+    assert (tiny.tokenizer.add_bos, tiny.tokenizer.add_eos) == (real.tokenizer.add_bos, real.tokenizer.add_eos)
+
+
+def test_tiny_has_the_phases_in_the_same_proportions() -> None:
+    tiny, real = load_recipe("tiny")[1], load_recipe("nano3-report")[1]
+    step = tiny.train.global_batch_size * tiny.train.sequence_length
+    assert list(tiny.phases) == list(real.phases)
+    curve, published = tiny.learning_rate, real.learning_rate
+    assert curve.floor / curve.peak == pytest.approx(published.floor / published.peak)
+    assert curve.decay_style == published.decay_style
+    for tokens, wanted in ((tiny.phases["phase1"].tokens, 0.94), (tiny.curve_tokens - curve.decay_tokens, 0.80)):
+        assert abs(tokens - wanted * tiny.curve_tokens) <= step
+    for recipe in (tiny, real):
+        last = recipe.phases["long_context"]
+        assert last.learning_rate == recipe.learning_rate.floor
+        lengths = {segment.sequence_length or 0 for segment in last.all_segments.values()}
+        assert max(lengths) > recipe.train.sequence_length >= min(lengths) > 0
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_the_model_has_the_published_size(name: str) -> None:
+    model = load_recipe(name)[1].model
+    counted = parameters(model)
+    assert (round(counted.total / 1e9, 1), round(counted.active / 1e9, 1)) == (31.6, 3.2)
+    assert round((counted.active + counted.embeddings / 2) / 1e9, 1) == 3.6
+    layers = model.hybrid_override_pattern
+    assert (len(layers), layers.count("M"), layers.count("E"), layers.count("*")) == (52, 23, 23, 6)
+
+
+def test_parameters_are_those_of_a_model_that_is_built() -> None:
+    from nano3.training.cpu.model import build_model
+    from nano3.training.cpu.process_group import join, stand_in_for_cuda
+
+    stand_in_for_cuda()
+    join(0)
+    model = load_recipe("tiny")[1].model
+    built = build_model(model.model_dump(), "fp32")
+    assert parameters(model).total == sum(parameter.numel() for parameter in built.parameters())
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_the_open_data_is_all_there_and_every_set_is_drawn(name: str) -> None:
+    recipe = load_recipe(name)[1]
+    described = [read_dataset(dataset) for dataset in recipe.datasets]
+    assert len({(each.repository, each.subset) for each in described}) == 26
+    assert sum(each.tokens_estimate or 0 for each in described) == 9_531_500_000_000
+    assert {each.text_column for each in described} == {"text", "content"}
+    asked = recipe.phases["phase1"]
+    assert sum(asked.mixture.values()) + sum(asked.without_data.values()) == pytest.approx(100)
+
+
+def test_the_mixture_keeps_the_small_sets_for_phase2() -> None:
+    plan = mixture_plan("nano3", load_recipe("nano3")[1])
+    first, second = (plan["phases"][phase]["datasets"] for phase in ("phase1", "phase2"))
+    for rows in (first, second):
+        assert sum(row["share"] for row in rows.values()) == pytest.approx(1)
+        assert all(row["epochs"] <= row["max_epochs"] * (1 + 1e-12) for row in rows.values())
+    assert first["specialized-v1-wiki-rewrite"]["epochs"] == pytest.approx(10)
+    assert first["specialized-v1-wiki-rewrite"]["epochs_asked"] == pytest.approx(20.8, abs=0.05)
+    assert all(row["share"] == row["asked"] for row in second.values())
+    assert all(row["estimated"] for row in first.values())
+
+
+@pytest.mark.parametrize("command", ["plan", "snakemake"])
+def test_what_is_not_pinned_is_one_sentence(bare_house: House, command: str) -> None:
+    if command == "plan":
+        done = bare_house.run("scripts/plan.py", "--recipe", "nano3")
+    else:
+        done = bare_house.try_snakemake("-n", "--config", "recipe=nano3")
+    said = done.stdout + done.stderr
+    assert done.returncode == 1
+    assert "Traceback" not in said
+    assert (
+        "config/recipes/nano3.yaml: tokenizer nemotron-3-nano and 26 of its 26 datasets are not pinned: run "
+        "`python scripts/pin_tokenizer.py nemotron-3-nano` and `python scripts/pin_dataset.py --recipe nano3`"
+    ) in said
+
+
+def test_where_epochs_are_capped_a_blend_needs_what_earlier_phases_draw(bare_house: House) -> None:
+    blend = "results/blends/tiny/phase2/blend.json"
+    bare_house.edit("config/recipes/tiny.yaml", "      tiny-math: 35\n", "")
+    assert bare_house.planned(blend) == {"tokenize_shard": 9, "index_dataset": 3, "write_blend": 1}
+    bare_house.edit("config/recipes/tiny.yaml", "phases:\n", "repetition: {max_epochs: 5, over_cap: refuse}\nphases:\n")
+    assert bare_house.planned(blend) == {"tokenize_shard": 12, "index_dataset": 4, "write_blend": 1}
+    kinds = json.loads(bare_house.run("scripts/plan.py", blend, "--json").stdout)["kinds"]
+    assert {kind: counts["new"] for kind, counts in kinds.items()} == {"tokens": 12, "index": 4, "blend": 1}
+
+
+def test_the_tools_print_json_and_draw(bare_house: House) -> None:
+    for script, recipes in (
+        ("plan_mixture", ["nano3"]),
+        ("show_schedule", ["tiny"]),
+        ("compare_recipes", ["nano3", "tiny"]),
+    ):
+        done = bare_house.run(f"scripts/{script}.py", *recipes, "--json", "--png", "x.png", "--svg", "x.svg")
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)
+        assert (bare_house.root / "x.png").read_bytes().startswith(b"\x89PNG")
+        assert "<svg" in (bare_house.root / "x.svg").read_text()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            "categories.math.datasets=[cc-math-v1-3,cc-v2-high-quality]",
+            "cc-v2-high-quality: category crawl-high has it, too",
+        ),
+        ("categories.math.factors=[1,2]", "categories.math: factors: 2 for 4 datasets: give each one"),
+        ("categories.history={datasets:[tiny-math]}", "history: no phase has a share for it, so tiny-math would never"),
+        ("categories.wiki.datasets=[tiny-math]", "tiny-math.yaml says that tiny-math is of category math"),
+        (
+            "categories.crawl-high.datasets=[cc-v2-high-quality]",
+            "cc-v2.1-high-quality.yaml is of this category and of hf",
+        ),
+        ("categories.wiki.datasets=[nothing]", "categories.wiki.nothing: no such dataset; describe it in"),
+        ("phases.phase1.mixture.academic=3", "phases.phase1: without_data.academic: has a share in the mixture, too"),
+        ("phases.phase2.without_data.math=3", "phases.phase2: without_data.math: has a share in the mixture, too"),
+        ("phases.phase2.without_data.crawl-medium=3", "phases.phase2.without_data.crawl-medium: the category has"),
+        ("phases.phase2.segments.anneal.tokens=30000000", "segment anneal has 30,000,000 tokens, less than one batch"),
+        ("phases.phase2.segments={}", "phases.phase2: has neither segments nor a chain"),
+        ("repetition=null", "phases.phase1.max_epochs: repetition does not say what happens over it"),
+        ("repetition.max_epochs_of.tiny-math=3", "repetition.max_epochs_of.tiny-math: no phase draws from"),
+        ("layout.trainer=cpu", "train.precision: the cpu trainer computes in fp32 only: write fp32, or layout.trainer"),
+        (
+            "tokenizer.name=nemotron",
+            r"config/tokenizers/nemotron.yaml: no such file; did you mean nemotron-3-nano?",
+        ),
+    ],
+)
+def test_a_curriculum_that_cannot_be_meant_names_key_and_remedy(change: str, said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_recipe("nano3", f'"{change}"')
+    assert said in str(caught.value)
+
+
+def test_every_description_of_the_catalogue_is_read() -> None:
+    for path in Path("config/datasets").glob("*.yaml"):
+        read_dataset(path.stem)

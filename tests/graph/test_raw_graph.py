@@ -1,0 +1,114 @@
+"""Raw shards of the Hub in the workflow: what is downloaded when, and what a token never gets into."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import House
+from tests.hub import Fault, Hub
+
+pytestmark = pytest.mark.slow
+
+REPOSITORY, TOKEN = "org/english", "hf_NobodyMustEverSeeThis"
+NAMES = [f"train-0000{number}-of-00003.parquet" for number in range(3)]
+
+
+@pytest.fixture
+def remote(hub: Hub, bare_house: House) -> House:
+    """The repository with tiny-english on a gated Hub, and pinned."""
+    hub.gated.add(REPOSITORY)
+    hub.tokens.add(TOKEN)
+    again(hub, bare_house)
+    return bare_house
+
+
+def again(hub: Hub, house: House) -> str:
+    """Upload tiny-english, name the new commit in its yaml, pin it; returns what was said."""
+    folder = house.root / "resources/tiny/english"
+    commit = hub.commit(REPOSITORY, {f"data/{name}": (folder / name).read_bytes() for name in NAMES})
+    (house.root / "config/datasets/tiny-english.yaml").write_text(
+        f"source: hf://{REPOSITORY}\nrevision: {commit}\n"
+        "text_column: text\ncategory: english\nlicence: public domain\nabout: Novels.\n"
+    )
+    done = house.run("scripts/pin_dataset.py", "tiny-english", HF_TOKEN=TOKEN)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def target(house: House, number: int = 0) -> str:
+    """The token pair of a shard, by the path the workflow has for it."""
+    tokens = house.run(
+        "-c",
+        "import sys; sys.path.insert(0, 'scripts'); from nano3.config.load import load_recipe;"
+        "print(load_recipe('tiny')[1].tokens_name)",
+    ).stdout.strip()
+    return f"results/tokens/{tokens}/tiny-english/train/data.train-0000{number}-of-00003.bin"
+
+
+def test_a_shard_is_downloaded_and_tokenized_once(hub: Hub, remote: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    shard = target(remote)
+    assert remote.ran(shard) == {"download_shard": 1, "tokenize_shard": 1}
+    raw = remote.root / "resources/raw/tiny-english/data.train-00000-of-00003.parquet"
+    assert raw.read_bytes() == (remote.root / "resources/tiny/english" / NAMES[0]).read_bytes()
+    facts = json.loads((remote.root / shard).with_suffix(".json").read_text())["facts"]
+    (commit,) = hub.repositories[REPOSITORY]
+    assert facts["origin"] == f"hf://datasets/{REPOSITORY}@{commit}/data/{NAMES[0]}"
+    assert facts["rows"] == 243
+    assert remote.planned(shard) == {}
+
+    assert len(again(hub, remote).splitlines()) == 1
+    assert remote.planned(shard) == {}
+    done = remote.run("scripts/pin_dataset.py", "--rows", "tiny-english")
+    assert "counted" in done.stdout, done.stderr
+    assert remote.planned(shard) == {}
+    shutil.rmtree(raw.parent)
+    assert remote.planned(shard) == {}
+
+    seen = [headers.get("Authorization") or headers.get("authorization") for headers in hub.asked("GET .*resolve")]
+    assert seen
+    assert set(seen) == {f"Bearer {TOKEN}"}
+    folders = (remote.root, Path(os.environ["HF_HOME"]))
+    everything = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+    assert any(".snakemake/log" in str(path) for path in everything)
+    assert not [path for path in everything if TOKEN.encode() in path.read_bytes()]
+
+
+def test_raw_files_go_when_their_tokens_are_there(hub: Hub, remote: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    shard = target(remote)
+    assert remote.ran(shard, "--config", "keep_raw=false") == {"download_shard": 1, "tokenize_shard": 1}
+    assert not [path for path in (remote.root / "resources/raw").rglob("*") if path.is_file()]
+    assert remote.planned(shard, "--config", "keep_raw=false") == {}
+    assert remote.planned(shard) == {}
+
+
+def test_another_content_is_downloaded_again(hub: Hub, remote: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    shard = target(remote)
+    remote.ran(shard)
+    folder = remote.root / "resources/tiny/english"
+    (folder / NAMES[0]).write_bytes((folder / NAMES[1]).read_bytes())
+    assert "tiny-english: changed data.train-00000-of-00003" in again(hub, remote)
+    assert remote.planned(shard) == {"download_shard": 1, "tokenize_shard": 1}
+    assert remote.ran(shard) == {"download_shard": 1, "tokenize_shard": 1}
+
+
+def test_wrong_bytes_fail_the_job_with_one_sentence(hub: Hub, remote: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    hub.faults.append(Fault("(GET|HEAD) .*resolve", "wrong", times=99))
+    done = remote.try_snakemake(target(remote))
+    assert done.returncode != 0
+    log = Path(remote.root / "results/raw/tiny-english/data.train-00000-of-00003.parquet.log").read_text()
+    assert "download_shard: hf://datasets/org/english@" in log
+    assert "pin its dataset again" in log
+    assert "Traceback" not in log
+    assert not [path for path in (remote.root / "resources/raw").rglob("*") if path.is_file()]
+
+
+def test_a_sample_of_uncounted_shards_says_how_to_count_them(remote: House) -> None:
+    done = remote.try_snakemake("-n", "--config", "sample=10")
+    assert "run `python scripts/pin_dataset.py --rows tiny-english`" in done.stdout + done.stderr

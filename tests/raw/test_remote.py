@@ -1,0 +1,174 @@
+"""Raw shards at URLs: fsspec's own drivers for files and HTTP, and S3 from a server on this machine."""
+
+import hashlib
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from fsspec.registry import _registry
+
+from nano3.raw import remote
+from nano3.raw.datasets import read_pins
+from nano3.raw.download import download_shard
+from nano3.raw.pin import pin_datasets
+from nano3.raw.remote import PART, UrlError
+from tests.raw.test_hub import describe
+
+LINES = b"".join(b'{"text": "document %d"}\n' % number for number in range(1000))
+
+
+@pytest.fixture
+def catalogue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("time.sleep", lambda _seconds: None)
+    monkeypatch.setattr("nano3.raw.remote.CHUNK_BYTES", 4096)
+    (tmp_path / "there/deep").mkdir(parents=True)
+    (tmp_path / "there/deep/part-0.jsonl").write_bytes(LINES)
+    (tmp_path / "there/deep/other.txt").write_bytes(b"no shard")
+    (tmp_path / "datasets").mkdir()
+    return tmp_path / "datasets"
+
+
+@pytest.fixture
+def website(tmp_path: Path) -> Iterator[str]:
+    """The folder `there`, over HTTP."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(tmp_path / "there")))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The folder `there`, in S3."""
+    import s3fs
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    for key, value in {
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+        "AWS_ACCESS_KEY_ID": "someone",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }.items():
+        monkeypatch.setenv(key, value)
+    s3fs.S3FileSystem.clear_instance_cache()
+    system = s3fs.S3FileSystem(skip_instance_cache=True)
+    system.mkdir("corpus")
+    system.put(str(tmp_path / "there/deep"), "corpus/raw/deep", recursive=True)
+    yield "s3://corpus/raw"
+    server.stop()
+    s3fs.S3FileSystem.clear_instance_cache()
+
+
+def pinned_and_downloaded(catalogue: Path, source: str) -> None:
+    """Pin the shard of `there`, count it, download it."""
+    describe(catalogue, source=source, files="'deep/*.jsonl'")
+    pin_datasets(["corpus"], catalogue, rows=True)
+    (shard,) = read_pins("corpus", catalogue)
+    assert (shard.name, shard.path, shard.bytes, shard.rows) == ("deep.part-0", "deep/part-0.jsonl", len(LINES), 1000)
+    assert shard.sha256 == hashlib.sha256(LINES).hexdigest()
+    raw = Path("resources/raw/corpus/deep.part-0.jsonl")
+    download_shard(f"{source}/{shard.path}", shard.sha256, shard.bytes, raw)
+    assert raw.read_bytes() == LINES
+    assert sorted(raw.parent.iterdir()) == [raw]
+
+
+def test_files_by_url(catalogue: Path) -> None:
+    pinned_and_downloaded(catalogue, f"file://{catalogue.parent}/there")
+
+
+def test_files_over_http(catalogue: Path, website: str) -> None:
+    describe(catalogue, source=f"{website}/deep", files="'*.jsonl'")
+    pin_datasets(["corpus"], catalogue, rows=True)
+    (shard,) = read_pins("corpus", catalogue)
+    assert (shard.path, shard.bytes, shard.rows) == ("part-0.jsonl", len(LINES), 1000)
+    raw = Path("resources/raw/corpus/part-0.jsonl")
+    download_shard(f"{website}/deep/part-0.jsonl", shard.sha256, shard.bytes, raw)
+    assert raw.read_bytes() == LINES
+
+
+def test_files_in_s3(catalogue: Path, bucket: str) -> None:
+    pinned_and_downloaded(catalogue, bucket)
+
+
+def test_a_killed_download_is_taken_up(catalogue: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    url, folder = f"file://{catalogue.parent}/there/deep/part-0.jsonl", catalogue.parent / "folder"
+    folder.mkdir()
+    (folder / PART).write_bytes(LINES[:10_000])
+    begins: list[int] = []
+    chunks = remote.chunks
+
+    def seen(url: str, begin: int = 0) -> Iterator[bytes]:
+        begins.append(begin)
+        return chunks(url, begin)
+
+    monkeypatch.setattr("nano3.raw.remote.chunks", seen)
+    assert remote.fetch(url, folder).read_bytes() == LINES
+    assert begins == [10_000]
+
+
+def test_a_killed_download_begins_anew_where_the_server_cannot_begin_later(catalogue: Path, website: str) -> None:
+    folder = catalogue.parent / "folder"
+    folder.mkdir()
+    (folder / PART).write_bytes(b"?" * 10_000)
+    assert remote.fetch(f"{website}/deep/part-0.jsonl", folder).read_bytes() == LINES
+
+
+def test_a_connection_that_breaks_is_taken_up_a_few_times(catalogue: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    url, opened, openings = f"file://{catalogue.parent}/there/deep/part-0.jsonl", remote._opened, 0
+
+    class Breaks:
+        """A file that breaks after its second read."""
+
+        def __init__(self, url: str, anywhere: bool) -> None:
+            nonlocal openings
+            openings += 1
+            self.file, self.left = opened(url, anywhere), 2
+            self.seek, self.close = self.file.seek, self.file.close
+
+        def read(self, size: int) -> bytes:
+            self.left -= 1
+            if self.left < 0:
+                raise ConnectionResetError("connection reset")
+            return bytes(self.file.read(size))
+
+    monkeypatch.setattr("nano3.raw.remote._opened", Breaks)
+    assert b"".join(remote.chunks(url)) == LINES
+    assert openings > 2
+    monkeypatch.setattr(Breaks, "read", lambda _self, _size: os.read(-1, 1))
+    openings = 0
+    with pytest.raises(UrlError, match=r"part-0\.jsonl: can't be read: OSError: .*: try again later"):
+        list(remote.chunks(url))
+    assert openings == 5
+
+
+def test_a_url_that_is_not_there_says_so(catalogue: Path, website: str) -> None:
+    for url in (f"file://{catalogue.parent}/nothing.jsonl", f"{website}/nothing.jsonl"):
+        with pytest.raises(UrlError, match=r"nothing\.jsonl: not there \(any more\): mend source, then pin"):
+            download_shard(url, "0" * 64, 1, catalogue.parent / "raw.jsonl")
+        assert not list(catalogue.parent.glob("*raw.jsonl*"))
+
+
+def test_a_driver_that_is_missing_says_how_to_get_it(catalogue: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "s3fs", None)
+    monkeypatch.delitem(_registry, "s3", raising=False)
+    describe(catalogue, source="s3://bucket/raw", files="'*.jsonl'")
+    with pytest.raises(UrlError, match=r"s3://bucket/raw: needs a driver .*: `pip install 'nano3-pretraining\[s3\]'`"):
+        pin_datasets(["corpus"], catalogue)
+    describe(catalogue, source="nowhere://bucket/raw", files="'*.jsonl'")
+    with pytest.raises(UrlError, match=r"nowhere://bucket/raw: .*Protocol not known: nowhere: mend source"):
+        pin_datasets(["corpus"], catalogue)

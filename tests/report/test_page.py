@@ -1,0 +1,205 @@
+"""The report: one offline page with everything that an export stands on, the same for the same receipts."""
+
+import json
+import re
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+import yaml
+
+from nano3.artifact.receipt import Output, read_receipt
+from nano3.core.formatting import MINUS, compact, duration, rate, signed, size
+from nano3.provenance.lineage import closure
+from nano3.provenance.shard_records import read_shards
+from nano3.report.facts import ReportError, Story, collect
+from nano3.report.figures import spread
+from nano3.report.page import write_report
+from nano3.report.sources import Value, values
+from tests.conftest import REPOSITORY
+from tests.receipts import CRATE, EXPORT, LINEAGE, PAGE, PHASES, RECEIPT, SHARDS, build
+
+RECIPE = REPOSITORY / "config/recipes/tiny.yaml"
+
+
+@pytest.fixture
+def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the receipts of a finished training, and the working directory in it."""
+    monkeypatch.chdir(tmp_path)
+    build(["web", "code", "maths"])
+    return tmp_path
+
+
+def told() -> Story:
+    return collect(closure(EXPORT), read_shards(SHARDS))
+
+
+def page() -> str:
+    """The report on what is in the house."""
+    write_report(EXPORT, LINEAGE, SHARDS, {"recipe": "tiny"}, PAGE, RECEIPT, RECIPE, [])
+    return PAGE.read_text(encoding="utf-8")
+
+
+def test_the_page_shows_every_dataset_phase_segment_and_shard(house: Path) -> None:
+    html = page()
+    for name in ("web", "code", "maths", *PHASES, *(f"{phase}/{row[0]}" for phase in PHASES for row in PHASES[phase])):
+        assert f">{name}</text>" in html, f"{name} is not in the picture"
+        assert re.search(rf">{name}(</th>|<br>)", html), f"{name} is in no table"
+    for path in [*closure(EXPORT), *(shard.receipt for shard in read_shards(SHARDS))]:
+        assert path in html
+
+
+def test_the_page_asks_no_network_for_anything(house: Path) -> None:
+    html = page()
+    assert not re.search(r"https?://", html)
+    assert not re.search(r"\bsrc=|<link|<script|@import|url\((?!#)", html)
+    targets = set(re.findall(r'href="([^"]*)"', html))
+    beside = {path.name for path in (LINEAGE, SHARDS, CRATE)}
+    assert {target for target in targets if not target.startswith("#")} == beside
+    assert "default-src 'none'" in html
+
+
+def test_every_link_in_the_page_leads_somewhere_and_no_id_is_there_twice(house: Path) -> None:
+    html = page()
+    ids = re.findall(r'\bid="([^"]+)"', html)
+    assert len(ids) == len(set(ids))
+    assert set(re.findall(r'(?:href="|url\()#([^")]+)', html)) <= set(ids)
+
+
+def test_the_same_receipts_make_the_same_bytes(house: Path) -> None:
+    assert page() == page()
+
+
+def test_the_page_has_a_receipt_that_says_what_it_shows(house: Path) -> None:
+    page()
+    receipt = read_receipt(RECEIPT)
+    assert receipt["key"] == {"recipe": "tiny"}
+    assert [source["path"] for source in receipt["inputs"]] == [str(EXPORT), str(LINEAGE), str(SHARDS)]
+    assert receipt["outputs"] == [asdict(Output.of(PAGE))]
+
+
+def test_names_are_text_whatever_they_contain(house: Path) -> None:
+    write_report(EXPORT, LINEAGE, SHARDS, {"recipe": "<b>bold</b> & more"}, PAGE, RECEIPT, RECIPE, [])
+    html = PAGE.read_text(encoding="utf-8")
+    assert "<b>bold" not in html
+    assert "&lt;b&gt;bold&lt;/b&gt; &amp; more" in html
+
+
+def test_a_realized_mixture_is_counted_in_tokens_not_in_samples(house: Path) -> None:
+    long_context = told().phases[2]
+    # shares 1:2:3 of 6, 10 and 6 samples, the rest to the first; of 1,024, 128 and 1,024 tokens
+    drawn = {"web": 2 * 1024 + 128 * 2, "code": 2 * 2 * 1024 + 3 * 128, "maths": 2 * 3 * 1024 + 5 * 128}
+    assert long_context.drawn == drawn
+    assert sum(drawn.values()) == long_context.tokens == 13_568
+    assert long_context.realized["web"] == pytest.approx(2304 / 13_568)
+    assert long_context.deviation["maths"] == pytest.approx(6784 / 13_568 - 3 / 6)
+    assert long_context.most_deviant in ("web", "code")
+
+
+def test_a_mixture_that_is_off_by_more_than_rounding_is_marked(house: Path) -> None:
+    assert "rounding explains" not in page()
+    receipt = Path("results/checkpoints/tiny/phase1/stable/receipt.json")
+    facts = json.loads(receipt.read_text())
+    facts["facts"]["mixture"]["allowed"] = 0.0
+    receipt.write_text(json.dumps(facts))
+    assert "<mark>phase1/stable</mark> is off by" in page()
+
+
+def test_a_layout_is_told_once_where_segments_agree_and_beside_each_what_differs(house: Path) -> None:
+    receipts = [path for path in closure(EXPORT) if path.endswith("/receipt.json") and "checkpoints" in path]
+
+    def lay_out(path: str, threads: int) -> None:
+        receipt = json.loads(Path(path).read_text())
+        receipt["facts"]["layout"] = {"trainer": "cpu", "threads": threads}
+        Path(path).write_text(json.dumps(receipt))
+
+    for path in receipts:
+        lay_out(path, 2)
+    html = page()
+    assert html.count("trainer cpu") == html.count("threads 2") == 1
+    assert ">Layout</th>" not in html
+    lay_out(receipts[0], 4)
+    html = page()
+    assert html.count("trainer cpu") == html.count(">threads 4</td>") == 1
+    assert html.count(">threads 2</td>") == len(receipts) - 1
+
+
+def test_held_out_losses_run_from_a_phases_first_segment_to_its_last(house: Path) -> None:
+    phases = told().phases
+    assert phases[0].before["web"] == pytest.approx(8.0)
+    assert phases[0].after["web"] == pytest.approx(4 + 4 / (1 + 40 / 9) - 0.1)
+    assert phases[1].before["web"] == pytest.approx(4 + 4 / (1 + 50 / 9))
+
+
+def test_missing_metrics_are_one_clear_error_and_leave_no_page(house: Path) -> None:
+    metrics = Path("results/checkpoints/tiny/phase2/anneal/metrics.jsonl")
+    metrics.unlink()
+    with pytest.raises(ReportError, match=re.escape(f"{metrics}: missing, but")):
+        page()
+    assert not PAGE.exists()
+
+
+def test_metrics_that_are_not_the_listed_ones_are_refused(house: Path) -> None:
+    metrics = Path("results/checkpoints/tiny/phase2/anneal/metrics.jsonl")
+    metrics.write_text(metrics.read_text().replace("0", "1", 1))
+    with pytest.raises(ReportError, match=re.escape(f"{metrics}: not the file that")):
+        page()
+
+
+def test_a_receipt_without_a_segment_is_no_report(house: Path) -> None:
+    with pytest.raises(ReportError, match="stands on no trained segment"):
+        write_report(
+            Path("results/tokens/tiny/web/index.json"), LINEAGE, SHARDS, {"recipe": "tiny"}, PAGE, RECEIPT, RECIPE, []
+        )
+
+
+def test_what_was_read_is_told_in_tokens_and_epochs(house: Path) -> None:
+    story = told()
+    assert story.read == {name: sum(phase.drawn[name] for phase in story.phases) for name in ("web", "code", "maths")}
+    assert story.epochs["maths"] == pytest.approx(story.read["maths"] / 60_000)
+
+
+def test_every_value_of_the_recipe_has_the_source_that_its_file_gives() -> None:
+    text = RECIPE.read_text(encoding="utf-8")
+    found = {each.key: each for each in values(text, {"train.seed": 7, "train.train_iters": 5})}
+    assert found["optimizer.adam_beta1"].value == "0.9"
+    assert found["optimizer.adam_beta1"].source == 'specification, "Hyperparameters"'
+    assert found["model"].value == ""
+    assert found["model"].source.startswith("report, table 1")
+    assert (found["model.hidden_size"].value, found["model.hidden_size"].source) == ("128", "")
+    assert found["phases.long_context.segments.long_1.sequence_length"].value == "1024"
+    assert (found["train.seed"].value, found["train.seed"].source) == ("7", "--config set")
+    assert found["train.train_iters"].value == "5"
+    assert {key.split(".")[0] for key in found} == set(yaml.safe_load(text))
+
+
+def test_a_comment_goes_on_where_the_next_line_is_nothing_else() -> None:
+    text = "a:\n  b: 1   # one\n         # two\n  # another\n  c: [x, y]\n"
+    assert values(text, {}) == [Value("a.b", "1", "one two"), Value("a.c", "x, y", "")]
+
+
+def test_labels_keep_their_distance_and_their_order() -> None:
+    places = spread([5.0, 5.1, 9.9, 1.0], gap=1.0, low=0.0, high=10.0)
+    assert places[3] < places[0] < places[1] < places[2] <= 10
+    assert places[1] - places[0] >= 1
+
+
+@pytest.mark.parametrize(
+    ("written", "wanted"),
+    [
+        (compact(999), "999"),
+        (compact(999_999), "1M"),
+        (compact(25e12), "25T"),
+        (size(999_999), "1 MB"),
+        (duration(0.003), "3 ms"),
+        (duration(59.97), "1 min"),
+        (duration(3599.8), "1 h"),
+        (duration(200), "3 min 20 s"),
+        (rate(3e-5), f"3e{MINUS}5"),
+        (rate(5.3e-4), f"5.3e{MINUS}4"),
+        (signed(-0.0196), f"{MINUS}0.020"),
+        (signed(0.0001), "±0.000"),
+    ],
+)
+def test_numbers_read_well(written: str, wanted: str) -> None:
+    assert written.replace("\N{NARROW NO-BREAK SPACE}", " ") == wanted

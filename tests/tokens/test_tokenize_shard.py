@@ -1,0 +1,244 @@
+import json
+import math
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from tokenizers import Tokenizer
+
+from nano3.artifact.digest import digest_file
+from nano3.config.load import load_recipe
+from nano3.tokens.encoder import EncodeError, Encoder
+from nano3.tokens.indexed_dataset import Pair, PairReader
+from nano3.tokens.reference_tokenizer import Oracle, OracleError
+from nano3.tokens.tokenize_shard import TEST, TRAIN, VALID, TokenError, _checked, splits_of, tokenize_shard
+
+TOKENIZER = Path("resources/tiny/tokenizer/tokenizer.json")
+ENGLISH = Path("resources/tiny/english/train-00001-of-00003.parquet")
+END = 2
+
+
+def key(raw: Path, rows: int | None, column: str = "text", **changes: Any) -> dict[str, Any]:
+    return (
+        load_recipe("tiny")[1].token_settings()
+        | {"sha256": digest_file(raw), "rows": rows, "text_column": column}
+        | changes
+    )
+
+
+def tokenize(raw: Path, folder: Path, rows: int | None, **changes: Any) -> dict[str, Any]:
+    """Tokenize and return the receipt."""
+    shard = raw.name.split(".")[0]
+    train, holdout = folder / "train" / shard, folder / "holdout" / shard
+    receipt = train.with_name(f"{shard}.json")
+    tokenize_shard(raw, TOKENIZER, key(raw, rows, **changes), train, holdout, receipt)
+    value: dict[str, Any] = json.loads(receipt.read_text())
+    return value
+
+
+def write_texts(path: Path, texts: list[str | None]) -> Path:
+    pq.write_table(pa.table({"text": texts}), path)
+    return path
+
+
+def documents(prefix: Path) -> list[list[int]]:
+    return [document.tolist() for document in PairReader.open(Pair(prefix)).documents()]
+
+
+def test_every_row_is_where_the_receipt_says_with_the_tokens_of_hugging_face(tmp_path: Path) -> None:
+    facts = tokenize(ENGLISH, tmp_path, rows=192)["facts"]
+    texts = pq.read_table(ENGLISH).column("text").to_pylist()
+    oracle = Tokenizer.from_file(str(TOKENIZER))
+    train, held = documents(tmp_path / "train" / ENGLISH.stem), documents(tmp_path / "holdout" / ENGLISH.stem)
+    held_rows = sorted(facts["valid"] + facts["test"])
+    train_rows = sorted(set(range(192)) - set(held_rows) - set(facts["skipped"]))
+    assert facts["skipped"] == [row for row, text in enumerate(texts) if not text] != []
+    assert held_rows
+    for rows, tokens in ((train_rows, train), (held_rows, held)):
+        assert tokens == [[*oracle.encode(texts[row], add_special_tokens=False).ids, END] for row in rows]
+    assert facts["documents"] == len(train)
+    assert facts["tokens"] == sum(map(len, train))
+
+
+def test_the_same_bytes_again(tmp_path: Path) -> None:
+    first, second = (tokenize(ENGLISH, tmp_path / name, rows=192) for name in ("a", "b"))
+    assert first["content"] == second["content"]
+    assert [output["sha256"] for output in first["outputs"]] == [output["sha256"] for output in second["outputs"]]
+
+
+def test_all_rows_are_read_where_nobody_has_counted_them(tmp_path: Path) -> None:
+    counted, uncounted = (tokenize(ENGLISH, tmp_path / str(rows), rows=rows) for rows in (192, None))
+    assert uncounted["content"] == counted["content"]
+    assert uncounted["facts"]["rows"] == 192
+
+
+def test_the_first_documents_are_checked_and_ever_fewer_later_ones() -> None:
+    batches = [_checked(first, 1000, 16, "5" * 64) for first in range(0, 64_000, 1000)]
+    rows = np.concatenate(batches).nonzero()[0].tolist()
+    assert rows[:16] == list(range(16))
+    later = [sum(end <= row < 2 * end for row in rows) for end in (1000, 4000, 16_000, 32_000)]
+    assert all(3 <= count <= 25 for count in later), later
+    assert np.array_equal(batches[1], _checked(1000, 1000, 16, "5" * 64))
+    assert not _checked(0, 100, 0, "5" * 64).any()
+
+
+def test_a_control_token_spelled_out_in_a_text_is_its_characters(tmp_path: Path) -> None:
+    raw = write_texts(tmp_path / "raw.parquet", ["before</s>after <s>", "<pad>"])
+    tokenize(raw, tmp_path, rows=2, holdout={"valid": 0.0, "test": 0.0})
+    for ids, text in zip(documents(tmp_path / "train/raw"), ["before</s>after <s>", "<pad>"], strict=True):
+        assert min(ids[:-1]) > 3
+        assert Tokenizer.from_file(str(TOKENIZER)).decode(ids[:-1], skip_special_tokens=False) == text
+        assert ids[-1] == END
+
+
+def test_tokens_around_a_document_are_as_asked(tmp_path: Path) -> None:
+    raw = write_texts(tmp_path / "raw.parquet", ["one", "two words"])
+    around = settings("tokenizer.add_bos=true tokenizer.add_eos=false")
+    tokenize(raw, tmp_path, rows=2, tokenizer=around, holdout=EVERYTHING)
+    oracle = Tokenizer.from_file(str(TOKENIZER))
+    expected = [[1, *oracle.encode(text, add_special_tokens=False).ids] for text in ("one", "two words")]
+    assert documents(tmp_path / "train/raw") == expected
+
+
+def test_duplicates_share_a_split_and_rates_are_met() -> None:
+    holdout = {"valid": 0.2, "test": 0.1}
+    texts = pa.array([f"document {number}" for number in range(5000)], type=pa.large_string())
+    splits = splits_of(texts, holdout).tolist()
+    assert splits[7:] == splits_of(texts[7:], holdout).tolist()
+    assert splits.count(VALID) / 5000 == pytest.approx(0.2, abs=0.02)
+    assert splits.count(TEST) / 5000 == pytest.approx(0.1, abs=0.02)
+    wider = splits_of(texts, {"valid": 0.25, "test": 0.1}).tolist()
+    assert all(after == VALID for before, after in zip(splits, wider, strict=True) if before == VALID)
+    assert TRAIN in splits
+
+
+def test_another_file_than_was_pinned_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(TokenError, match=r"pinned was 0000.*pin its dataset again"):
+        tokenize(ENGLISH, tmp_path, rows=192, sha256="0" * 64)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_a_token_that_the_tokenizer_lacks_is_named(tmp_path: Path) -> None:
+    odd = settings("") | {"eos_token": "<|end|>"}
+    with pytest.raises(EncodeError, match=r"has no token '<\|end\|>': mend tokenizer\.eos_token"):
+        tokenize(ENGLISH, tmp_path, rows=192, tokenizer=odd)
+
+
+def settings(overrides: str) -> dict[str, Any]:
+    found: dict[str, Any] = load_recipe("tiny", overrides)[1].token_settings()["tokenizer"]
+    return found
+
+
+EVERYTHING = {"valid": 0.0, "test": 0.0}
+
+
+def test_a_control_token_is_parsed_if_that_is_asked_for(tmp_path: Path) -> None:
+    raw = write_texts(tmp_path / "raw.parquet", ["before</s>after <s>", "plain"])
+    parse = settings("tokenizer.special_tokens_in_text=parse")
+    facts = tokenize(raw, tmp_path, rows=2, holdout=EVERYTHING, tokenizer=parse)["facts"]
+    oracle = Tokenizer.from_file(str(TOKENIZER))
+    expected = oracle.encode("before</s>after <s>", add_special_tokens=False).ids
+    assert documents(tmp_path / "train/raw")[0] == [*expected, END]
+    assert {1, END} <= set(expected)
+    assert facts["special_tokens_in_text"] == 2
+
+
+def test_documents_are_dropped_and_cut_as_asked_and_counted(tmp_path: Path) -> None:
+    raw = write_texts(tmp_path / "raw.parquet", ["", None, "tiny", "a document of some length", "word " * 500])
+    limits = settings("tokenizer.min_doc_chars=5 tokenizer.max_doc_tokens=20 tokenizer.add_bos=true")
+    facts = tokenize(raw, tmp_path, rows=5, holdout=EVERYTHING, tokenizer=limits)["facts"]
+    short, long = documents(tmp_path / "train/raw")
+    assert facts["dropped"] == {"no text": 1, "empty": 1, "too short": 1}
+    assert facts["skipped"] == [0, 1, 2]
+    assert facts["truncated"] == 1
+    assert len(long) == 20
+    assert (long[0], long[-1], short[0], short[-1]) == (1, END, 1, END)
+    assert facts["lengths"] == {str(2 ** math.ceil(math.log2(len(document)))): 1 for document in (short, long)}
+    assert facts["characters"] == len("a document of some length") + 5 * 500
+
+
+@pytest.mark.parametrize("limits", ["", "tokenizer.max_doc_tokens=100 tokenizer.add_bos=true"])
+@pytest.mark.parametrize("in_pieces", [True, False])
+def test_a_long_document_is_what_a_short_one_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limits: str, in_pieces: bool
+) -> None:
+    rows = [{"text": text} for text in pq.read_table(ENGLISH).column("text").to_pylist()]
+    raw = tmp_path / "raw.jsonl"
+    raw.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    before = tokenize(raw, tmp_path / "before", rows=192, tokenizer=settings(limits))
+    for limit in ("nano3.raw.readers.BATCH_BYTES", "nano3.tokens.tokenize_shard.LONG_BYTES"):
+        monkeypatch.setattr(limit, 500)
+    monkeypatch.setattr("nano3.tokens.chunking.PIECE_BYTES", 20)
+    monkeypatch.setattr("nano3.tokens.encoder.may_be_cut", lambda definition: in_pieces)
+    after = tokenize(raw, tmp_path / "after", rows=192, tokenizer=settings(limits))
+    assert [output["sha256"] for output in after["outputs"]] == [output["sha256"] for output in before["outputs"]]
+    assert after["facts"] | {"seconds": 0} == before["facts"] | {"seconds": 0}
+    assert after["facts"]["bytes_in"] == raw.stat().st_size
+
+
+@pytest.mark.parametrize("way", ["engine", "small batches", "nothing ahead", "three threads"])
+def test_the_way_it_is_done_changes_no_byte(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
+    before = tokenize(ENGLISH, tmp_path / "before", rows=192)
+    if way == "small batches":
+        monkeypatch.setattr("nano3.raw.readers.BATCH_BYTES", 10_000)
+    if way == "nothing ahead":
+        monkeypatch.setattr("nano3.tokens.tokenize_shard._ahead", lambda items: items)
+    engine = "tokenizers" if way == "engine" else "gigatoken"
+    shard = tmp_path / "after/train" / ENGLISH.stem
+    holdout, receipt = tmp_path / "after/holdout" / ENGLISH.stem, shard.with_name("receipt.json")
+    threads = 3 if way == "three threads" else 2
+    tokenize_shard(ENGLISH, TOKENIZER, key(ENGLISH, 192), shard, holdout, receipt, engine, threads=threads)
+    after = json.loads(receipt.read_text())
+    assert after["content"] == before["content"]
+    assert [output["sha256"] for output in after["outputs"]] == [output["sha256"] for output in before["outputs"]]
+
+
+def test_ids_that_hugging_face_would_not_give_fail_the_shard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    encode = Encoder.encode
+
+    def wrong(self: Encoder, texts: pa.LargeStringArray) -> Any:
+        ids, lengths = encode(self, texts)
+        ids = ids.copy()
+        ids[30] += 1
+        return ids, lengths
+
+    monkeypatch.setattr(Encoder, "encode", wrong)
+    with pytest.raises(OracleError, match=r"differ from token 30 on, near '.+': set tokenizer\.engine to tokenizers"):
+        tokenize(ENGLISH, tmp_path, rows=192)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_ids_that_nobody_could_check_fail_the_shard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    check = Oracle.check
+
+    def killed(self: Oracle, text: str, ids: list[int]) -> Future[None]:
+        self._process.kill()
+        return check(self, text, ids)
+
+    monkeypatch.setattr(Oracle, "check", killed)
+    with pytest.raises(OracleError, match=r"tokenizer\.json: the process that checks ids with it has ended"):
+        tokenize(ENGLISH, tmp_path, rows=192)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_a_tokenizer_that_gigatoken_cannot_load_says_what_to_do(tmp_path: Path) -> None:
+    definition = json.loads(TOKENIZER.read_text())
+    definition["pre_tokenizer"]["pretokenizers"][0]["pattern"] = {"Regex": "[aeiou]+|[^aeiou]+"}
+    other = tmp_path / "tokenizer.json"
+    other.write_text(json.dumps(definition))
+    odd = settings("") | {"sha256": digest_file(other)}
+    message = r"gigatoken can't load it .*: set tokenizer\.engine to tokenizers"
+    with pytest.raises(EncodeError, match=message), Encoder.load(other, odd, "gigatoken"):
+        pass
+    with Encoder.load(other, odd, "tokenizers") as encoder:
+        assert encoder.encode(pa.array(["abc"], type=pa.large_string()))[1].tolist() == [2]
+
+
+def test_a_shard_without_documents_is_an_empty_pair(tmp_path: Path) -> None:
+    raw = write_texts(tmp_path / "raw.parquet", [None, ""])
+    assert tokenize(raw, tmp_path, rows=2)["facts"]["documents"] == 0
+    assert documents(tmp_path / "train/raw") == documents(tmp_path / "holdout/raw") == []

@@ -1,0 +1,122 @@
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from megatron.core.datasets.gpt_dataset import GPTDataset, GPTDatasetConfig
+from megatron.core.datasets.indexed_dataset import IndexedDataset
+from megatron.core.datasets.utils import Split
+
+from nano3.artifact.digest import digest_file
+from nano3.artifact.receipt import read_receipt
+from nano3.sampling.index_cache import IndexCacheError, build_index_cache, open_streams
+from nano3.sampling.streams import document_order, pair_seed
+from nano3.training.cpu.process_group import join
+from nano3.training.samples import HeldOutSamples, TrainSamples
+from tests.training.conftest import BATCH, LENGTH, SHARES, Corpus
+
+
+class Vocabulary:
+    """What GPTDataset asks of a tokenizer."""
+
+    vocab_size, eod, pad = 64, -1, -2
+    unique_identifiers = {"class": "Vocabulary"}  # noqa: RUF012
+
+
+def samples_of(corpus: Corpus, spec: dict[str, Any], count: int) -> TrainSamples:
+    folders = read_receipt(corpus.indexed(spec))["facts"]["folders"]
+    return TrainSamples(corpus.blend, folders, spec["data"], spec["batch"]["sequence_length"], count, spec["seed"])
+
+
+def gpt_dataset(prefix: str, seed: int, folder: Path) -> GPTDataset:
+    """Megatron-Core's own dataset on a pair, one epoch."""
+    join(1)
+    config = GPTDatasetConfig(
+        random_seed=seed,
+        sequence_length=LENGTH,
+        split="1,0,0",
+        path_to_cache=str(folder),
+        tokenizer=Vocabulary(),
+        reset_position_ids=False,
+        reset_attention_mask=False,
+        eod_mask_loss=False,
+        create_attention_mask=False,
+    )
+    pair = IndexedDataset(prefix)
+    return GPTDataset(pair, prefix, np.arange(len(pair), dtype=np.int32), None, Split.train, config)
+
+
+def test_an_epoch_of_a_pair_is_that_of_megatrons_own_dataset(corpus: Corpus, tmp_path: Path) -> None:
+    spec = corpus.spec(steps=400)  # some epochs
+    ours = samples_of(corpus, spec, 400 * BATCH)
+    places = ours.draw.at(0, len(ours))
+    streams = open_streams(corpus.blend, read_receipt(corpus.indexed(spec))["facts"]["folders"])
+    for dataset, epoch in {(place.dataset, place.epoch) for place in places if place.epoch < 2}:
+        (prefix,) = streams[dataset].prefixes
+        seed = pair_seed(spec["seed"], digest_file(f"{prefix}.bin"), epoch)
+        theirs = gpt_dataset(prefix, seed, tmp_path / f"{dataset}{epoch}")
+        assert streams[dataset].epoch(epoch).of(0)[0].tolist() == theirs.document_index.tolist()
+        mine = [number for number, place in enumerate(places) if (place.dataset, place.epoch) == (dataset, epoch)]
+        assert len(mine) == len(theirs)  # every sample of the epoch, once
+        unshuffled = np.argsort(theirs.shuffle_index)
+        for number in mine:
+            wanted = theirs[int(unshuffled[places[number].begin // LENGTH])]
+            found = ours[number]
+            assert found.keys() == wanted.keys()
+            for name, tensor in wanted.items():
+                assert torch.equal(found[name], tensor), name
+
+
+def test_what_is_read_is_the_mixture_that_was_asked_for(corpus: Corpus) -> None:
+    spec = corpus.spec(steps=25)
+    samples = samples_of(corpus, spec, 25 * BATCH)
+    read = Counter(
+        "plain" if int(samples[number]["tokens"].max()) < 30 else "shifted" for number in range(len(samples))
+    )
+    for dataset, share in SHARES.items():
+        assert read[dataset] / len(samples) == pytest.approx(share, abs=4 / len(samples))
+
+
+def test_training_builds_nothing_and_says_what_is_missing(corpus: Corpus, tmp_path: Path) -> None:
+    spec = corpus.spec(steps=2)
+    receipt = tmp_path / "index_cache.json"
+    key = {"segments": [{"data": spec["data"], "length": LENGTH, "samples": 2 * BATCH}], "seed": spec["seed"]}
+    build_index_cache(corpus.blend, corpus.blend_receipt, key, tmp_path / "streams", receipt)
+    folders = read_receipt(receipt)["facts"]["folders"]
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "streams").rglob("*")}
+    samples = TrainSamples(corpus.blend, folders, spec["data"], LENGTH, 2 * BATCH, spec["seed"])
+    assert [int(samples[number]["tokens"][0]) for number in range(len(samples))]
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "streams").rglob("*")} == before
+    (Path(folders["plain"]) / "epoch_0000.offsets.npy").unlink()
+    with pytest.raises(IndexCacheError, match=r"epoch_0000\.offsets\.npy: missing: run snakemake again"):
+        TrainSamples(corpus.blend, folders, spec["data"], LENGTH, 2 * BATCH, spec["seed"])
+
+
+def test_what_is_there_is_not_built_again_and_a_longer_phase_adds_epochs(corpus: Corpus, tmp_path: Path) -> None:
+    spec, receipt, streams = corpus.spec(), tmp_path / "index_cache.json", tmp_path / "streams"
+    made: dict[Path, int] = {}
+    for steps in (2, 2, 400):
+        key = {"segments": [{"data": spec["data"], "length": LENGTH, "samples": steps * BATCH}], "seed": spec["seed"]}
+        build_index_cache(corpus.blend, corpus.blend_receipt, key, streams, receipt)
+        times = {path: path.stat().st_mtime_ns for path in streams.rglob("*.npy")}
+        assert times.items() >= made.items()
+        made = times
+    epochs = read_receipt(receipt)["facts"]["epochs"]["plain"]
+    assert len(epochs) > 2
+    assert epochs == list(range(len(epochs)))
+
+
+def test_held_out_samples_are_whole_documents_in_one_order(corpus: Corpus) -> None:
+    prefix = json.loads(corpus.blend.read_text())["valid"][1]
+    samples = HeldOutSamples(prefix, LENGTH, 10**6)
+    pair = IndexedDataset(prefix)
+    tokens = np.concatenate([pair[int(document)] for document in document_order(len(pair), 0)]).tolist()
+    assert len(samples) == (len(tokens) - 1) // LENGTH
+    for number in range(len(samples)):
+        assert samples[number]["tokens"].tolist() == tokens[number * LENGTH :][:LENGTH]
+        assert samples[number]["labels"].tolist() == tokens[number * LENGTH + 1 :][:LENGTH]
+    assert len(HeldOutSamples(prefix, len(tokens), 1)) == 0
+    assert len(HeldOutSamples(prefix, LENGTH, 3)) == 3
