@@ -41,7 +41,7 @@ def prepare(receipt: Path, bundle: Path, steps: int) -> None:
     """
     from nano3.training.cpu import trainer as cpu
     from nano3.training.cpu.model import logits
-    from nano3.training.cpu.process_group import join
+    from nano3.training.cpu.process_group import init_process_group
     from nano3.training.samples import TrainSamples
 
     trained = read_receipt(receipt)
@@ -51,7 +51,7 @@ def prepare(receipt: Path, bundle: Path, steps: int) -> None:
     count = spec["steps"]["count"] * size
     data = TrainSamples(blend.with_name("blend.json"), folders, spec["data"], length, count, spec["seed"])
     samples = [data[number] for number in range(steps * size)]
-    join(spec["seed"])
+    init_process_group(spec["seed"])
     side = cpu._fresh(spec)
     first = {name: value.clone() for name, value in side.model.state_dict().items() if isinstance(value, Tensor)}
     tokens = torch.randint(spec["model"]["vocab_size"], LOGITS, generator=torch.Generator().manual_seed(0))
@@ -72,11 +72,11 @@ def run(bundle: Path, out: Path, device: str) -> None:
     """Train the bundle's steps on a device and write losses, logits and speed. device: cuda, or cpu to try this out."""
     from nano3.training.cpu import model
     from nano3.training.cpu import trainer as cpu
-    from nano3.training.cpu.process_group import join
+    from nano3.training.cpu.process_group import init_process_group
 
     packed = torch.load(bundle, weights_only=True)
     spec, size = packed["spec"], packed["spec"]["batch"]["global_batch_size"]
-    join(spec["seed"])
+    init_process_group(spec["seed"])
     if device == "cuda":
         vars(cpu)["build_model"] = _with_kernels
 

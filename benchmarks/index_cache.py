@@ -23,7 +23,7 @@ from jinja2 import Template
 
 from nano3.artifact.digest import digest_json
 from nano3.artifact.receipt import Input, Run, read_receipt, write_receipt
-from nano3.corpus.freshness import Entry, digest_entries, write_entries
+from nano3.corpus.freshness import ShardEntry, digest_entries, write_entries
 from nano3.sampling.index_cache import build_index_cache
 from nano3.tokens.indexed_dataset import Pair, index_bytes
 from process import Cost, measure
@@ -49,7 +49,9 @@ def corpus(pairs: int) -> Path:
         pair.idx.write_bytes(index_bytes(lengths, np.int32))
         pair.bin.touch()
         os.truncate(pair.bin, 4 * tokens)
-        entries.append(Entry(name, "", "", "", tokens, DOCUMENTS, 0, 0, 0, 0, digest_json(name), "", "", 0, 0, 0, 0, 0))
+        entries.append(
+            ShardEntry(name, "", "", "", tokens, DOCUMENTS, 0, 0, 0, 0, digest_json(name), "", "", 0, 0, 0, 0, 0)
+        )
     write_entries(dataset, entries)
     index = dataset / "index.json"
     shards = {"count": pairs, "digest": digest_entries(entries)}
@@ -65,7 +67,13 @@ def corpus(pairs: int) -> Path:
 def segment(folder: Path) -> dict[str, Any]:
     """The phase as one segment of PASSES over its tokens."""
     blend = read_receipt(folder / "blend.receipt.json")
-    data = {"blend": blend["content"], "shares": {"crawl": 1.0}, "lane_tokens": 2**24, "first_sample": 0, "taken": {}}
+    data = {
+        "blend": blend["content"],
+        "shares": {"crawl": 1.0},
+        "block_tokens": 2**24,
+        "first_sample": 0,
+        "consumed": {},
+    }
     return {"data": data, "length": LENGTH, "samples": int(PASSES * blend["facts"]["tokens"] / LENGTH)}
 
 
@@ -94,14 +102,14 @@ def megatron(folder: Path) -> None:
     from megatron.core.datasets.blended_megatron_dataset_builder import BlendedMegatronDatasetBuilder
     from megatron.core.datasets.gpt_dataset import GPTDataset, GPTDatasetConfig
 
-    from nano3.training.cpu.process_group import join, stand_in_for_cuda
+    from nano3.training.cpu.process_group import init_process_group, stand_in_for_cuda
 
     class Vocabulary:
         vocab_size, eod, pad = 131_072, -1, -2
         unique_identifiers = {"class": "Vocabulary"}  # noqa: RUF012 (as Megatron-Core has it)
 
     stand_in_for_cuda()
-    join(SEED)
+    init_process_group(SEED)
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     words, built = json.loads((folder / "blend.json").read_text())["train"], (folder / "megatron").is_dir()
@@ -126,14 +134,14 @@ def megatron(folder: Path) -> None:
 
 def imports(_folder: Path) -> None:
     """What any training process takes before it looks for samples."""
-    from nano3.training.cpu.process_group import join, stand_in_for_cuda
+    from nano3.training.cpu.process_group import init_process_group, stand_in_for_cuda
 
     stand_in_for_cuda()
     from megatron.core.datasets.gpt_dataset import GPTDataset  # noqa: F401
 
     from nano3.training.samples import TrainSamples  # noqa: F401
 
-    join(SEED)
+    init_process_group(SEED)
 
 
 STEPS: dict[str, Callable[[Path], None]] = {

@@ -53,7 +53,7 @@ def corpus(shards: int) -> None:
         "steps": 200,
         "tokens": 200 * 128,
         "loss": {"first": 8.0, "last": 6.0},
-        "held_out": losses,
+        "validation": losses,
         "mixture": {"target": share, "samples": dict.fromkeys(share, 10), "largest_deviation": 0.0, "allowed": 0.1},
         "ledger": {name: [[128, 10]] for name in share},
         "seconds_of_steps": 1.0,

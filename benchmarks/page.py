@@ -12,14 +12,14 @@ TEMPLATE = Path(__file__).parent / "page.md.j2"
 BEGIN, END = "<!-- make bench writes this -->", "<!-- up to here -->"
 NAMES = {
     "ours": "tokenize_shard",
-    "pack": "tokenize_pack",
+    "bundle": "tokenize_bundle",
     "megatron": "Megatron-LM's way",
     "datatrove": "datatrove",
     "floor": "no encoding",
 }
 PEER_GOAL, FLOOR_GOAL = 30, 0.5
 WARM = ("tokenize", "encode", "decode")
-COLOURS = {"ours": "#2c7fb8", "pack": "#2c7fb8", "megatron": "#d95f0e", "datatrove": "#d95f0e", "floor": "#bdbdbd"}
+COLOURS = {"ours": "#2c7fb8", "bundle": "#2c7fb8", "megatron": "#d95f0e", "datatrove": "#d95f0e", "floor": "#bdbdbd"}
 
 
 def write(value: Mapping[str, Any], document: Path, readme: Path) -> None:
@@ -70,7 +70,7 @@ def goals(value: Mapping[str, Any]) -> str:
     results = value["results"]
     cores = max(result["cores"] for result in results.values())
     lines = []
-    for name in ("pack", "ours"):
+    for name in ("bundle", "ours"):
         found = [result for result in results.values() if result["name"] == name and result["cores"] == cores]
         times = {result["format"]: _times(result, results) for result in found}
         best = max(times, key=lambda ending: min(times[ending]))

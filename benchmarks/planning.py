@@ -157,8 +157,8 @@ def cases(house: House) -> list[Case]:
     nothing = {"nano3": "Nothing to be done", "make": "Nothing to be done", "ninja": "no work to do"}
     nothing["prune=false"] = nothing["nano3"]
     one = {"nano3": r"tokenize_shard +1\n", "make": "step", "ninja": "/5"}
-    pack = {"nano3": r"tokenize_pack +\d+\n", "prune=false": rf"tokenize_shard +{house.shards}\n"}
-    every = pack | {"make": "step", "ninja": f"/{house.shards + 7}"}
+    bundle = {"nano3": r"tokenize_bundle +\d+\n", "prune=false": rf"tokenize_shard +{house.shards}\n"}
+    every = bundle | {"make": "step", "ninja": f"/{house.shards + 7}"}
     pair: dict[str, tuple[str, ...]] = {
         "nano3": (*SNAKEMAKE, "--dry-run", target),
         "make": (*MAKE, target),

@@ -1,5 +1,5 @@
 """
-How many small shards a second: packs, against a job for each shard, alone and in Snakemake's groups.
+How many small shards a second: bundles, against a job for each shard, alone and in Snakemake's groups.
 
 Shards of 20 to 50 kB of resources/tiny's texts, tokenized for real, each way from nothing.
 
@@ -24,7 +24,7 @@ from synthetic import copy_repository, described, recipe
 HOUSE = Path("build/plan/small")
 SHARDS, SUBSET = 2000, 50  # a job for each shard is measured on a subset
 DATASET = "small"
-GROUPS = ("--groups", "tokenize_shard=pack", "--group-components", "pack=25")
+GROUPS = ("--groups", "tokenize_shard=bundle", "--group-components", "bundle=25")
 
 
 def catalogue() -> None:
@@ -67,7 +67,7 @@ def main() -> None:
     folder = Path("results/tokens") / load_recipe("plan")[1].tokens_name / DATASET / "train"
     some = [str(folder / f"{shard.name}.json") for shard in read_pins(DATASET)[:SUBSET]]
     results = [
-        measured("packs", SHARDS, "--until", "tokenize_pack"),
+        measured("bundles", SHARDS, "--until", "tokenize_bundle"),
         measured("a job for each shard", SUBSET, *some),
         measured("a job for each, groups of 25", SUBSET, *some, *GROUPS),
     ]

@@ -3,7 +3,7 @@ A copy of the repository with a catalogue of many small shards whose tokens are 
 
 Every raw shard, pair and receipt is a file of its own. The shards' pairs are copies of one that was tokenized;
 receipts, indexes and blends are true, so that Snakemake finds nothing to do. The pins say RAW_BYTES a shard, for
-packs are made by that. Beside it the same graph for make and for ninja, which compare times.
+bundles are made by that. Beside it the same graph for make and for ninja, which compare times.
 
     python benchmarks/synthetic.py SHARDS FOLDER
 """

@@ -1,6 +1,6 @@
 """
-How fast are rules tokenize_shard and tokenize_pack, next to what else makes tokens of text, and to no encoding at all?
-`make bench`.
+How fast are rules tokenize_shard and tokenize_bundle, next to what else makes tokens of text, and to no encoding at
+all? `make bench`.
 
     in    the corpora and the tokenizer, made in the folder unless they are there
     out   {folder}/results.json, {document}.md with the table, {document}.png with the picture, README's section
@@ -34,8 +34,8 @@ import tekken
 from nano3.artifact.digest import canonical_json, digest_file
 from nano3.config.load import load_recipe
 from nano3.core.cli import run
-from nano3.corpus.bundles import Pack
-from nano3.graph.keys import pack_key
+from nano3.corpus.bundles import Bundle
+from nano3.graph.keys import bundle_key
 from nano3.raw.datasets import Shard, pins_path, read_pins, sampled, write_pins
 from nano3.tokens.indexed_dataset import Pair, PairReader, read_lengths
 from process import Cost, measure
@@ -110,12 +110,19 @@ class Bench:
         return self.measure(command, cores, [raw, self.tokenizer])
 
     def pack(self, cores: int) -> Cost:
-        """Rule tokenize_pack's command line for all shards of the larger corpus, as the workflow gives it."""
-        out, pins = self.folder / "out" / "pack", self.folder / "bulk" / "bulk.tsv"
-        shutil.rmtree(out, ignore_errors=True)  # a pack passes over shards that are fresh
+        """Rule tokenize_bundle's command line for all shards of the larger corpus, as the workflow gives it."""
+        out, pins = self.folder / "out" / "bundle", self.folder / "bulk" / "bulk.tsv"
+        shutil.rmtree(out, ignore_errors=True)  # a bundle passes over shards that are fresh
         shards = read_pins("bulk", pins.parent)
-        key = pack_key(self.key, sampled(shards, 0))
-        command = [sys.executable, "scripts/tokenize_pack.py", "--pack", str(Pack(0, len(shards))), "--pins", str(pins)]
+        key = bundle_key(self.key, sampled(shards, 0))
+        command = [
+            sys.executable,
+            "scripts/tokenize_bundle.py",
+            "--bundle",
+            str(Bundle(0, len(shards))),
+            "--pins",
+            str(pins),
+        ]
         command += ["--tokenizer", str(self.tokenizer), "--key", canonical_json(key), "--folder", str(out)]
         command += ["--done", str(out / "done.json"), "--threads", str(cores)]
         command += ["--checked-documents", str(CHECKED_DOCUMENTS)]
@@ -206,9 +213,9 @@ class Bench:
                 sys.exit(f"{mine}: {what}: not the bytes of {other}")
 
     def check_pack(self) -> None:
-        """End the program unless the pack's pairs, one after the other, have the bytes of Megatron's."""
+        """End the program unless the bundle's pairs, one after the other, have the bytes of Megatron's."""
         theirs = self.pair("megatron-bulk")
-        pairs = [Pair(self.folder / "out" / "pack" / "train" / path.stem) for path in self.bulk_shards]
+        pairs = [Pair(self.folder / "out" / "bundle" / "train" / path.stem) for path in self.bulk_shards]
         digest = hashlib.sha256()
         for pair in pairs:
             digest.update(pair.bin.read_bytes())
@@ -308,10 +315,10 @@ def bench(folder: Path, datatrove: Path, document: Path, readme: Path) -> None:
     sliced = cut(this.shard("jsonl"), folder / "slices", CORES, DATATROVE_BYTES)
     costs = []
     for _ in range(REPEATS):  # in turn, so that what else the machine does strikes both
-        print("a pack and datatrove", flush=True)
+        print("a bundle and datatrove", flush=True)
         costs.append((this.pack(CORES), this.datatrove(datatrove)))
     this.check_pack()
-    this.record("pack", "parquet", CORES, [pack for pack, _ in costs], bulk)
+    this.record("bundle", "parquet", CORES, [bundle for bundle, _ in costs], bulk)
     this.record("datatrove", "jsonl", CORES, [cost for _, cost in costs], sliced)
     value = {
         "corpus": this.facts | {"tokens": int(PairReader.open(this.pair("ours")).lengths.sum())},

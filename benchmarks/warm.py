@@ -1,7 +1,7 @@
 """
-What does a shard take in a process that has tokenized another one before, as a pack does it?
+What does a shard take in a process that has tokenized another one before, as a bundle does it?
 
-    out   a line of JSON per shard: seconds of wall time, and processor_seconds of this process and the oracle's
+    out   a line of JSON per shard: seconds of wall time, and processor_seconds of this process and the reference's
 
 `--what` is tokenize; encode, which is gigatoken alone on text that is in memory already; or decode, which decodes each
 shard and writes as many bytes as its tokens take, which must be there already.

@@ -27,11 +27,11 @@ from nano3.raw import tokenizers
 from nano3.raw.datasets import pins_path, raw_file, read_dataset, read_pins, sampled
 from nano3.artifact.digest import canonical_json
 from nano3.corpus.freshness import INDEX_FILES, NEW, shard_reason, survey
-from nano3.corpus.bundles import pack_bytes, packed
+from nano3.corpus.bundles import bundle_bytes, bundle_shards
 from nano3.artifact.receipt import is_damaged, missing_output, read_receipt
 from nano3.config.load import load_recipe, read_settings, require_pins
 from nano3.cluster.profile import check_site
-from nano3.training.spec import Mixed, segment_specs, stretches, why_trained
+from nano3.training.spec import PhaseBlend, segment_specs, scheduled_segments, why_trained
 
 
 def written(resources):
@@ -63,7 +63,7 @@ THAWED = settings.thaw.split()
 if unknown := sorted(set(THAWED) - RECIPE.phases.keys()):
     raise WorkflowError(f"thaw: {unknown[0]} is no phase of {settings.recipe}: it has {', '.join(RECIPE.phases)}")
 
-SEGMENTS = [(stretch.phase, stretch.segment) for stretch in stretches(RECIPE)]
+SEGMENTS = [(scheduled.phase, scheduled.segment) for scheduled in scheduled_segments(RECIPE)]
 
 
 @cache
@@ -87,7 +87,7 @@ if workflow.is_main_process:  # a job's own process looks at its own dataset onl
 wildcard_constraints:
     dataset="|".join(map(re.escape, RECIPE.datasets)),
     shard=r"[^/]+",
-    pack=r"\d+-\d+",
+    bundle=r"\d+-\d+",
     phase="|".join(RECIPE.phases),
     segment="|".join(sorted({segment for _, segment in SEGMENTS})),
 

@@ -62,7 +62,7 @@ def phases_before(phase):
 def specs_up_to(phase):
     """Specs of the segments of a phase and of those before it, from the blends there are."""
     phases = [*phases_before(phase), phase]
-    return segment_specs(RECIPE, {each: Mixed.of(read_receipt(blend_of(each, "receipt"))) for each in phases})
+    return segment_specs(RECIPE, {each: PhaseBlend.of(read_receipt(blend_of(each, "receipt"))) for each in phases})
 
 
 def index_cache_key(wildcards):
@@ -138,7 +138,7 @@ def refuse_frozen():
         blend = Path(blend_receipt(phase))
         if not blend.is_file() or read_receipt(blend)["key"] != keys.blend_key(RECIPE, phase):
             break
-        blends[phase] = Mixed.of(read_receipt(blend))
+        blends[phase] = PhaseBlend.of(read_receipt(blend))
     specs = segment_specs(RECIPE, blends)
     for phase, segment in SEGMENTS:
         file = Path(segment_receipt((phase, segment)))

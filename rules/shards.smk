@@ -92,9 +92,9 @@ def to_index(wildcards):
     if (state.behind and os.path.exists(index)) or is_damaged(index):
         workflow.dag.forcefiles.add(index)
     wanted = state.stale if pruned() else shards_of(wildcards.dataset)
-    if packs := [f"{tokens_of(wildcards)}/packs/{pack}.json" for pack in packs_of(wildcards.dataset)]:
-        workflow.dag.forcefiles.update(filter(os.path.exists, packs))  # of a run that failed
-        return packs
+    if bundles := [f"{tokens_of(wildcards)}/bundles/{bundle}.json" for bundle in bundles_of(wildcards.dataset)]:
+        workflow.dag.forcefiles.update(filter(os.path.exists, bundles))  # of a run that failed
+        return bundles
     return [f"{tokens_of(wildcards)}/train/{shard}.json" for shard in wanted]
 
 
@@ -103,27 +103,27 @@ def pruned():
     return settings.prune and "tokenize_shard" not in {rule.name for rule in workflow.dag.forcerules}
 
 
-def packs_of(dataset):
-    """The packs of a dataset's stale shards; none where each is a job of its own."""
-    if not (settings.packs and pruned()):
+def bundles_of(dataset):
+    """The bundles of a dataset's stale shards; none where each is a job of its own."""
+    if not (settings.bundles and pruned()):
         return []
     shards = {name: shard for name, (shard, _) in shards_of(dataset).items()}
-    return packed(shards, surveyed(dataset).stale, bytes_of_pack())
+    return bundle_shards(shards, surveyed(dataset).stale, bytes_of_bundle())
 
 
 @cache
-def bytes_of_pack():
+def bytes_of_bundle():
     stale = [shards_of(dataset)[name][0] for dataset in RECIPE.datasets for name in surveyed(dataset).stale]
-    return pack_bytes(stale, settings.packs)
+    return bundle_bytes(stale, settings.bundles)
 
 
 @cache
-def pack_key_of(dataset):
-    return canonical_json(keys.pack_key(shared_key(dataset), shards_of(dataset).values()))
+def bundle_key_of(dataset):
+    return canonical_json(keys.bundle_key(shared_key(dataset), shards_of(dataset).values()))
 
 
-def pack_key(wildcards):
-    return pack_key_of(wildcards.dataset)
+def bundle_key(wildcards):
+    return bundle_key_of(wildcards.dataset)
 
 
 def index_key(wildcards):

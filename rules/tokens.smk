@@ -1,6 +1,6 @@
 """
 Raw shards become tokens, one to one; a dataset's shards become one index. Where many shards of a dataset are stale, a
-pack of them is one job.
+bundle of them is one job.
 
     in    a raw shard of config/datasets/{dataset}.tsv: a local file, or what rules/raw.smk downloaded
     out   results/tokens/{tokenizer}/{dataset}/train/{shard}.bin .idx .json     its pair and its receipt
@@ -50,14 +50,14 @@ rule tokenize_shard:
         " > {log:q} 2>&1"
 
 
-rule tokenize_pack:
+rule tokenize_bundle:
     input:
         tokenizer=ancient(str(RECIPE.tokenizer_file)),
         pins=lambda wildcards: ancient(str(pins_path(wildcards.dataset))),
     output:
-        done=temp(f"{TOKENS}/{{dataset}}/packs/{{pack}}.json"),
+        done=temp(f"{TOKENS}/{{dataset}}/bundles/{{bundle}}.json"),
     log:
-        f"{TOKENS}/logs/tokenize_pack/{{dataset}}/{{pack}}.log",
+        f"{TOKENS}/logs/tokenize_bundle/{{dataset}}/{{bundle}}.log",
     conda:
         "../envs/tokens.yaml"
     threads: 2
@@ -66,12 +66,12 @@ rule tokenize_pack:
         checked_documents=RECIPE.tokenizer.checked_documents,
         keep_raw=int(settings.keep_raw),
     params:
-        key=pack_key,
+        key=bundle_key,
         sample=RECIPE.sample,
         folder=f"{TOKENS}/{{dataset}}",
     shell:
-        "python scripts/tokenize_pack.py"
-        " --pack {wildcards.pack}"
+        "python scripts/tokenize_bundle.py"
+        " --bundle {wildcards.bundle}"
         " --pins {input.pins:q}"
         " --tokenizer {input.tokenizer:q}"
         " --key {params.key:q}"

@@ -5,7 +5,7 @@ import sys
 
 from nano3 import Nano3Error
 from nano3.config.load import load_recipe
-from nano3.config.parallelism import Placement, placements, worlds
+from nano3.config.parallelism import ParallelPlan, parallel_plans, worlds
 
 COLUMNS = (
     "segment",
@@ -31,23 +31,23 @@ def main() -> None:
     parser.add_argument("--set", default="", metavar="'KEY=VALUE ...'", help="overrides, e.g. 'layout.nodes=64'")
     asked = parser.parse_args()
     _, recipe = load_recipe(asked.recipe, asked.set)
-    placed = list(placements(recipe))
-    lines = [COLUMNS, *(_line(f"{phase}/{segment}", placement) for phase, segment, placement in placed)]
+    placed = list(parallel_plans(recipe))
+    lines = [COLUMNS, *(_line(f"{phase}/{segment}", parallel_plan) for phase, segment, parallel_plan in placed)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(COLUMNS))]
     for line in lines:
         print(line[0].ljust(widths[0]), *(word.rjust(width) for word, width in zip(line[1:], widths[1:], strict=True)))
     print()
-    for phase, segment, placement in placed:
-        if placement.layout.trainer == "bridge":
-            print(f"{phase}/{segment} also fits on", ", ".join(f"{size:,}" for size in worlds(placement)), "ranks")
-        elif (without := placement.world - placement.batch) > 0:
+    for phase, segment, parallel_plan in placed:
+        if parallel_plan.layout.trainer == "bridge":
+            print(f"{phase}/{segment} also fits on", ", ".join(f"{size:,}" for size in worlds(parallel_plan)), "ranks")
+        elif (without := parallel_plan.world - parallel_plan.batch) > 0:
             print(
-                f"{phase}/{segment}: {without:,} of {placement.world:,} ranks have no sequence: a step has "
-                f"{placement.batch:,}; take fewer ranks"
+                f"{phase}/{segment}: {without:,} of {parallel_plan.world:,} ranks have no sequence: a step has "
+                f"{parallel_plan.batch:,}; take fewer ranks"
             )
 
 
-def _line(name: str, place: Placement) -> tuple[str, ...]:
+def _line(name: str, place: ParallelPlan) -> tuple[str, ...]:
     sizes = (place.world, place.tp, place.pp, place.cp, place.ep, place.data_parallel, place.batch, place.length)
     work = (place.micro_batch, place.micro_batches, round(place.tokens_per_rank))
     return (name, *(f"{number:,}" for number in (*sizes, *work)), f"{place.idle:.1%}")

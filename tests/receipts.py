@@ -7,7 +7,7 @@ from typing import Any
 from nano3.artifact.digest import digest_json
 from nano3.artifact.receipt import Input, Output, Run, read_receipt, write_receipt
 from nano3.provenance.prov import write_lineage
-from nano3.sampling.sampler import realized, taken_with
+from nano3.sampling.sampler import consumed_with, realized
 
 PHASES = {
     "phase1": [("stable", 8, 128, 40), ("decay", 8, 128, 10)],
@@ -124,9 +124,9 @@ def segment(
         )
     metrics = made(folder / "metrics.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
     losses = {dataset: 4 + 0.07 * place + 4 / (1 + step / 9) for place, dataset in enumerate(mixture)}
-    held_out = {"after": {dataset: loss - 0.1 for dataset, loss in losses.items()}}
+    validation = {"after": {dataset: loss - 0.1 for dataset, loss in losses.items()}}
     if PHASES[phase][0][0] == name:
-        held_out["before"] = losses
+        validation["before"] = losses
     write_receipt(
         folder / "receipt.json",
         "train_segment",
@@ -145,9 +145,9 @@ def segment(
             "tokens": steps * size * length,
             "tokens_seen": token + steps * size * length,
             "loss": {"first": lines[0]["loss"], "last": lines[-1]["loss"]},
-            "held_out": held_out,
+            "validation": validation,
             "checkpoint": str(folder / "weights"),
-            "ledger": taken_with(read_receipt(before[0])["facts"]["ledger"] if before else {}, samples, length),
+            "ledger": consumed_with(read_receipt(before[0])["facts"]["ledger"] if before else {}, samples, length),
             "mixture": realized({key: share / total for key, share in mixture.items()}, samples),
             "seconds_of_steps": 2.5,
         },

@@ -55,14 +55,16 @@ def test_ratios_are_to_the_faster_peer_and_to_the_floor_of_the_same_format() -> 
 
     seconds = {"megatron": 100.0, "datatrove": 50.0, "ours": 5.0, "floor": 2.0}
     results = {f"{name} jsonl 2 300000000": result(name, taken) for name, taken in seconds.items()}
-    results["pack jsonl 2 1000000000"] = result("pack", 5.0, 1_000_000_000)
+    results["bundle jsonl 2 1000000000"] = result("bundle", 5.0, 1_000_000_000)
     lines = page.table(results).splitlines()
-    ours, pack = (next(line for line in lines if line.startswith(f"| tokenize_{what}")) for what in ("shard", "pack"))
+    ours, bundle = (
+        next(line for line in lines if line.startswith(f"| tokenize_{what}")) for what in ("shard", "bundle")
+    )
     assert ours.endswith("| 7.5 | 60.0 | 1000 | 10.0× (10.0×) | 0.40 |")
-    assert pack.endswith("| 1,000 | 5.00 (5.00) | 7.5 | 200.0 | 1000 | 33.3× (33.3×) |  |")
+    assert bundle.endswith("| 1,000 | 5.00 (5.00) | 7.5 | 200.0 | 1000 | 33.3× (33.3×) |  |")
     warm = {"tokenize": {"seconds": 1.8}, "encode": {"seconds": 1.25}, "decode": {"seconds": 1.0}}
     of_pack, of_shard, floor = page.goals({"results": results, "warm": [warm]}).splitlines()
-    assert "met by tokenize_pack on 1,000 MB, 33.3× by wall time" in of_pack
+    assert "met by tokenize_bundle on 1,000 MB, 33.3× by wall time" in of_pack
     assert "missed by tokenize_shard on 300 MB, 10.0× by wall time" in of_shard
     assert "met, at best 0.56×; gigatoken alone, its text in memory, has 0.80×" in floor
 

@@ -10,7 +10,7 @@ from nano3.config.load import load_recipe
 from nano3.provenance.lineage import closure
 from nano3.provenance.shard_records import read_shards
 from nano3.raw.datasets import read_pins
-from nano3.sampling.sampler import taken_with
+from nano3.sampling.sampler import consumed_with
 from tests.conftest import House, copy_repository
 
 pytestmark = pytest.mark.slow
@@ -46,11 +46,11 @@ def test_a_second_run_runs_nothing(demo: House) -> None:
 def test_every_held_out_loss_falls_in_every_phase(segments: list[dict[str, Any]]) -> None:
     for name in RECIPE.phases:
         phase = [segment for segment in segments if segment["phase"] == name]
-        before, after = phase[0]["held_out"]["before"], phase[-1]["held_out"]["after"]
+        before, after = phase[0]["validation"]["before"], phase[-1]["validation"]["after"]
         assert before.keys() == after.keys() == set(RECIPE.datasets)
         for dataset in RECIPE.datasets:
             assert after[dataset] < before[dataset], (name, dataset)
-    assert segments[-1]["held_out"]["after"]["tiny-math"] < 5 < segments[0]["held_out"]["before"]["tiny-math"]
+    assert segments[-1]["validation"]["after"]["tiny-math"] < 5 < segments[0]["validation"]["before"]["tiny-math"]
 
 
 def test_the_mixture_drawn_is_the_mixture_asked_for(segments: list[dict[str, Any]]) -> None:
@@ -64,7 +64,7 @@ def test_each_segment_takes_its_samples_where_the_one_before_it_stopped(segments
     """The ledger of the last one is what all have drawn, dataset by dataset."""
     drawn: dict[str, list[list[int]]] = {}
     for segment in segments:
-        drawn = taken_with(drawn, segment["mixture"]["samples"], RECIPE_LENGTHS[segment["segment"]])
+        drawn = consumed_with(drawn, segment["mixture"]["samples"], RECIPE_LENGTHS[segment["segment"]])
         assert segment["ledger"] == drawn
 
 

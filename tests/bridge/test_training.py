@@ -9,7 +9,7 @@ import torch
 
 from nano3.artifact.digest import digest_json, short
 from nano3.artifact.receipt import read_receipt
-from nano3.cluster.preemption import OUT_OF_TIME, STOP_AT, Interrupted
+from nano3.cluster.preemption import OUT_OF_TIME, STOP_AT, Preempted
 from nano3.config.recipe import Layout
 from nano3.training import segment
 from nano3.training.attempts import TrainingError
@@ -18,7 +18,7 @@ from nano3.training.bridge import trainer as bridge
 from nano3.training.bridge.settings import bridge_settings
 from nano3.training.bridge.trainer import counters, newest_whole, train_segment
 from nano3.training.cpu.model import _layers, build_model
-from nano3.training.result import Place
+from nano3.training.result import SegmentFiles
 from tests.training.conftest import BATCH, LENGTH, MODEL, Corpus
 
 LAYOUT = Layout.model_validate({"trainer": "bridge", "micro_batch_tokens": BATCH * LENGTH, "threads": 1})
@@ -90,7 +90,7 @@ def trained(
 ) -> Path:
     """Train a segment; returns its receipt."""
     out = corpus.folder / name
-    place = Place(
+    place = SegmentFiles(
         phase,
         "only",
         corpus.blend_receipt,
@@ -125,7 +125,7 @@ def test_losses_are_the_cpu_trainers(corpus: Corpus) -> None:
         assert other["learning_rate"] == pytest.approx(mine["learning_rate"], rel=1e-9)
     facts, expected = read_receipt(theirs)["facts"], read_receipt(ours)["facts"]
     for when in ("before", "after"):
-        assert facts["held_out"][when] == pytest.approx(expected["held_out"][when], abs=1e-4)
+        assert facts["validation"][when] == pytest.approx(expected["validation"][when], abs=1e-4)
     same = ("steps", "tokens", "tokens_seen", "mixture", "ledger", "parameters", "ranks", "phase", "segment")
     assert {key: facts[key] for key in same} == {key: expected[key] for key in same}
 
@@ -135,7 +135,7 @@ def test_a_segment_that_runs_out_of_time_goes_on_where_it_was(corpus: Corpus, mo
     whole = lines(trained(corpus, "uninterrupted", spec))
     with monkeypatch.context() as limited:
         limited.setenv(STOP_AT, "0")
-        with pytest.raises(Interrupted) as stopped:
+        with pytest.raises(Preempted) as stopped:
             trained(corpus, "in_two", spec)
     assert stopped.value.code == OUT_OF_TIME
     assert counters(newest_whole(weights_of(corpus, "in_two", spec)) or Path()) == (1, BATCH)

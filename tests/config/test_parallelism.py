@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from nano3.config.load import load_recipe
 from nano3.config.model import Model
-from nano3.config.parallelism import RULES, Placement, Rule, broken, check_layouts, placements, worlds
+from nano3.config.parallelism import RULES, ParallelPlan, Rule, broken, check_layouts, parallel_plans, worlds
 from nano3.config.recipe import Layout, Recipe
 from nano3.core.schema import ConfigError
 from tests.training.recipes import NANO3_MODEL as NANO3
@@ -23,11 +23,11 @@ from tests.training.recipes import NANO3_MODEL as NANO3
 MODEL = load_recipe("tiny")[1].model
 
 
-def placed(model: Model = MODEL, batch: int = 48, length: int = 512, world: int = 1, **sizes: int) -> Placement:
+def placed(model: Model = MODEL, batch: int = 48, length: int = 512, world: int = 1, **sizes: int) -> ParallelPlan:
     names = {"tp": "tensor_model", "pp": "pipeline_model", "cp": "context", "ep": "expert_model"}
     parallel = {f"{names[key]}_parallel_size": size for key, size in sizes.items()}
     layout = Layout(trainer="bridge", processes_per_node=world, micro_batch_tokens=1, threads=1, **parallel)
-    return Placement(layout, model, batch, length, world)
+    return ParallelPlan(layout, model, batch, length, world)
 
 
 @contextmanager
@@ -55,33 +55,33 @@ def pretended_ranks(world: int, rank: int) -> Iterator[None]:
         forget()
 
 
-def megatron_takes(placement: Placement, rank: int = 0) -> None:
+def megatron_takes(parallel_plan: ParallelPlan, rank: int = 0) -> None:
     """Let Megatron-Core make groups, network, shards of a batch and micro-batches; it raises for what it refuses."""
-    with pretended_ranks(placement.world, rank):
+    with pretended_ranks(parallel_plan.world, rank):
         from megatron.core import parallel_state
         from megatron.core.num_microbatches_calculator import init_num_microbatches_calculator
         from megatron.core.tensor_parallel.mappings import reduce_scatter_to_sequence_parallel_region
         from megatron.core.utils import get_batch_on_this_cp_rank
 
         parallel_state.initialize_model_parallel(
-            tensor_model_parallel_size=placement.tp,
-            pipeline_model_parallel_size=placement.pp,
-            context_parallel_size=placement.cp,
-            expert_model_parallel_size=placement.ep,
+            tensor_model_parallel_size=parallel_plan.tp,
+            pipeline_model_parallel_size=parallel_plan.pp,
+            context_parallel_size=parallel_plan.cp,
+            expert_model_parallel_size=parallel_plan.ep,
             expert_tensor_parallel_size=1,
             create_gloo_process_groups=False,
         )
-        kept = _layers_of_all_stages(placement)
-        assert kept == len(placement.model.hybrid_override_pattern), f"{kept} layers are left"
-        batch = get_batch_on_this_cp_rank({"tokens": torch.zeros(1, placement.length, dtype=torch.int64)})
+        kept = _layers_of_all_stages(parallel_plan)
+        assert kept == len(parallel_plan.model.hybrid_override_pattern), f"{kept} layers are left"
+        batch = get_batch_on_this_cp_rank({"tokens": torch.zeros(1, parallel_plan.length, dtype=torch.int64)})
         shard = batch["tokens"].transpose(0, 1)[..., None].float()
-        assert shard.shape[0] * placement.cp == placement.length
+        assert shard.shape[0] * parallel_plan.cp == parallel_plan.length
         reduce_scatter_to_sequence_parallel_region(shard)
         copies = parallel_state.get_data_parallel_world_size()
-        init_num_microbatches_calculator(0, None, placement.batch, 1, copies, False)
+        init_num_microbatches_calculator(0, None, parallel_plan.batch, 1, copies, False)
 
 
-def _layers_of_all_stages(placement: Placement) -> int:
+def _layers_of_all_stages(parallel_plan: ParallelPlan) -> int:
     """Build this rank's part of the network, of Megatron-Core's own layers, and count what all stages have."""
     from megatron.core import parallel_state
     from megatron.core.models.mamba.mamba_model import MambaModel
@@ -105,18 +105,18 @@ def _layers_of_all_stages(placement: Placement) -> int:
             self.weight = torch.nn.Parameter(torch.ones(size))
 
     mamba_mixer.HAVE_MAMBA_SSM, mamba_mixer.RMSNormGated, mamba_mixer.ExtendedRMSNorm = True, Norm, Norm
-    spec = _layers(placement.model.num_moe_experts)
+    spec = _layers(parallel_plan.model.num_moe_experts)
     projections = mamba_mixer.MambaMixerSubmodules(in_proj=ColumnParallelLinear, out_proj=RowParallelLinear)
     spec.submodules.mamba_layer.submodules.mixer = ModuleSpec(mamba_mixer.MambaMixer, submodules=projections)
-    if placement.cp > 1:  # for Transformer Engine's attention alone, which needs CUDA too
+    if parallel_plan.cp > 1:  # for Transformer Engine's attention alone, which needs CUDA too
         spec.submodules.attention_layer.submodules.self_attention.submodules.core_attention = Anything
-    local = transformer_config(placement.model.model_dump(), "fp32")
+    local = transformer_config(parallel_plan.model.model_dump(), "fp32")
     config = TransformerConfig(
         **{name: getattr(local, name) for name in TransformerConfig.__dataclass_fields__ if name not in PARALLEL},
-        tensor_model_parallel_size=placement.tp,
-        pipeline_model_parallel_size=placement.pp,
-        context_parallel_size=placement.cp,
-        expert_model_parallel_size=placement.ep,
+        tensor_model_parallel_size=parallel_plan.tp,
+        pipeline_model_parallel_size=parallel_plan.pp,
+        context_parallel_size=parallel_plan.cp,
+        expert_model_parallel_size=parallel_plan.ep,
         expert_tensor_parallel_size=1,
         sequence_parallel=False,  # torch's norm does not know it; megatron_takes cuts a sequence itself
         pipeline_dtype=torch.float32,
@@ -124,15 +124,15 @@ def _layers_of_all_stages(placement: Placement) -> int:
     model = MambaModel(
         config,
         mamba_stack_spec=spec,
-        vocab_size=placement.model.vocab_size,
+        vocab_size=parallel_plan.model.vocab_size,
         max_sequence_length=0,
-        hybrid_override_pattern=placement.model.hybrid_override_pattern,
+        hybrid_override_pattern=parallel_plan.model.hybrid_override_pattern,
         position_embedding_type="none",
         share_embeddings_and_output_weights=False,
         pre_process=parallel_state.is_pipeline_first_stage(),
         post_process=parallel_state.is_pipeline_last_stage(),
     )
-    return len(model.decoder.layers) * placement.pp
+    return len(model.decoder.layers) * parallel_plan.pp
 
 
 PARALLEL = {
@@ -165,14 +165,14 @@ def test_what_the_rules_take_megatron_takes(data: st.DataObject) -> None:
     sizes = {name: data.draw(SIZES, name) for name in ("tp", "pp", "cp", "ep")}
     copies = data.draw(st.sampled_from([1, 2, 3]), "copies")
     world = sizes["tp"] * sizes["pp"] * sizes["cp"] * copies
-    placement = placed(
+    parallel_plan = placed(
         model, data.draw(st.sampled_from([2, 6, 12]), "batch"), data.draw(st.sampled_from([48, 50, 64])), world, **sizes
     )
-    assume(broken(placement) is None)
-    megatron_takes(placement, rank=data.draw(st.sampled_from([0, world - 1]), "rank"))
+    assume(broken(parallel_plan) is None)
+    megatron_takes(parallel_plan, rank=data.draw(st.sampled_from([0, world - 1]), "rank"))
 
 
-# One placement for each rule, in their order, in which nothing else is wrong, and what Megatron says of it.
+# One parallel_plan for each rule, in their order, in which nothing else is wrong, and what Megatron says of it.
 OTHER = {
     "six_experts": MODEL.model_copy(update={"num_moe_experts": 6}),
     "six_heads": MODEL.model_copy(update={"num_attention_heads": 6}),
@@ -205,25 +205,27 @@ BREACHES = [
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("rule", "placement", "said"), [(rule, *breach) for rule, breach in zip(RULES, BREACHES, strict=True)]
+    ("rule", "parallel_plan", "said"), [(rule, *breach) for rule, breach in zip(RULES, BREACHES, strict=True)]
 )
-def test_each_rule_is_broken_by_what_megatron_refuses(rule: Rule, placement: Placement, said: str | None) -> None:
-    assert broken(placement) is rule
+def test_each_rule_is_broken_by_what_megatron_refuses(
+    rule: Rule, parallel_plan: ParallelPlan, said: str | None
+) -> None:
+    assert broken(parallel_plan) is rule
     if said is None:
         assert rule.source.startswith("ours")
-        megatron_takes(placement)
+        megatron_takes(parallel_plan)
     else:
         with pytest.raises((AssertionError, RuntimeError, ValueError), match=said):
-            megatron_takes(placement)
+            megatron_takes(parallel_plan)
 
 
 def test_the_long_context_of_the_specification_fits() -> None:
     for length in (4_096, 524_288, 1_048_576):
-        placement = placed(NANO3, 48, length, 256, tp=8, cp=8, ep=8, pp=4)
-        assert broken(placement) is None
-        assert worlds(placement) == [256, 512, 768, 1_024, 1_536, 2_048, 3_072]
-        assert (placement.data_parallel, placement.micro_batches) == (1, 48)
-    assert placement.bubble == pytest.approx(3 / 51)
+        parallel_plan = placed(NANO3, 48, length, 256, tp=8, cp=8, ep=8, pp=4)
+        assert broken(parallel_plan) is None
+        assert worlds(parallel_plan) == [256, 512, 768, 1_024, 1_536, 2_048, 3_072]
+        assert (parallel_plan.data_parallel, parallel_plan.micro_batches) == (1, 48)
+    assert parallel_plan.bubble == pytest.approx(3 / 51)
 
 
 def test_a_layout_that_cannot_be_is_refused_with_file_key_and_source() -> None:
@@ -248,14 +250,16 @@ def test_the_key_is_the_one_that_says_it() -> None:
 
 def test_a_micro_batch_divides_what_a_copy_has() -> None:
     recipe: Recipe = load_recipe("tiny", "layout.trainer=bridge layout.micro_batch_tokens=640")[1]
-    sizes = {segment: placement.micro_batch for _, segment, placement in placements(recipe)}
+    sizes = {segment: parallel_plan.micro_batch for _, segment, parallel_plan in parallel_plans(recipe)}
     assert sizes == {"stable": 4, "decay": 4, "anneal": 4, "long_1": 1, "short": 2, "long_2": 1}  # of 8, 8, 8, 2, 2, 2
     assert replace(placed(batch=48, world=8), batch=40).sequences == 5
 
 
 def test_ranks_of_the_cpu_trainer_may_have_unequal_parts_or_none() -> None:
     overrides = "layout.processes_per_node=3 layout.micro_batch_tokens=256"
-    placed_on = {segment: placement for _, segment, placement in placements(load_recipe("tiny", overrides)[1])}
+    placed_on = {
+        segment: parallel_plan for _, segment, parallel_plan in parallel_plans(load_recipe("tiny", overrides)[1])
+    }
     stable, long = placed_on["stable"], placed_on["long_1"]
     assert (stable.sequences, stable.micro_batch, stable.micro_batches) == (3, 2, 2)  # of 8: 2, 3 and 3
     assert (long.sequences, long.micro_batch, long.micro_batches) == (1, 1, 1)  # of 2: 0, 1 and 1

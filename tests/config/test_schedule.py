@@ -12,7 +12,7 @@ from nano3.config.load import load_recipe
 from nano3.config.recipe import Recipe
 from nano3.config.schedule import learning_rate
 from nano3.preview.schedule import as_text, schedule
-from nano3.training.spec import curve_until, stretches
+from nano3.training.spec import curve_until, scheduled_segments
 
 TINY = load_recipe("tiny")[1].model_dump()
 
@@ -56,10 +56,10 @@ def test_the_curve_is_the_one_that_training_uses(recipe: Recipe) -> None:
     from nano3.training.lr_scheduler import set_rate
 
     optimizer = torch.optim.AdamW([torch.nn.Parameter(torch.zeros(1))])
-    for stretch in stretches(recipe):
-        spec = {"learning_rate": curve_until(recipe, stretch), "optimizer": {"weight_decay": 0.1}}
-        batch = stretch.global_batch_size * stretch.sequence_length
-        for token in range(stretch.first_token, stretch.last_token, batch):
+    for scheduled in scheduled_segments(recipe):
+        spec = {"learning_rate": curve_until(recipe, scheduled), "optimizer": {"weight_decay": 0.1}}
+        batch = scheduled.global_batch_size * scheduled.sequence_length
+        for token in range(scheduled.first_token, scheduled.last_token, batch):
             used = set_rate(optimizer, spec, token)
             assert learning_rate(spec["learning_rate"], token) == pytest.approx(used, rel=1e-12, abs=1e-300)
 
@@ -72,7 +72,7 @@ def test_without_decay_steps_that_round_past_the_curve_stay_at_its_peak() -> Non
     phases = {"p0": {"mixture": {"tiny-math": 1.0}, "segments": segments}}
     curve = {"peak": 1e-3, "floor": 0.0, "warmup_tokens": 0, "decay_tokens": 0, "decay_style": "linear"}
     recipe = Recipe.model_validate(TINY | {"phases": phases, "learning_rate": curve})
-    last = stretches(recipe)[-1]
+    last = scheduled_segments(recipe)[-1]
     assert last.last_step_token > recipe.curve_tokens
     assert learning_rate(curve_until(recipe, last), last.last_step_token) == 1e-3
 
@@ -89,10 +89,10 @@ def test_segments_follow_one_continuous_curve(recipe: Recipe) -> None:
             "floor": curve.floor,
             "style": curve.decay_style,
         }
-    for stretch in stretches(recipe):
-        here = curve_until(recipe, stretch)
-        for token in (stretch.first_token, stretch.last_step_token):
-            expected = recipe.phases[stretch.phase].learning_rate or learning_rate(whole, token)
+    for scheduled in scheduled_segments(recipe):
+        here = curve_until(recipe, scheduled)
+        for token in (scheduled.first_token, scheduled.last_step_token):
+            expected = recipe.phases[scheduled.phase].learning_rate or learning_rate(whole, token)
             assert learning_rate(here, token) == expected
     steepest = 1 / max(1, curve.warmup_tokens) + max(1, curve.decay_tokens) ** -0.5 * 2
     turns = (0, curve.warmup_tokens, total - curve.decay_tokens, total)
@@ -105,8 +105,8 @@ def test_segments_follow_one_continuous_curve(recipe: Recipe) -> None:
 @settings(deadline=None)
 @given(recipes())
 def test_all_tokens_are_trained_on_to_within_a_batch(recipe: Recipe) -> None:
-    plan = stretches(recipe)
-    batch = max(stretch.global_batch_size * stretch.sequence_length for stretch in plan)
+    plan = scheduled_segments(recipe)
+    batch = max(scheduled.global_batch_size * scheduled.sequence_length for scheduled in plan)
     assert abs(plan[-1].last_token - sum(phase.tokens for phase in recipe.phases.values())) < batch
     for before, after in pairwise(plan):
         assert (after.first_step, after.first_token) == (before.first_step + before.steps, before.last_token)

@@ -13,7 +13,7 @@ from nano3.artifact.receipt import read_receipt
 from nano3.conversion.export import TOLERANCE, largest_difference, to_transformers
 from nano3.training.cpu.checkpoints import load_model
 from nano3.training.cpu.model import build_model
-from nano3.training.cpu.process_group import join
+from nano3.training.cpu.process_group import init_process_group
 from tests.conftest import House
 from tests.training.conftest import MODEL
 
@@ -32,7 +32,7 @@ def test_the_next_stage_finds_all_it_needs_after_results_moved(quick_house: Hous
     assert read_receipt(path.parent / manifest["receipt"])["facts"]["steps"] == manifest["step"]
     tokenizer = AutoTokenizer.from_pretrained(path.parent / manifest["tokenizer"]["path"])
     assert len(tokenizer) <= manifest["tokenizer"]["vocab_size"]
-    join(0)
+    init_process_group(0)
     model = build_model(manifest["megatron"]["model"], manifest["megatron"]["precision"]).eval()
     load_model(model, megatron)
     exported = NemotronHForCausalLM.from_pretrained(hugging_face)
@@ -45,7 +45,7 @@ TRAINED = {"expert_bias": 0.05, "dt_bias": -9.0}
 
 @pytest.mark.parametrize("pattern", ["MEM*EME", "M", "*", "E"])
 def test_exported_logits_are_those_of_megatron(pattern: str) -> None:
-    join(3)
+    init_process_group(3)
     model = MODEL | {"hybrid_override_pattern": pattern}
     megatron = build_model(model, "fp32").eval()
     with torch.no_grad():

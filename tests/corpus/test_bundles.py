@@ -1,4 +1,4 @@
-"""Packs: which shards share a job, and that a pack makes what single jobs would."""
+"""Bundles: which shards share a job, and that a bundle makes what single jobs would."""
 
 import json
 import shutil
@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nano3.artifact.digest import digest_json
-from nano3.corpus.bundles import ALONE, FEWEST, PACK_BYTES, Pack, pack_bytes, packed
-from nano3.corpus.tokenize_bundle import PackError, tokenize_pack
+from nano3.corpus.bundles import ALONE, BUNDLE_BYTES, FEWEST, Bundle, bundle_bytes, bundle_shards
+from nano3.corpus.tokenize_bundle import BundleError, tokenize_bundle
 from nano3.raw.datasets import Shard, read_pins, write_pins
 from tests.tokens.test_tokenize_shard import TOKENIZER, key, tokenize
 
@@ -25,28 +25,28 @@ def shards(sizes: list[int]) -> dict[str, Shard]:
 def test_packs_hold_every_stale_shard_once_and_begin_and_end_with_one(drawn: list[tuple[int, bool]], size: int) -> None:
     every = shards([size for size, _ in drawn])
     stale = {name: "new" for name, (_, wanted) in zip(every, drawn, strict=True) if wanted}
-    packs = packed(every, stale, size)
-    assert bool(packs) == (len(stale) > ALONE)
+    bundles = bundle_shards(every, stale, size)
+    assert bool(bundles) == (len(stale) > ALONE)
     names = list(every)
-    held = [name for pack in packs for name in names[pack.begin : pack.end] if name in stale]
-    assert held == (list(stale) if packs else [])
-    for pack in packs:
-        inside = [name for name in names[pack.begin : pack.end] if name in stale]
-        assert inside[0] == names[pack.begin]
-        assert inside[-1] == names[pack.end - 1]
+    held = [name for bundle in bundles for name in names[bundle.begin : bundle.end] if name in stale]
+    assert held == (list(stale) if bundles else [])
+    for bundle in bundles:
+        inside = [name for name in names[bundle.begin : bundle.end] if name in stale]
+        assert inside[0] == names[bundle.begin]
+        assert inside[-1] == names[bundle.end - 1]
         assert len(inside) == 1 or sum(every[name].bytes for name in inside) <= size
-        assert Pack.parse(str(pack)) == pack
+        assert Bundle.parse(str(bundle)) == bundle
 
 
 def test_the_number_of_packs_follows_the_work() -> None:
 
-    for sizes, most, expected in (([1000] * 400, 1000, FEWEST), ([PACK_BYTES // 10] * 400, 1000, 40)):
+    for sizes, most, expected in (([1000] * 400, 1000, FEWEST), ([BUNDLE_BYTES // 10] * 400, 1000, 40)):
         every = shards(sizes)
-        assert len(packed(every, dict.fromkeys(every, ""), pack_bytes(list(every.values()), most))) == pytest.approx(
-            expected, abs=5
-        )
-    huge = shards([PACK_BYTES] * 5000)
-    assert len(packed(huge, dict.fromkeys(huge, ""), pack_bytes(list(huge.values()), 1000))) == 1000
+        assert len(
+            bundle_shards(every, dict.fromkeys(every, ""), bundle_bytes(list(every.values()), most))
+        ) == pytest.approx(expected, abs=5)
+    huge = shards([BUNDLE_BYTES] * 5000)
+    assert len(bundle_shards(huge, dict.fromkeys(huge, ""), bundle_bytes(list(huge.values()), 1000))) == 1000
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def catalogue(tmp_path: Path) -> Path:
 def pack(pins: Path, folder: Path, name: str = "0-3") -> None:
     shared = {what: value for what, value in key(TOKENIZER, 0).items() if what not in ("sha256", "rows")}
     listed = [(shard.name, shard.sha256, None) for shard in read_pins("math", pins.parent)]
-    tokenize_pack(name, pins, TOKENIZER, shared | {"shards": digest_json(listed)}, folder, folder / "done.json")
+    tokenize_bundle(name, pins, TOKENIZER, shared | {"shards": digest_json(listed)}, folder, folder / "done.json")
 
 
 def contents(folder: Path) -> dict[str, Any]:
@@ -70,9 +70,9 @@ def contents(folder: Path) -> dict[str, Any]:
 def test_a_pack_makes_what_single_jobs_make(catalogue: Path, tmp_path: Path) -> None:
     for shard in read_pins("math", tmp_path):
         tokenize(Path(shard.path), tmp_path / "single", rows=None)
-    pack(catalogue, tmp_path / "pack")
-    assert contents(tmp_path / "pack") == contents(tmp_path / "single") != {}
-    assert json.loads((tmp_path / "pack/done.json").read_text())["made"] == 3
+    pack(catalogue, tmp_path / "bundle")
+    assert contents(tmp_path / "bundle") == contents(tmp_path / "single") != {}
+    assert json.loads((tmp_path / "bundle/done.json").read_text())["made"] == 3
 
 
 def test_a_pack_goes_on_where_it_stopped(catalogue: Path, tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ def test_a_pack_goes_on_where_it_stopped(catalogue: Path, tmp_path: Path) -> Non
 def test_a_shard_that_fails_does_not_stop_the_others_and_the_pack_fails(catalogue: Path, tmp_path: Path) -> None:
     first, *others = read_pins("math", tmp_path)
     write_pins(catalogue, [Shard(first.name, first.path, first.bytes, first.rows, "0" * 64), *others])
-    with pytest.raises(PackError, match=r"1 of 3 shards failed:\n.*set-mm-00.*pinned was 0000"):
+    with pytest.raises(BundleError, match=r"1 of 3 shards failed:\n.*set-mm-00.*pinned was 0000"):
         pack(catalogue, tmp_path)
     assert list(contents(tmp_path)) == [shard.name for shard in others]
     assert not (tmp_path / "done.json").exists()
@@ -94,5 +94,5 @@ def test_a_shard_that_fails_does_not_stop_the_others_and_the_pack_fails(catalogu
 
 def test_another_catalogue_than_was_planned_is_refused(catalogue: Path, tmp_path: Path) -> None:
     shared = {"shards": "0" * 64}
-    with pytest.raises(PackError, match=r"math\.tsv: changed while the graph was running: run snakemake again"):
-        tokenize_pack("0-3", catalogue, TOKENIZER, shared, tmp_path, tmp_path / "done.json")
+    with pytest.raises(BundleError, match=r"math\.tsv: changed while the graph was running: run snakemake again"):
+        tokenize_bundle("0-3", catalogue, TOKENIZER, shared, tmp_path, tmp_path / "done.json")

@@ -17,8 +17,8 @@ from nano3.artifact.receipt import Input, Output, Run, read_receipt, write_recei
 from nano3.corpus.freshness import (
     INDEX_FILES,
     NEW,
-    Entry,
     FreshnessError,
+    ShardEntry,
     digest_entries,
     read_entries,
     shard_reason,
@@ -59,7 +59,7 @@ def index(folder: Path, names: list[str]) -> None:
     entries = []
     for name in names:
         path = folder / FILES[4].format(name)
-        entries.append(Entry.of(name, read_receipt(path), path.stat().st_mtime_ns))
+        entries.append(ShardEntry.of(name, read_receipt(path), path.stat().st_mtime_ns))
     write_entries(folder, entries)
     for file in INDEX_FILES:
         (folder / file).touch()
@@ -228,7 +228,7 @@ def test_a_copied_tree_is_fresh(tree: Path, tmp_path_factory: pytest.TempPathFac
 
 
 def test_entries_read_back_as_written_and_no_others(tree: Path) -> None:
-    entries = [Entry.of(name, read_receipt(tree / f"train/{name}.json"), 7) for name in "abc"]
+    entries = [ShardEntry.of(name, read_receipt(tree / f"train/{name}.json"), 7) for name in "abc"]
     write_entries(tree, entries)
     assert read_entries(tree, digest_entries(entries)) == entries
     with pytest.raises(FreshnessError, match="not what its index was made with"):

@@ -1,4 +1,4 @@
-"""The pruned graph and the whole one run the same jobs; packs are the same work in fewer jobs."""
+"""The pruned graph and the whole one run the same jobs; bundles are the same work in fewer jobs."""
 
 import gzip
 import json
@@ -100,9 +100,9 @@ def many(bare_house: House) -> House:
 
 def test_many_stale_shards_are_few_jobs_and_a_few_are_jobs_of_their_own(many: House) -> None:
     jobs = many.jobs("--until", "index_dataset")
-    packs = [job for job in jobs if job.startswith("tokenize_pack")]
-    assert 1 < len(packs) < 40
-    assert len([job for job in many.jobs("--until", "index_dataset", "--config", "packs=0") if "/many/" in job]) == 41
+    bundles = [job for job in jobs if job.startswith("tokenize_bundle")]
+    assert 1 < len(bundles) < 40
+    assert len([job for job in many.jobs("--until", "index_dataset", "--config", "bundles=0") if "/many/" in job]) == 41
     [index] = [job.split()[1] for job in jobs if job.startswith("index_dataset") and "/many/" in job]
 
     bad = many.root / "resources/many/part-07.jsonl"
@@ -116,7 +116,7 @@ def test_many_stale_shards_are_few_jobs_and_a_few_are_jobs_of_their_own(many: Ho
     folder = (many.root / index).parent
     before = {path: path.stat().st_ino for path in folder.glob("train/*.json")}
     many.snakemake(index)
-    assert {path: path.stat().st_ino for path in before} == before, "what a failed pack has made stays"
+    assert {path: path.stat().st_ino for path in before} == before, "what a failed bundle has made stays"
     assert json.loads((many.root / index).read_text())["facts"]["shards"]["count"] == 40
     assert many.planned(index) == {}
 

@@ -15,14 +15,14 @@ from nano3.artifact.digest import digest_json, short
 from nano3.artifact.files import write_json
 from nano3.artifact.receipt import read_receipt
 from nano3.config.load import Settings, load_recipe
-from nano3.corpus.freshness import INDEX_FILES, Entry, digest_entries, write_entries
+from nano3.corpus.freshness import INDEX_FILES, ShardEntry, digest_entries, write_entries
 from nano3.graph import keys
 from nano3.graph.nodes import Certainty
 from nano3.graph.state import LINEAGE, Asked
 from nano3.plan.plan import Plan, PlanError, as_json, make_plan
 from nano3.plan.text import WIDTH, as_text, sentences, verdict
 from nano3.sampling.blend import normalized
-from nano3.training.spec import Mixed, segment_specs, stretches
+from nano3.training.spec import PhaseBlend, scheduled_segments, segment_specs
 from tests.conftest import REPOSITORY
 
 RECIPE = Path("config/recipes/tiny.yaml")
@@ -60,7 +60,7 @@ def tokens(asked: Asked, dataset: str) -> None:
         for split in ("train", "holdout"):
             for ending in ("bin", "idx"):
                 (folder / split / f"{name}.{ending}").write_bytes(bytes(300))
-        entries.append(Entry.of(name, read_receipt(path), path.stat().st_mtime_ns))
+        entries.append(ShardEntry.of(name, read_receipt(path), path.stat().st_mtime_ns))
     write_entries(folder, entries)
     for name in INDEX_FILES[2:]:
         (folder / name).touch()
@@ -80,7 +80,7 @@ def everything(asked: Asked) -> None:
         shares = {"datasets": {name: {"share": share} for name, share in normalized(section.mixture).items()}}
         receipt(folder / "blend.receipt.json", keys.blend_key(asked.recipe, phase), indexes, shares, 1)
         (folder / "blend.json").touch()
-        blends[phase] = Mixed.of(read_receipt(folder / "blend.receipt.json"))
+        blends[phase] = PhaseBlend.of(read_receipt(folder / "blend.receipt.json"))
     before: list[Path] = []
     specs = segment_specs(asked.recipe, blends)
     for phase in asked.recipe.phases:
@@ -88,7 +88,7 @@ def everything(asked: Asked) -> None:
         receipt(cache, keys.index_cache_key(specs, phase), [cache.with_name("blend.receipt.json")], {}, 1)
         for output in read_receipt(cache)["outputs"]:
             Path(output["path"]).write_bytes(bytes(output["bytes"]))
-    for each in stretches(asked.recipe):
+    for each in scheduled_segments(asked.recipe):
         path, spec = asked.segment(each.phase, each.segment), specs[each.phase, each.segment]
         facts = {"tokens": each.tokens, "seconds_of_steps": each.tokens / TOKENS_PER_SECOND}
         receipt(path, spec, before, facts, 1)
@@ -327,7 +327,7 @@ def test_gpus_are_counted_in_gpu_hours(house: Path) -> None:
 
 
 def test_what_was_trained_by_another_recipe_costs_nothing_again(house: Path) -> None:
-    whole = sum(each.tokens for each in stretches(load_recipe("tiny")[1]))
+    whole = sum(each.tokens for each in scheduled_segments(load_recipe("tiny")[1]))
     Path("results/checkpoints/tiny/phase2/anneal/receipt.json").unlink()
     cost = plan("phase2").estimate.training
     assert cost

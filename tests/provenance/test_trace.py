@@ -12,20 +12,20 @@ import tokenizers
 import zstandard
 
 from nano3.artifact.receipt import read_receipt
-from nano3.provenance.trace import Piece, Row, Segment, TraceError, segments, trace_row, trace_steps
+from nano3.provenance.trace import Piece, Row, TracedSegment, TraceError, segments, trace_row, trace_steps
 from tests.conftest import House
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def trained(quick_house: House, monkeypatch: pytest.MonkeyPatch) -> list[Segment]:
+def trained(quick_house: House, monkeypatch: pytest.MonkeyPatch) -> list[TracedSegment]:
     monkeypatch.chdir(quick_house.root)
     (checkpoints,) = Path("results/checkpoints").iterdir()
     return segments(checkpoints)
 
 
-def every_piece(trained: list[Segment]) -> list[Piece]:
+def every_piece(trained: list[TracedSegment]) -> list[Piece]:
     return list(trace_steps(trained, 0, trained[-1].steps.stop - 1, text=True))
 
 
@@ -40,7 +40,7 @@ def raw_texts(path: str) -> list[str]:
 
 
 def test_a_steps_pieces_are_what_training_read(
-    trained: list[Segment], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    trained: list[TracedSegment], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from megatron.core.transformer.moe.moe_utils import get_moe_layer_wise_logging_tracker
 
@@ -88,7 +88,7 @@ def test_a_steps_pieces_are_what_training_read(
             assert decoder.decode(own, skip_special_tokens=False) == piece.text
 
 
-def test_a_pieces_text_stands_in_its_raw_row(trained: list[Segment]) -> None:
+def test_a_pieces_text_stands_in_its_raw_row(trained: list[TracedSegment]) -> None:
     texts: dict[str, list[str]] = {}
     for piece in every_piece(trained):
         document = texts.setdefault(piece.raw, raw_texts(piece.raw))[piece.row] + "</s>"
@@ -96,7 +96,7 @@ def test_a_pieces_text_stands_in_its_raw_row(trained: list[Segment]) -> None:
         assert piece.text.strip("\N{REPLACEMENT CHARACTER}") in document  # a piece may begin inside a character
 
 
-def test_rows_lead_to_the_steps_that_held_them_and_nowhere_else(trained: list[Segment]) -> None:
+def test_rows_lead_to_the_steps_that_held_them_and_nowhere_else(trained: list[TracedSegment]) -> None:
     held: dict[tuple[str, str, int], list[tuple[int, int, int, int]]] = defaultdict(list)
     for piece in every_piece(trained):
         held[piece.dataset, piece.shard, piece.row].append((piece.step, piece.sequence, piece.token, piece.tokens))
@@ -111,7 +111,7 @@ def test_rows_lead_to_the_steps_that_held_them_and_nowhere_else(trained: list[Se
     assert {"training", "valid"} <= fates
 
 
-def test_a_file_is_named_by_shard_or_by_path(trained: list[Segment]) -> None:
+def test_a_file_is_named_by_shard_or_by_path(trained: list[TracedSegment]) -> None:
     named: list[Row] = [
         trace_row(trained, "tiny-math", file, 5)
         for file in ("set-mm-01", "set-mm-01.jsonl.gz", "resources/tiny/math/set-mm-01.jsonl.gz")
@@ -119,7 +119,7 @@ def test_a_file_is_named_by_shard_or_by_path(trained: list[Segment]) -> None:
     assert named[0] == named[1] == named[2]
 
 
-def test_what_there_is_not_is_said(trained: list[Segment]) -> None:
+def test_what_there_is_not_is_said(trained: list[TracedSegment]) -> None:
     with pytest.raises(TraceError, match="step 999: not among the steps that were trained, 0 to"):
         list(trace_steps(trained, 999, 999))
     with pytest.raises(TraceError, match="dataset novels: nothing was trained on it: tiny-code,"):

@@ -66,7 +66,7 @@ def test_offline_all_is_written_as_wandb_has_it_and_only_once() -> None:
         (line["tokens"], line["loss"])
         for line in map(json.loads, (CHECKPOINTS / "phase1/decay/metrics.jsonl").read_text().splitlines())
     ]
-    assert run.summary["held_out/tiny-code"] == receipt["facts"]["held_out"]["after"]["tiny-code"]
+    assert run.summary["validation/tiny-code"] == receipt["facts"]["validation"]["after"]["tiny-code"]
 
     assert send() == []
     assert len(written(FOLDER)) == len(runs)

@@ -6,17 +6,17 @@ import pytest
 
 from nano3.artifact.receipt import Output, Run, write_receipt
 from nano3.config.mixture import MixtureError
-from nano3.corpus.freshness import Entry, FreshnessError, digest_entries, write_entries
+from nano3.corpus.freshness import FreshnessError, ShardEntry, digest_entries, write_entries
 from nano3.sampling.blend import BlendError, write_blend
 from nano3.sampling.blend_json import dataset_of
 
 SHARDS = {"a": 100, "b": 300, "empty": 0}
 
 
-def entries(shards: dict[str, int], byte: str = "0") -> list[Entry]:
+def entries(shards: dict[str, int], byte: str = "0") -> list[ShardEntry]:
     """Entries of shards with these tokens."""
     return [
-        Entry(
+        ShardEntry(
             *(name, "3" * 64, "", "4" * 64, tokens, 1, 4 * tokens, 54, 0, 42, byte * 64, "1" * 64, byte * 64),
             *(1, 0, 0, 0, 0),
         )

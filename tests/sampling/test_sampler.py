@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nano3.sampling.sampler import ALLOWED_SAMPLES, Draw, drawn, realized, taken_with
+from nano3.sampling.sampler import ALLOWED_SAMPLES, SegmentSampler, consumed_samples, consumed_with, realized
 
 TOKENS = {"a": np.array([900, 300]), "b": np.array([500]), "c": np.array([70, 1200, 45])}
 SHARES = st.lists(st.floats(0.01, 10), min_size=3, max_size=3)
@@ -17,9 +17,9 @@ def segments(phases: list[dict[str, float]], plan: list[tuple[int, int, int]], s
     out, first = [], [0, 0]
     for phase, length, count in plan:
         shares = phases[phase]
-        data = {"shares": shares, "lane_tokens": 64, "first_sample": first[phase], "taken": dict(taken)}
+        data = {"shares": shares, "block_tokens": 64, "first_sample": first[phase], "consumed": dict(taken)}
         out.append({"data": data, "length": length, "count": count})
-        taken = taken_with(taken, drawn(shares, seed, first[phase], count), length)
+        taken = consumed_with(taken, consumed_samples(shares, seed, first[phase], count), length)
         first[phase] += count
     return out
 
@@ -32,14 +32,14 @@ def test_no_token_is_read_twice_in_an_epoch_over_all_phases(
     phases = [dict(zip(TOKENS, shares, strict=True)) for shares in (one, other)]
     seen: dict[tuple[str, int, int], set[int]] = {}
     for segment in segments(phases, sorted(plan), seed):
-        draw = Draw(segment["data"], segment["length"], seed, TOKENS)
-        places = draw.at(0, segment["count"])
+        sampler = SegmentSampler(segment["data"], segment["length"], seed, TOKENS)
+        places = sampler.at(0, segment["count"])
         for number, place in enumerate(places):
             tokens = set(range(place.begin, place.begin + segment["length"]))
             assert not tokens & seen.setdefault((place.dataset, place.epoch, place.pair), set())
             seen[place.dataset, place.epoch, place.pair] |= tokens
-            assert draw.holding(place, place.begin + segment["length"]) == [(number, place.begin)]
-        epochs = draw.epochs(segment["count"])
+            assert sampler.holding(place, place.begin + segment["length"]) == [(number, place.begin)]
+        epochs = sampler.epochs(segment["count"])
         for name, (low, high) in epochs.items():
             assert {place.epoch for place in places if place.dataset == name} <= set(range(low, high + 1))
         assert {place.dataset for place in places} == set(epochs)
@@ -54,7 +54,7 @@ def test_what_a_later_phase_does_changes_nothing_before_it(
     plan = [(0, 8, 40), (0, 32, 10), (1, 8, 30)]
     before, after = segments([first, second], plan, seed), segments([first, third], [*plan, (1, 32, 9)], seed)
     assert before[:2] == after[:2]
-    assert before[2]["data"]["taken"] == after[2]["data"]["taken"]
+    assert before[2]["data"]["consumed"] == after[2]["data"]["consumed"]
 
 
 @settings(deadline=None)
@@ -63,6 +63,6 @@ def test_the_drawn_mixture_is_the_one_asked_for_within_the_bound(
     shares: list[float], first: int, count: int, seed: int
 ) -> None:
     mixture = {name: share / sum(shares) for name, share in zip("abc", shares, strict=True)}
-    found = realized(mixture, drawn(mixture, seed, first, count))
+    found = realized(mixture, consumed_samples(mixture, seed, first, count))
     assert sum(found["samples"].values()) == count
     assert found["largest_deviation"] <= found["allowed"] == ALLOWED_SAMPLES / count

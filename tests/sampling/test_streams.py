@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nano3.sampling.interleave import Numbers
-from nano3.sampling.streams import Stream, StreamError, merged, ranges, taken_after
+from nano3.sampling.streams import Stream, StreamError, consumed_after, merged, ranges
 
 TOKENS = st.lists(st.integers(0, 200), min_size=1, max_size=6).filter(lambda tokens: max(tokens) > 40)
 TAKES = st.lists(st.tuples(st.sampled_from([3, 8, 40]), st.integers(0, 60)), min_size=1, max_size=6)
@@ -14,11 +14,13 @@ LANES = st.sampled_from([40, 80, 97, 1000])
 SEEDS = st.integers(0, 2**32 - 1)
 
 
-def read(tokens: list[int], takes: list[tuple[int, int]], seed: int, lane: int) -> list[tuple[int, int, int, int]]:
-    """Epoch, pair, begin and length of every sample that takes are, as segments one after the other would draw them."""
+def read(tokens: list[int], consumed: list[tuple[int, int]], seed: int, block: int) -> list[tuple[int, int, int, int]]:
+    """
+    Epoch, pair, begin and length of every sample that consumed are, as segments one after the other would draw them.
+    """
     out = []
-    for place, (length, samples) in enumerate(takes):
-        found = Stream(np.array(tokens), seed, takes[:place], length, lane).at(0, samples)
+    for place, (length, samples) in enumerate(consumed):
+        found = Stream(np.array(tokens), seed, consumed[:place], length, block).at(0, samples)
         columns = (found.epochs.tolist(), found.pairs.tolist(), found.begins.tolist())
         out += [(*where, length) for where in zip(*columns, strict=True)]
     return out
@@ -27,57 +29,57 @@ def read(tokens: list[int], takes: list[tuple[int, int]], seed: int, lane: int) 
 @settings(max_examples=200, deadline=None)
 @given(TOKENS, TAKES, SEEDS, LANES)
 def test_nothing_is_read_twice_in_an_epoch_whatever_lengths_follow_each_other(
-    tokens: list[int], takes: list[tuple[int, int]], seed: int, lane: int
+    tokens: list[int], consumed: list[tuple[int, int]], seed: int, block: int
 ) -> None:
-    samples = read(tokens, takes, seed, lane)
+    samples = read(tokens, consumed, seed, block)
     epochs = [epoch for epoch, *_ in samples]
     assert epochs == sorted(epochs)
-    by_lane: dict[tuple[int, int, int], list[tuple[int, int]]] = {}
+    by_block: dict[tuple[int, int, int], list[tuple[int, int]]] = {}
     for epoch, pair, begin, length in samples:
-        by_lane.setdefault((epoch, pair, begin // lane), []).append((begin, begin + length))
-    for (_, pair, number), stretches in by_lane.items():
+        by_block.setdefault((epoch, pair, begin // block), []).append((begin, begin + length))
+    for (_, pair, number), stretches in by_block.items():
         assert all(end == begin for (_, end), (begin, _) in pairwise(stretches))  # without a gap, too
-        assert stretches[0][0] == number * lane
-        assert stretches[-1][1] <= min((number + 1) * lane, tokens[pair] - 1)
+        assert stretches[0][0] == number * block
+        assert stretches[-1][1] <= min((number + 1) * block, tokens[pair] - 1)
 
 
 @settings(max_examples=200, deadline=None)
 @given(TOKENS, TAKES, SEEDS, LANES)
 def test_an_epoch_ends_only_when_no_pair_has_a_sample_left(
-    tokens: list[int], takes: list[tuple[int, int]], seed: int, lane: int
+    tokens: list[int], consumed: list[tuple[int, int]], seed: int, block: int
 ) -> None:
     ends: dict[int, dict[tuple[int, int], int]] = {}
     last = 0
-    for epoch, pair, begin, length in read(tokens, takes, seed, lane):
+    for epoch, pair, begin, length in read(tokens, consumed, seed, block):
         if epoch > last:
             assert epoch == last + 1
             for number, size in enumerate(tokens):
-                for start in range(0, size, lane):
+                for start in range(0, size, block):
                     end = ends.get(last, {}).get((number, start), start)
-                    assert min(start + lane, size - 1) - end < length
+                    assert min(start + block, size - 1) - end < length
             last = epoch
-        ends.setdefault(epoch, {})[pair, begin // lane * lane] = begin + length
+        ends.setdefault(epoch, {})[pair, begin // block * block] = begin + length
 
 
 @settings(max_examples=100, deadline=None)
 @given(TOKENS, TAKES, SEEDS, LANES, st.data())
 def test_where_a_take_is_cut_in_two_changes_nothing(
-    tokens: list[int], takes: list[tuple[int, int]], seed: int, lane: int, data: st.DataObject
+    tokens: list[int], consumed: list[tuple[int, int]], seed: int, block: int, data: st.DataObject
 ) -> None:
-    place = data.draw(st.integers(0, len(takes) - 1))
-    length, samples = takes[place]
+    place = data.draw(st.integers(0, len(consumed) - 1))
+    length, samples = consumed[place]
     part = data.draw(st.integers(0, samples))
-    cut = [*takes[:place], (length, part), (length, samples - part), *takes[place + 1 :]]
-    assert read(tokens, cut, seed, lane) == read(tokens, takes, seed, lane)
+    cut = [*consumed[:place], (length, part), (length, samples - part), *consumed[place + 1 :]]
+    assert read(tokens, cut, seed, block) == read(tokens, consumed, seed, block)
 
 
 @settings(max_examples=100, deadline=None)
 @given(TOKENS, TAKES, SEEDS, LANES, st.integers(0, 200), st.integers(1, 90))
 def test_a_stretch_of_tokens_leads_to_all_samples_that_hold_some_of_it(
-    tokens: list[int], takes: list[tuple[int, int]], seed: int, lane: int, begin: int, count: int
+    tokens: list[int], consumed: list[tuple[int, int]], seed: int, block: int, begin: int, count: int
 ) -> None:
-    *taken, (length, _) = takes
-    stream = Stream(np.array(tokens), seed, taken, length, lane)
+    *taken, (length, _) = consumed
+    stream = Stream(np.array(tokens), seed, taken, length, block)
     found = stream.at(0, 120)
     columns = zip(found.epochs.tolist(), found.pairs.tolist(), found.begins.tolist(), strict=True)
     expected: dict[tuple[int, int], list[tuple[int, int]]] = {}
@@ -104,8 +106,8 @@ def test_pairs_that_are_all_too_short_are_named_with_the_remedy() -> None:
 
 def test_takes_of_one_length_are_one() -> None:
     assert merged([(8, 3), (8, 2), (4, 0), (8, 1), (16, 2)]) == [(8, 6), (16, 2)]
-    assert taken_after([[8, 3]], 8, 2) == [[8, 5]]
-    assert taken_after([[8, 3]], 16, 0) == [[8, 3]]
+    assert consumed_after([[8, 3]], 8, 2) == [[8, 5]]
+    assert consumed_after([[8, 3]], 16, 0) == [[8, 3]]
 
 
 def test_a_stretch_runs_through_documents_and_passes_over_empty_ones() -> None:

@@ -72,8 +72,8 @@ def test_four_ranks_on_two_nodes_compute_what_one_process_does(built: Site, tmp_
         for path in (first.with_name("metrics.jsonl"), tmp_path / "metrics.jsonl")
     ]
     assert curves[0] == pytest.approx(curves[1], abs=1e-4)
-    for dataset, loss in one["facts"]["held_out"]["after"].items():
-        assert four["facts"]["held_out"]["after"][dataset] == pytest.approx(loss, abs=1e-3)
+    for dataset, loss in one["facts"]["validation"]["after"].items():
+        assert four["facts"]["validation"]["after"][dataset] == pytest.approx(loss, abs=1e-3)
 
 
 def test_no_secret_of_the_environment_is_written_down(built: Site) -> None:

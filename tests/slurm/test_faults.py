@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from nano3.config.load import load_recipe
-from nano3.training.attempts import Attempt, Ledger
+from nano3.training.attempts import Attempt, AttemptLog
 from tests.slurm.conftest import STARTED, Site, copy_site, job_fields, slurm, waited_for
 
 pytestmark = pytest.mark.slurm
@@ -46,7 +46,7 @@ def weights(site: Site) -> Path:
 
 
 def attempts(site: Site) -> list[Attempt]:
-    return Ledger(weights(site)).attempts()
+    return AttemptLog(weights(site)).attempts()
 
 
 def running(site: Site) -> str:
@@ -88,7 +88,7 @@ def assert_as_uninterrupted(site: Site, prepared: Site) -> None:
     reference = json.loads((prepared.root / target(LONG)).with_name("reference.json").read_text())
     receipt = json.loads((site.root / target(LONG)).read_text())
     assert receipt["facts"]["loss"] == reference["facts"]["loss"]
-    assert receipt["facts"]["held_out"] == reference["facts"]["held_out"]
+    assert receipt["facts"]["validation"] == reference["facts"]["validation"]
     assert receipt["content"] == reference["content"]  # every weight and moment, bit for bit
 
 
@@ -188,7 +188,7 @@ def test_a_full_disk_stops_the_segment_after_two_attempts(site: Site, small_disk
     done = site.try_snakemake(*asked(overrides, "--retries", "2"))
     assert done.returncode == 1
     [folder] = small_disk.iterdir()
-    assert [attempt.outcome for attempt in Ledger(folder).attempts()] == ["failed", "failed"]
+    assert [attempt.outcome for attempt in AttemptLog(folder).attempts()] == ["failed", "failed"]
     assert "2 attempts in a row came no further than step 0; of the last one: " in log(site, overrides)
     assert "No space left on device" in log(site, overrides)
     assert not list(folder.glob(".iter*"))
@@ -226,7 +226,7 @@ def test_a_detached_run_survives_can_be_cancelled_and_resumed(site: Site, prepar
     assert submitted.returncode == 0, submitted.stderr
     [head] = re.findall(r"^job (\d+) runs", submitted.stdout)
     training = running(site)
-    assert (site.root / f"results/logs/slurm/head-{head}.log").is_file()
+    assert (site.root / f"results/logs/slurm/controller-{head}.log").is_file()
     slurm("scancel", head)
     waited_for(lambda: not slurm("squeue", "--noheader"))
     assert job_fields(head)["JobState"] == job_fields(training)["JobState"] == "CANCELLED"

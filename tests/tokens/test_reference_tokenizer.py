@@ -1,4 +1,6 @@
-"""The oracle: megatron-core's own builder, fed by Hugging Face's `tokenizers`, with a tokenizer of 131,072 entries."""
+"""
+The reference: megatron-core's own builder, fed by Hugging Face's `tokenizers`, with a tokenizer of 131,072 entries.
+"""
 
 import gzip
 import json
@@ -48,10 +50,10 @@ def texts() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tokenizer, the same rows in every format, and the oracle's pair of them."""
+    """The tokenizer, the same rows in every format, and the reference's pair of them."""
     from megatron.core.datasets.indexed_dataset import IndexedDatasetBuilder
 
-    folder = tmp_path_factory.mktemp("oracle")
+    folder = tmp_path_factory.mktemp("reference")
     tekken.write_tokenizer(folder / "tokenizer.json")
     rows = list(texts())
     pq.write_table(pa.table({"text": rows}), folder / "corpus.parquet", compression="zstd")
@@ -63,31 +65,31 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     assert tokenizer.get_vocab_size() == 131_072
     tokenizer.encode_special_tokens = True
-    oracle = Pair(folder / "oracle")
-    builder = IndexedDatasetBuilder(str(oracle.bin), dtype=token_dtype(131_072))
+    reference = Pair(folder / "reference")
+    builder = IndexedDatasetBuilder(str(reference.bin), dtype=token_dtype(131_072))
     for encoding in tokenizer.encode_batch(rows, add_special_tokens=False):
         builder.add_document([*encoding.ids, tekken.END_ID], [len(encoding.ids) + 1])
-    builder.finalize(str(oracle.idx))
-    assert oracle.bin.stat().st_size > 2_000_000
+    builder.finalize(str(reference.idx))
+    assert reference.bin.stat().st_size > 2_000_000
     return folder
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("shard", "engine"), [*((shard, "gigatoken") for shard in SHARDS), (SHARDS[0], "tokenizers")])
 def test_our_pair_has_the_bytes_of_megatrons_own_builder(folder: Path, tmp_path: Path, shard: str, engine: str) -> None:
-    raw, tokenizer, ours, oracle = (
+    raw, tokenizer, ours, reference = (
         folder / shard,
         folder / "tokenizer.json",
         Pair(tmp_path / "ours"),
-        Pair(folder / "oracle"),
+        Pair(folder / "reference"),
     )
     key = load_recipe("tiny")[1].token_settings()
     key["tokenizer"] |= {"sha256": digest_file(tokenizer)}
     key |= {"sha256": digest_file(raw), "rows": len(list(texts())), "text_column": "text"}
     key |= {"holdout": {"valid": 0.0, "test": 0.0}}
     tokenize_shard(raw, tokenizer, key, ours.prefix, tmp_path / "holdout", tmp_path / "receipt.json", engine)
-    assert ours.idx.read_bytes() == oracle.idx.read_bytes()
-    assert ours.bin.read_bytes() == oracle.bin.read_bytes()
+    assert ours.idx.read_bytes() == reference.idx.read_bytes()
+    assert ours.bin.read_bytes() == reference.bin.read_bytes()
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ from nano3.artifact.digest import digest_file
 from nano3.config.load import load_recipe
 from nano3.tokens.encoder import EncodeError, Encoder
 from nano3.tokens.indexed_dataset import Pair, PairReader
-from nano3.tokens.reference_tokenizer import Oracle, OracleError
+from nano3.tokens.reference_tokenizer import ReferenceTokenizer, ReferenceTokenizerError
 from nano3.tokens.tokenize_shard import TEST, TRAIN, VALID, TokenError, _checked, splits_of, tokenize_shard
 
 TOKENIZER = Path("resources/tiny/tokenizer/tokenizer.json")
@@ -207,20 +207,24 @@ def test_ids_that_hugging_face_would_not_give_fail_the_shard(tmp_path: Path, mon
         return ids, lengths
 
     monkeypatch.setattr(Encoder, "encode", wrong)
-    with pytest.raises(OracleError, match=r"differ from token 30 on, near '.+': set tokenizer\.engine to tokenizers"):
+    with pytest.raises(
+        ReferenceTokenizerError, match=r"differ from token 30 on, near '.+': set tokenizer\.engine to tokenizers"
+    ):
         tokenize(ENGLISH, tmp_path, rows=192)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
 def test_ids_that_nobody_could_check_fail_the_shard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    check = Oracle.check
+    check = ReferenceTokenizer.check
 
-    def killed(self: Oracle, text: str, ids: list[int]) -> Future[None]:
+    def killed(self: ReferenceTokenizer, text: str, ids: list[int]) -> Future[None]:
         self._process.kill()
         return check(self, text, ids)
 
-    monkeypatch.setattr(Oracle, "check", killed)
-    with pytest.raises(OracleError, match=r"tokenizer\.json: the process that checks ids with it has ended"):
+    monkeypatch.setattr(ReferenceTokenizer, "check", killed)
+    with pytest.raises(
+        ReferenceTokenizerError, match=r"tokenizer\.json: the process that checks ids with it has ended"
+    ):
         tokenize(ENGLISH, tmp_path, rows=192)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 

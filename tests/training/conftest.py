@@ -10,7 +10,7 @@ import pytest
 
 from nano3.artifact.digest import digest_json
 from nano3.artifact.receipt import Input, Output, Run, write_receipt
-from nano3.corpus.freshness import Entry, digest_entries, write_entries
+from nano3.corpus.freshness import ShardEntry, digest_entries, write_entries
 from nano3.sampling.index_cache import build_index_cache
 from nano3.tokens.indexed_dataset import Pair, PairWriter
 
@@ -67,9 +67,9 @@ class Corpus:
             "data": {
                 "blend": json.loads(self.blend_receipt.read_text())["content"],
                 "shares": SHARES,
-                "lane_tokens": 10 * LENGTH,
+                "block_tokens": 10 * LENGTH,
                 "first_sample": 0,
-                "taken": {},
+                "consumed": {},
             },
             "before": None,
         } | changes
@@ -135,7 +135,9 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
 def _index(folder: Path, pair: PairWriter) -> Path:
     """The index of a dataset of one shard."""
     tokens, documents = (output.sha256 for output in pair.outputs)
-    entry = Entry("only", "", "", "", pair.tokens, pair.documents, 0, 0, 0, 0, tokens, documents, "", 0, 0, 0, 0, 0)
+    entry = ShardEntry(
+        "only", "", "", "", pair.tokens, pair.documents, 0, 0, 0, 0, tokens, documents, "", 0, 0, 0, 0, 0
+    )
     write_entries(folder, [entry])
     facts = {"shards": {"count": 1, "digest": digest_entries([entry])}}
     path = folder / "index.json"

@@ -6,10 +6,10 @@ from typing import Any
 import torch
 
 from nano3.config.load import load_recipe
-from nano3.config.parallelism import Placement, placements
+from nano3.config.parallelism import ParallelPlan, parallel_plans
 from nano3.config.recipe import Phase, Recipe
 from nano3.training.lr_scheduler import set_rate
-from nano3.training.spec import Mixed, segment_specs, stretches
+from nano3.training.spec import PhaseBlend, scheduled_segments, segment_specs
 
 STEPS = 40  # of a segment that has many: about as many are looked at
 
@@ -36,16 +36,21 @@ RECIPES = {
 }
 
 
-def segments(recipe: Recipe) -> list[tuple[dict[str, Any], Placement, int]]:
+def segments(recipe: Recipe) -> list[tuple[dict[str, Any], ParallelPlan, int]]:
     """Each segment's spec, its place on GPUs, and the samples of all segments before it."""
     specs = segment_specs(
         recipe,
-        {name: Mixed(f"blend of {name}", dict.fromkeys(phase.mixture, 1.0)) for name, phase in recipe.phases.items()},
+        {
+            name: PhaseBlend(f"blend of {name}", dict.fromkeys(phase.mixture, 1.0))
+            for name, phase in recipe.phases.items()
+        },
     )
     found, before = [], 0
-    for (phase, segment, placement), stretch in zip(placements(recipe), stretches(recipe), strict=True):
-        found.append((specs[phase, segment], placement, before))
-        before += stretch.steps * stretch.global_batch_size
+    for (phase, segment, parallel_plan), scheduled in zip(
+        parallel_plans(recipe), scheduled_segments(recipe), strict=True
+    ):
+        found.append((specs[phase, segment], parallel_plan, before))
+        before += scheduled.steps * scheduled.global_batch_size
     return found
 
 

@@ -14,8 +14,8 @@ from nano3.artifact.digest import digest_file
 from nano3.artifact.receipt import read_receipt
 from nano3.sampling.index_cache import IndexCacheError, build_index_cache, open_streams
 from nano3.sampling.streams import document_order, pair_seed
-from nano3.training.cpu.process_group import join
-from nano3.training.samples import HeldOutSamples, TrainSamples
+from nano3.training.cpu.process_group import init_process_group
+from nano3.training.samples import TrainSamples, ValidationSamples
 from tests.training.conftest import BATCH, LENGTH, SHARES, Corpus
 
 
@@ -33,7 +33,7 @@ def samples_of(corpus: Corpus, spec: dict[str, Any], count: int) -> TrainSamples
 
 def gpt_dataset(prefix: str, seed: int, folder: Path) -> GPTDataset:
     """Megatron-Core's own dataset on a pair, one epoch."""
-    join(1)
+    init_process_group(1)
     config = GPTDatasetConfig(
         random_seed=seed,
         sequence_length=LENGTH,
@@ -52,7 +52,7 @@ def gpt_dataset(prefix: str, seed: int, folder: Path) -> GPTDataset:
 def test_an_epoch_of_a_pair_is_that_of_megatrons_own_dataset(corpus: Corpus, tmp_path: Path) -> None:
     spec = corpus.spec(steps=400)  # some epochs
     ours = samples_of(corpus, spec, 400 * BATCH)
-    places = ours.draw.at(0, len(ours))
+    places = ours.sampler.at(0, len(ours))
     streams = open_streams(corpus.blend, read_receipt(corpus.indexed(spec))["facts"]["folders"])
     for dataset, epoch in {(place.dataset, place.epoch) for place in places if place.epoch < 2}:
         (prefix,) = streams[dataset].prefixes
@@ -111,12 +111,12 @@ def test_what_is_there_is_not_built_again_and_a_longer_phase_adds_epochs(corpus:
 
 def test_held_out_samples_are_whole_documents_in_one_order(corpus: Corpus) -> None:
     prefix = json.loads(corpus.blend.read_text())["valid"][1]
-    samples = HeldOutSamples(prefix, LENGTH, 10**6)
+    samples = ValidationSamples(prefix, LENGTH, 10**6)
     pair = IndexedDataset(prefix)
     tokens = np.concatenate([pair[int(document)] for document in document_order(len(pair), 0)]).tolist()
     assert len(samples) == (len(tokens) - 1) // LENGTH
     for number in range(len(samples)):
         assert samples[number]["tokens"].tolist() == tokens[number * LENGTH :][:LENGTH]
         assert samples[number]["labels"].tolist() == tokens[number * LENGTH + 1 :][:LENGTH]
-    assert len(HeldOutSamples(prefix, len(tokens), 1)) == 0
-    assert len(HeldOutSamples(prefix, LENGTH, 3)) == 3
+    assert len(ValidationSamples(prefix, len(tokens), 1)) == 0
+    assert len(ValidationSamples(prefix, LENGTH, 3)) == 3

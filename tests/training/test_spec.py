@@ -4,7 +4,7 @@ import pytest
 
 from nano3.config.load import load_recipe
 from nano3.sampling.blend import normalized
-from nano3.training.spec import Mixed, Spec, segment_specs, stretches
+from nano3.training.spec import PhaseBlend, Spec, scheduled_segments, segment_specs
 
 BLENDS = {"phase1": "a", "phase2": "b", "long_context": "c"}
 
@@ -13,7 +13,8 @@ def specs(overrides: str = "", **blends: str) -> dict[tuple[str, str], Spec]:
     """Specs of recipe tiny; blends: content of a phase's blend, if it is another."""
     recipe = load_recipe("tiny", overrides)[1]
     mixed = {
-        phase: Mixed(content, normalized(recipe.phases[phase].mixture)) for phase, content in (BLENDS | blends).items()
+        phase: PhaseBlend(content, normalized(recipe.phases[phase].mixture))
+        for phase, content in (BLENDS | blends).items()
     }
     return segment_specs(recipe, mixed)
 
@@ -54,7 +55,7 @@ def test_another_blend_trains_again_from_its_phase_on() -> None:
 
 def test_specs_reach_as_far_as_blends_are_known() -> None:
     recipe = load_recipe("tiny")[1]
-    assert [segment for _, segment in segment_specs(recipe, {"phase1": Mixed("a", {"tiny-math": 1.0})})] == [
+    assert [segment for _, segment in segment_specs(recipe, {"phase1": PhaseBlend("a", {"tiny-math": 1.0})})] == [
         "stable",
         "decay",
     ]
@@ -65,9 +66,9 @@ def test_specs_reach_as_far_as_blends_are_known() -> None:
 )
 def test_all_tokens_are_trained_on_to_within_a_batch(overrides: str) -> None:
     recipe = load_recipe("tiny", overrides)[1]
-    plan = stretches(recipe)
+    plan = scheduled_segments(recipe)
     target = sum(phase.tokens for phase in recipe.phases.values())
-    batch = max(stretch.global_batch_size * stretch.sequence_length for stretch in plan)
+    batch = max(scheduled.global_batch_size * scheduled.sequence_length for scheduled in plan)
     assert abs(plan[-1].last_token - target) <= batch
     for before, after in pairwise(plan):
         assert after.first_step == before.first_step + before.steps
@@ -75,7 +76,7 @@ def test_all_tokens_are_trained_on_to_within_a_batch(overrides: str) -> None:
 
 
 def test_segments_of_a_phase_take_its_samples_without_gap_or_overlap() -> None:
-    plan = {stretch.segment: stretch for stretch in stretches(load_recipe("tiny")[1])}
+    plan = {scheduled.segment: scheduled for scheduled in scheduled_segments(load_recipe("tiny")[1])}
     assert plan["stable"].first_sample == plan["anneal"].first_sample == plan["long_1"].first_sample == 0
     assert plan["decay"].first_sample == plan["stable"].samples
     assert plan["long_2"].first_sample == plan["long_1"].samples + plan["short"].samples
@@ -83,14 +84,14 @@ def test_segments_of_a_phase_take_its_samples_without_gap_or_overlap() -> None:
 
 def test_a_segment_knows_what_was_taken_of_its_datasets_before_and_of_no_others() -> None:
     recipe = load_recipe("tiny")[1]
-    blends = {"phase1": Mixed("a", {"x": 0.5, "y": 0.5}), "phase2": Mixed("b", {"y": 0.25, "z": 0.75})}
+    blends = {"phase1": PhaseBlend("a", {"x": 0.5, "y": 0.5}), "phase2": PhaseBlend("b", {"y": 0.25, "z": 0.75})}
     found = segment_specs(recipe, blends)
-    first, second = (plan.samples for plan in stretches(recipe)[:2])
-    assert found["phase1", "stable"]["data"]["taken"] == {}
-    taken = found["phase1", "decay"]["data"]["taken"]
+    first, second = (plan.samples for plan in scheduled_segments(recipe)[:2])
+    assert found["phase1", "stable"]["data"]["consumed"] == {}
+    taken = found["phase1", "decay"]["data"]["consumed"]
     assert abs(taken["x"][0][1] - first / 2) <= 2
     assert taken["x"][0][1] + taken["y"][0][1] == first
-    (length, samples), *more = found["phase2", "anneal"]["data"]["taken"]["y"]
+    (length, samples), *more = found["phase2", "anneal"]["data"]["consumed"]["y"]
     assert (length, more) == (recipe.train.sequence_length, [])
     assert abs(samples - (first + second) / 2) <= 2
-    assert "x" not in found["phase2", "anneal"]["data"]["taken"]
+    assert "x" not in found["phase2", "anneal"]["data"]["consumed"]

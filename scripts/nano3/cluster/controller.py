@@ -53,21 +53,27 @@ class Head:
         check_site(defaults, of_rules)
         LOGS.mkdir(parents=True, exist_ok=True)
         site = [f"--{option}={defaults[key]}" for option, key in SITE.items() if key in defaults]
-        options = ["--parsable", "--job-name=nano3-head", "--ntasks=1", f"--mem={MEMORY_MB}", f"--time={time_limit}"]
+        options = [
+            "--parsable",
+            "--job-name=nano3-controller",
+            "--ntasks=1",
+            f"--mem={MEMORY_MB}",
+            f"--time={time_limit}",
+        ]
         manners = [
             f"--signal=B:USR1@{WARNING_SECONDS}",
             "--requeue",
             "--open-mode=append",
-            f"--output={LOGS}/head-%j.log",
+            f"--output={LOGS}/controller-%j.log",
         ]
-        script = f'#!/bin/sh\nexec {sys.executable} scripts/head.py --profile {profile} -- "$@"\n'
+        script = f'#!/bin/sh\nexec {sys.executable} scripts/controller.py --profile {profile} -- "$@"\n'
         command = ["sbatch", *options, *site, *manners, "/dev/stdin", *self.arguments]
         done = subprocess.run(command, input=script, capture_output=True, text=True, check=False)
         if done.returncode:
             raise HeadError(f"sbatch: {done.stderr.strip()}")
         job = done.stdout.strip().split(";")[0]
         print(f"job {job} runs: snakemake --profile {profile} {' '.join(self.arguments)}")
-        print(f"follow  tail -F {LOGS}/head-{job}.log")
+        print(f"follow  tail -F {LOGS}/controller-{job}.log")
         print(f"cancel  scancel {job}    (its jobs are cancelled too; what they saved stays)")
         print("resume  the same command again")
 

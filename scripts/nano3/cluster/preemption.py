@@ -22,7 +22,7 @@ REASONS = {
 }
 
 
-class Interrupted(SystemExit):
+class Preempted(SystemExit):
     """The segment stopped early, with a checkpoint. The exit status is its code."""
 
     def __init__(self, code: int, step: int) -> None:
@@ -33,7 +33,7 @@ class Interrupted(SystemExit):
         return self.reason
 
 
-class Interruption:
+class Preemption:
     """Whether to stop: asked after every step."""
 
     def __init__(self) -> None:

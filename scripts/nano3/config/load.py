@@ -35,7 +35,7 @@ class Settings(Closed):
     sample: NonNegativeInt = Field(0, description="Rows to take of each dataset; 0: all.")
     prune: bool = Field(True, description="Plan only shards that are not proved fresh; false shows the whole graph.")
     thaw: str = Field("", description="Frozen phases that this run may train again, e.g. 'phase1 phase2'.")
-    packs: NonNegativeInt = Field(1000, description="Most jobs for tokenizing many shards; 0: a job for each shard.")
+    bundles: NonNegativeInt = Field(1000, description="Most jobs for tokenizing many shards; 0: a job for each shard.")
     wandb_mode: Literal["online", "offline", "disabled"] = Field(
         "disabled", description="After each run, send what was made to Weights & Biases; WANDB_MODE comes first."
     )

@@ -16,7 +16,7 @@ from nano3.core.schema import ConfigError
 
 
 @dataclass(frozen=True)
-class Placement:
+class ParallelPlan:
     """A segment on its ranks. batch: sequences of an optimizer step. length: tokens of a sequence."""
 
     layout: Layout
@@ -91,16 +91,16 @@ class Placement:
 
 @dataclass(frozen=True)
 class Rule:
-    """What must hold of a placement. key: whom to blame; says: why it does not hold; source: who asks for it."""
+    """What must hold of a parallel_plan. key: whom to blame; says: why it does not hold; source: who asks for it."""
 
     key: str
-    holds: Callable[[Placement], bool]
+    holds: Callable[[ParallelPlan], bool]
     says: str
     source: str
 
-    def breach(self, placement: Placement) -> str:
+    def breach(self, parallel_plan: ParallelPlan) -> str:
         """In words, with the numbers."""
-        return f"{self.says.format(p=placement, m=placement.model)} ({self.source})"
+        return f"{self.says.format(p=parallel_plan, m=parallel_plan.model)} ({self.source})"
 
 
 def _divides(part: int, whole: int) -> bool:
@@ -225,34 +225,38 @@ CPU_RULE = Rule(
 )
 
 
-def broken(placement: Placement) -> Rule | None:
-    """The first rule that a placement breaks, if it breaks one."""
-    rules = RULES if placement.layout.trainer == "bridge" else (CPU_RULE,)
-    return next((rule for rule in rules if not rule.holds(placement)), None)
+def broken(parallel_plan: ParallelPlan) -> Rule | None:
+    """The first rule that a parallel_plan breaks, if it breaks one."""
+    rules = RULES if parallel_plan.layout.trainer == "bridge" else (CPU_RULE,)
+    return next((rule for rule in rules if not rule.holds(parallel_plan)), None)
 
 
-def placements(recipe: Recipe) -> Iterator[tuple[str, str, Placement]]:
-    """Every segment of a recipe on its ranks: phase, segment, placement."""
+def parallel_plans(recipe: Recipe) -> Iterator[tuple[str, str, ParallelPlan]]:
+    """Every segment of a recipe on its ranks: phase, segment, parallel_plan."""
     for phase in recipe.phases:
         layout = recipe.layout_of(phase)
         for name, segment in recipe.phases[phase].all_segments.items():
             batch = segment.global_batch_size or recipe.train.global_batch_size
             length = segment.sequence_length or recipe.train.sequence_length
-            yield phase, name, Placement(layout, recipe.model, batch, length, layout.processes)
+            yield phase, name, ParallelPlan(layout, recipe.model, batch, length, layout.processes)
 
 
 def check_layouts(recipe: Recipe, source: str) -> None:
     """Raises ConfigError for the first segment that can't be trained as it is laid out. source: the recipe's file."""
-    for phase, segment, placement in placements(recipe):
-        if rule := broken(placement):
+    for phase, segment, parallel_plan in parallel_plans(recipe):
+        if rule := broken(parallel_plan):
             key = _key(recipe, phase, segment, rule)
-            raise ConfigError(f"{source}: {key}: for {phase}/{segment}, {rule.breach(placement)}")
+            raise ConfigError(f"{source}: {key}: for {phase}/{segment}, {rule.breach(parallel_plan)}")
 
 
-def worlds(placement: Placement, most: int = 1 << 16) -> list[int]:
+def worlds(parallel_plan: ParallelPlan, most: int = 1 << 16) -> list[int]:
     """All numbers of ranks, up to `most`, on which a segment can be trained with its parallel sizes."""
-    sizes = range(placement.model_ranks, min(most, placement.model_ranks * placement.batch) + 1, placement.model_ranks)
-    return [size for size in sizes if broken(replace(placement, world=size)) is None]
+    sizes = range(
+        parallel_plan.model_ranks,
+        min(most, parallel_plan.model_ranks * parallel_plan.batch) + 1,
+        parallel_plan.model_ranks,
+    )
+    return [size for size in sizes if broken(replace(parallel_plan, world=size)) is None]
 
 
 def _key(recipe: Recipe, phase: str, segment: str, rule: Rule) -> str:

@@ -104,9 +104,9 @@ class Train(Closed):
         None,
         description="Steps of phase1 and phase2 together; all token counts of the recipe shrink or grow in proportion.",
     )
-    lane_tokens: PositiveInt = Field(
+    block_tokens: PositiveInt = Field(
         2**24,
-        description="A shard is read in lanes of so many tokens side by side, which spreads long documents over an "
+        description="A shard is read in blocks of so many tokens side by side, which spreads long documents over an "
         "epoch. At least the longest sequence, best a multiple of all sequence lengths.",
     )
     seed: NonNegativeInt = Field(description="Seed of the initial weights and of the data order.")
@@ -207,7 +207,7 @@ class Recipe(Closed):
     categories: dict[str, Category] = Field({}, description="Datasets that have a share together, by category.")
     repetition: Repetition | None = Field(None, description="How often a dataset may be seen; by default any number.")
     phases: dict[Name, Phase] = Field(min_length=1, description="Phases in the order of training.")
-    evaluation: Evaluation = Field(description="Held-out losses.")
+    evaluation: Evaluation = Field(description="Validation losses.")
     checkpoint: Checkpoint = Field(description="Where and how often weights are saved.")
     layout: Layout = Field(description="How the work is laid out on the machine.")
 
@@ -217,9 +217,9 @@ class Recipe(Closed):
         if constant != sorted(constant):
             raise ValueError("phases: one with a learning_rate of its own must come after those on the curve")
         for phase, segment, length in self.sequence_lengths():
-            if length > self.train.lane_tokens:
+            if length > self.train.block_tokens:
                 raise ValueError(
-                    f"train.lane_tokens: {self.train.lane_tokens:,} is less than the {length:,} tokens of a sequence "
+                    f"train.block_tokens: {self.train.block_tokens:,} is less than the {length:,} tokens of a sequence "
                     f"of phases.{phase}.segments.{segment}: raise it"
                 )
         curve, total = self.learning_rate, self.curve_tokens

@@ -18,8 +18,8 @@ from nano3 import Nano3Error
 from nano3.artifact.digest import digest_file, digest_json
 from nano3.artifact.files import write_json
 from nano3.artifact.receipt import Input, Output, Run, read_receipt, write_receipt
-from nano3.conversion.manifest import handover
-from nano3.training.cpu.process_group import join, stand_in_for_cuda
+from nano3.conversion.manifest import manifest_of
+from nano3.training.cpu.process_group import init_process_group, stand_in_for_cuda
 
 stand_in_for_cuda()
 
@@ -53,7 +53,7 @@ def export_hf(
     run = Run(PACKAGES)
     trained = read_receipt(checkpoint)
     spec = trained["key"]
-    join(spec["seed"])
+    init_process_group(spec["seed"])
     megatron = build_model(spec["model"], spec["precision"]).eval()
     load_model(megatron, Path(trained["facts"]["checkpoint"]))
 
@@ -72,7 +72,7 @@ def export_hf(
     shutil.rmtree(model, ignore_errors=True)
     aside.rename(model)
     files = [Output.of(path) for path in sorted(model.iterdir())]
-    write_json(manifest, handover(manifest, checkpoint, trained, model, files, longest))
+    write_json(manifest, manifest_of(manifest, checkpoint, trained, model, files, longest))
     write_receipt(
         receipt,
         "export_hf",

@@ -14,7 +14,7 @@ from nano3.artifact.digest import digest_json
 from nano3.artifact.receipt import Output
 
 
-def handover(
+def manifest_of(
     manifest: Path, checkpoint: Path, trained: Mapping[str, Any], model: Path, files: Sequence[Output], longest: int
 ) -> dict[str, Any]:
     """

@@ -32,7 +32,7 @@ class FreshnessError(Nano3Error):
     """A dataset's shards.tsv is not what its index was made with."""
 
 
-class Entry(NamedTuple):
+class ShardEntry(NamedTuple):
     """
     A tokenized shard as its dataset's index knows it.
 
@@ -67,7 +67,7 @@ class Entry(NamedTuple):
         return self.bin_bytes, self.idx_bytes, self.held_bin_bytes, self.held_idx_bytes
 
     @classmethod
-    def of(cls, shard: str, receipt: Mapping[str, Any], written: int) -> "Entry":
+    def of(cls, shard: str, receipt: Mapping[str, Any], written: int) -> "ShardEntry":
         """The entry of a shard with this receipt."""
         key, facts, (pair, index, held, held_index) = receipt["key"], receipt["facts"], receipt["outputs"]
         return cls(
@@ -92,7 +92,7 @@ class Entry(NamedTuple):
         )
 
 
-CONTENT = Entry._fields.index("content")
+CONTENT = ShardEntry._fields.index("content")
 
 
 @dataclass(frozen=True)
@@ -152,12 +152,12 @@ def shard_reason(folder: Path, name: str, key: Mapping[str, Any]) -> str | None:
     return _judged(folder, name, key)[0]
 
 
-def read_entries(folder: Path, digest: str) -> list[Entry]:
+def read_entries(folder: Path, digest: str) -> list[ShardEntry]:
     """All shards of a dataset. digest: of the entries, as its index has it. Raises FreshnessError if it is another."""
     path, index = folder / SHARDS, folder / INDEX_FILES[0]
-    kinds = get_type_hints(Entry).values()
+    kinds = get_type_hints(ShardEntry).values()
     try:
-        entries = [Entry(*(kind(word) for kind, word in zip(kinds, line, strict=True))) for line in _lines(path)]
+        entries = [ShardEntry(*(kind(word) for kind, word in zip(kinds, line, strict=True))) for line in _lines(path)]
     except ValueError:
         entries = []
     if digest_entries(entries) != digest:
@@ -168,14 +168,14 @@ def read_entries(folder: Path, digest: str) -> list[Entry]:
     return entries
 
 
-def write_entries(folder: Path, entries: Iterable[Entry]) -> Path:
+def write_entries(folder: Path, entries: Iterable[ShardEntry]) -> Path:
     """Write a dataset's shards.tsv, in catalogue order."""
     with replaced(folder / SHARDS) as aside:
-        write_table(aside, Entry._fields, entries)
+        write_table(aside, ShardEntry._fields, entries)
     return folder / SHARDS
 
 
-def digest_entries(entries: Iterable[Entry]) -> str:
+def digest_entries(entries: Iterable[ShardEntry]) -> str:
     """What identifies a dataset's tokens: the shards and their contents, not when they were made."""
     return digest_json([entry[:-1] for entry in entries])
 
@@ -183,8 +183,8 @@ def digest_entries(entries: Iterable[Entry]) -> str:
 def _lines(path: Path) -> Iterator[list[str]]:
     """The whole lines of a shards.tsv, split; none if there is no such file or it has other columns."""
     lines = read_table(path) if path.is_file() else iter([])
-    columns = len(Entry._fields)
-    return (line for line in lines if len(line) == columns) if next(lines, None) == [*Entry._fields] else iter([])
+    columns = len(ShardEntry._fields)
+    return (line for line in lines if len(line) == columns) if next(lines, None) == [*ShardEntry._fields] else iter([])
 
 
 @dataclass(frozen=True)

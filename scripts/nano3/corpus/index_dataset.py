@@ -24,7 +24,7 @@ import numpy.typing as npt
 from nano3 import Nano3Error
 from nano3.artifact.digest import digest_file, digest_json
 from nano3.artifact.receipt import Input, ReceiptError, Run, read_receipt, write_receipt
-from nano3.corpus.freshness import Entry, FreshnessError, digest_entries, opened, read_entries, write_entries
+from nano3.corpus.freshness import FreshnessError, ShardEntry, digest_entries, opened, read_entries, write_entries
 from nano3.raw.datasets import read_pins, sampled
 from nano3.tokens.indexed_dataset import Pair, PairReader, PairWriter
 
@@ -47,7 +47,7 @@ def index_dataset(folder: Path, pins: Path, key: dict[str, Any], index: Path, va
     dtype = PairReader.open(Pair(folder / "holdout" / shards[0])).tokens.dtype.type
     pairs = {"valid": Pair(valid), "test": Pair(test)}
     before = Before.read(folder, index, key, pairs)
-    entries: list[Entry] = []
+    entries: list[ShardEntry] = []
     with ExitStack() as stack:
         merged = {split: stack.enter_context(PairWriter(pair, dtype)) for split, pair in pairs.items()}
         files = stack.enter_context(opened(folder))
@@ -59,7 +59,7 @@ def index_dataset(folder: Path, pins: Path, key: dict[str, Any], index: Path, va
             else:
                 written = os.stat(path).st_mtime_ns if os.path.exists(path) else 0
                 receipt = read_receipt(path)
-                entry = Entry.of(shard, receipt, written)
+                entry = ShardEntry.of(shard, receipt, written)
             entries.append(entry)
             place = before.places[shard] if known and known.content == entry.content and before.merged else None
             if place is None or place != end:
@@ -99,7 +99,7 @@ class Before:
     pairs by split; none where they are not what it was made with.
     """
 
-    entries: Mapping[str, Entry]
+    entries: Mapping[str, ShardEntry]
     places: Mapping[str, int]
     merged: Mapping[str, "HeldOut"]
 

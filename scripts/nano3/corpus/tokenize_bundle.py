@@ -1,11 +1,11 @@
-"""Bulk work: the stale shards of a pack become tokens, one after the other, in one process."""
+"""Bulk work: the stale shards of a bundle become tokens, one after the other, in one process."""
 
 from pathlib import Path
 from typing import Any
 
 from nano3 import Nano3Error
 from nano3.artifact.files import write_json
-from nano3.corpus.bundles import Pack
+from nano3.corpus.bundles import Bundle
 from nano3.corpus.freshness import shard_reason
 from nano3.raw.datasets import raw_file, read_dataset, read_pins, sampled, shards_digest
 from nano3.raw.download import download_shard
@@ -13,12 +13,12 @@ from nano3.tokens.encoder import Encoder
 from nano3.tokens.tokenize_shard import tokenize
 
 
-class PackError(Nano3Error):
-    """Shards of a pack can't be tokenized; the others were."""
+class BundleError(Nano3Error):
+    """Shards of a bundle can't be tokenized; the others were."""
 
 
-def tokenize_pack(
-    pack: str,
+def tokenize_bundle(
+    bundle: str,
     pins: Path,
     tokenizer: Path,
     key: dict[str, Any],
@@ -31,20 +31,20 @@ def tokenize_pack(
     threads: int = 2,
 ) -> None:
     """
-    The shards of a pack become what tokenize_shard makes of each; those that are fresh are passed over.
+    The shards of a bundle become what tokenize_shard makes of each; those that are fresh are passed over.
 
-    pack: its name, see nano3.corpus.bundles. pins: the dataset's pinned shards. tokenizer: its tokenizer.json. key:
+    bundle: its name, see nano3.corpus.bundles. pins: the dataset's pinned shards. tokenizer: its tokenizer.json. key:
     what decides all shards' tokens alike, and `shards`, the digest of what was planned. folder: of the dataset's
     tokens. done: the file to write when all is well. sample: rows taken of the dataset. keep_raw: 0 deletes downloads
     that were tokenized. threads: how many processors to keep busy. A shard that can't be tokenized does not stop the
-    others. Raises PackError with all that failed.
+    others. Raises BundleError with all that failed.
     """
     name = pins.stem
     dataset, taken = read_dataset(name, pins.parent), sampled(read_pins(name, pins.parent), sample, name)
     if shards_digest(taken) != key["shards"]:
-        raise PackError(f"{pins}: changed while the graph was running: run snakemake again")
+        raise BundleError(f"{pins}: changed while the graph was running: run snakemake again")
     shared = {what: value for what, value in key.items() if what != "shards"}
-    interval, faults, made = Pack.parse(pack), [], 0
+    interval, faults, made = Bundle.parse(bundle), [], 0
     with Encoder.load(tokenizer, shared["tokenizer"], engine, threads) as encoder:
         for shard, rows in taken[interval.begin : interval.end]:
             whole = shared | {"sha256": shard.sha256, "rows": rows}
@@ -64,5 +64,5 @@ def tokenize_pack(
             except (Nano3Error, OSError) as error:
                 faults.append(str(error))
     if faults:
-        raise PackError(f"{len(faults)} of {made + len(faults)} shards failed:\n" + "\n".join(faults))
-    write_json(done, {"pack": pack, "made": made})
+        raise BundleError(f"{len(faults)} of {made + len(faults)} shards failed:\n" + "\n".join(faults))
+    write_json(done, {"bundle": bundle, "made": made})

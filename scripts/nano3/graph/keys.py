@@ -12,7 +12,7 @@ from nano3.artifact.digest import digest_file, digest_json
 from nano3.config.mixture import MixtureError, as_floats, resolved
 from nano3.config.recipe import Recipe
 from nano3.raw.datasets import Dataset, Shard, shards_digest
-from nano3.training.spec import Spec, stretches
+from nano3.training.spec import Spec, scheduled_segments
 
 Key = dict[str, Any]
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -28,7 +28,7 @@ def whole_key(shared: Key, shard: Shard, rows: int | None) -> Key:
     return shared | {"sha256": shard.sha256, "rows": rows}
 
 
-def pack_key(shared: Key, shards: Iterable[tuple[Shard, int | None]]) -> Key:
+def bundle_key(shared: Key, shards: Iterable[tuple[Shard, int | None]]) -> Key:
     """All that decides the tokens of a dataset's shards, for a job that makes many of them."""
     return shared | {"shards": shards_digest(shards)}
 
@@ -114,7 +114,7 @@ def index_cache_key(specs: Mapping[tuple[str, str], Spec], phase: str) -> Key:
 
 def export_key(recipe: Recipe) -> Key:
     """What goes beside the weights: the tokenizer's files, and how long a sequence may be."""
-    longest = max(stretch.sequence_length for stretch in stretches(recipe))
+    longest = max(scheduled.sequence_length for scheduled in scheduled_segments(recipe))
     return {
         "tokenizer": recipe.tokenizer_digests(),
         "longest_sequence": longest,

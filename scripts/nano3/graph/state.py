@@ -20,7 +20,7 @@ from nano3.graph import keys
 from nano3.graph.nodes import Certainty, Node, Source, settle
 from nano3.raw.datasets import Dataset, Shard, read_dataset, read_pins, sampled
 from nano3.sampling.blend import normalized
-from nano3.training.spec import Mixed, Spec, segment_specs, stretches
+from nano3.training.spec import PhaseBlend, Spec, scheduled_segments, segment_specs
 
 Receipt = dict[str, Any]
 WORDS = {
@@ -32,7 +32,7 @@ WORDS = {
     "data.first_sample": "the phase's segments before it are of another length",
     "before": "another segment was trained before it",
     "earlier": "earlier phases draw something else",
-    "mathematics": "the mathematics of training changed",
+    "numerics_version": "the numerics of training changed",
 }
 MOST = 3  # reasons told of one artifact
 CODE = {
@@ -280,13 +280,15 @@ def _blend_files(asked: Asked, phase: str) -> list[Path]:
     return [folder / "blend.json", folder / "blend.receipt.json"]
 
 
-def _mixed(asked: Asked, phase: str) -> Mixed:
+def _mixed(asked: Asked, phase: str) -> PhaseBlend:
     """A phase's blend, or the one that it was trained on; an empty one if nobody knows."""
     if receipt := _receipt(_blend_files(asked, phase)[1]):
-        return Mixed.of(receipt)
-    segments = (asked.segment(each.phase, each.segment) for each in stretches(asked.recipe) if each.phase == phase)
+        return PhaseBlend.of(receipt)
+    segments = (
+        asked.segment(each.phase, each.segment) for each in scheduled_segments(asked.recipe) if each.phase == phase
+    )
     data = next((found["key"]["data"] for path in segments if (found := _receipt(path))), None)
-    return Mixed(data["blend"], data["shares"]) if data else Mixed("", {})
+    return PhaseBlend(data["blend"], data["shares"]) if data else PhaseBlend("", {})
 
 
 def _receipt(path: Path | str) -> Receipt | None:
@@ -312,8 +314,8 @@ def _words(kind: str, was: keys.Key, today: keys.Key) -> list[str]:
             said[f"share of {name.removeprefix('mixture.')}: {written(before)} is now {written(after)}"] = None
         elif name.startswith("tokenizer.") and kind == "export":
             said["the tokenizer's files changed"] = None
-        elif name.startswith("data.taken."):
-            said[f"what was read of {name.removeprefix('data.taken.')} before it"] = None
+        elif name.startswith("data.consumed."):
+            said[f"what was read of {name.removeprefix('data.consumed.')} before it"] = None
         elif name.startswith("data.shares."):
             said[WORDS["data.blend"]] = None
         else:

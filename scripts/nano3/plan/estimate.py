@@ -17,7 +17,7 @@ from nano3.core.formatting import SPACE, many, size
 from nano3.graph.nodes import Certainty, Node, ancestors
 from nano3.graph.state import Asked, State
 from nano3.raw.datasets import Shard, raw_file
-from nano3.training.spec import Stretch, stretches
+from nano3.training.spec import ScheduledSegment, scheduled_segments
 
 PER_DATASET = 16  # receipts of shards that are read for a rate
 
@@ -157,38 +157,38 @@ def _rate(asked: Asked, dataset: str) -> Rate | None:
 
 
 def _training(state: State, nodes: Iterable[Node]) -> Training | None:
-    places = {f"{each.phase}/{each.segment}": each for each in stretches(state.asked.recipe)}
+    places = {f"{each.phase}/{each.segment}": each for each in scheduled_segments(state.asked.recipe)}
     wanted = {places[node.name]: node for node in nodes if node.kind == "segment"}
     if not wanted:
         return None
     model = next(iter(state.specs.values()))["model"]
     found = (_read(path) for path in sorted(Path("results/checkpoints").glob("*/*/*/receipt.json")))
     measured = [receipt for receipt in found if receipt and receipt["key"]["model"] == model]
-    left = {stretch: stretch.tokens - _done(state, stretch, node) for stretch, node in wanted.items()}
+    left = {scheduled: scheduled.tokens - _done(state, scheduled, node) for scheduled, node in wanted.items()}
     tokens = sum(left.values())
     if not measured:
         return Training(len(wanted), tokens, None, 0, "nothing was measured yet with this model")
     gpus = max(receipt["facts"].get("gpus", 0) for receipt in measured)
-    seconds = sum(amount / _speed(measured, stretch, gpus) for stretch, amount in left.items())
+    seconds = sum(amount / _speed(measured, scheduled, gpus) for scheduled, amount in left.items())
     device = f"tokens/s per GPU on {gpus} GPUs" if gpus else "tokens/s on a CPU"
     speed = f"{tokens / seconds:,.0f} {device}, " if seconds else ""
     return Training(len(wanted), tokens, seconds, gpus, f"{speed}from {many(len(measured), 'receipt')} of this model")
 
 
-def _done(state: State, stretch: Stretch, node: Node) -> int:
+def _done(state: State, scheduled: ScheduledSegment, node: Node) -> int:
     """Tokens of a segment that weights are there for: an interrupted one goes on, one of another recipe is shared."""
     if any(above.kind == "blend" and above.runs for above in ancestors([node])):
         return 0
-    spec = state.specs[stretch.phase, stretch.segment]
+    spec = state.specs[scheduled.phase, scheduled.segment]
     folder = Path(state.asked.recipe.checkpoint.save or "results/weights") / short(digest_json(spec))
     steps = [int(found[1]) for path in folder.glob("iter_*") if (found := re.fullmatch(r"iter_(\d+)", path.name))]
-    done = min(stretch.steps, max(0, max(steps, default=0) - stretch.first_step))
-    return done * stretch.global_batch_size * stretch.sequence_length
+    done = min(scheduled.steps, max(0, max(steps, default=0) - scheduled.first_step))
+    return done * scheduled.global_batch_size * scheduled.sequence_length
 
 
-def _speed(measured: Sequence[dict[str, Any]], stretch: Stretch, gpus: int) -> float:
+def _speed(measured: Sequence[dict[str, Any]], scheduled: ScheduledSegment, gpus: int) -> float:
     """Tokens per second, of one GPU if there are any; of segments with the same batch and sequence if there are any."""
-    batch = {"global_batch_size": stretch.global_batch_size, "sequence_length": stretch.sequence_length}
+    batch = {"global_batch_size": scheduled.global_batch_size, "sequence_length": scheduled.sequence_length}
     alike = [receipt for receipt in measured if receipt["key"]["batch"] == batch] or measured
     if gpus:
         alike = [receipt for receipt in alike if receipt["facts"].get("gpus")] or alike

@@ -44,7 +44,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Picture:
+class PlanPicture:
     """The whole. headings: x and text over each column."""
 
     width: float
@@ -54,7 +54,7 @@ class Picture:
     placed: tuple[Placed, ...]
 
 
-def picture(plan: Plan) -> Picture:
+def picture(plan: Plan) -> PlanPicture:
     """Where everything goes; a column is as wide as its longest text, the picture as high as its longest column."""
     kinds = {"Blends": ("blend",), "Segments": ("segment",), "Results": ("export", "lineage", "report")}
     columns = {"Datasets": _datasets(plan)}
@@ -79,7 +79,7 @@ def picture(plan: Plan) -> Picture:
         x += width + BETWEEN.get(heading, 0.0)
     right = max(each.box.right for each in placed.values())
     lines = sorted(_lines(plan, placed), key=lambda line: line.state != "fresh")  # what is made lies above
-    return Picture(right + MARGIN, HEADING + height + MARGIN, tuple(headings), tuple(lines), tuple(placed.values()))
+    return PlanPicture(right + MARGIN, HEADING + height + MARGIN, tuple(headings), tuple(lines), tuple(placed.values()))
 
 
 Text = tuple[Node, str, str, str]

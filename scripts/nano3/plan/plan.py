@@ -9,7 +9,7 @@ from typing import Any
 from nano3 import Nano3Error
 from nano3.config.load import Settings, load_recipe, require_pins
 from nano3.core.schema import did_you_mean
-from nano3.corpus.bundles import pack_bytes, packed
+from nano3.corpus.bundles import bundle_bytes, bundle_shards
 from nano3.corpus.freshness import shard_reason
 from nano3.graph.keys import shared_key, whole_key
 from nano3.graph.nodes import Cause, Certainty, Node, ancestors, causes, settle
@@ -70,7 +70,7 @@ class Counts:
 class Plan:
     """
     What would be made. what_if: edits of the recipe it was asked for. nodes: settled, sources first. jobs: of
-    tokenizing, where packs of shards are one. refused: frozen phases that would be trained, and how certainly.
+    tokenizing, where bundles of shards are one. refused: frozen phases that would be trained, and how certainly.
     """
 
     state: State
@@ -112,7 +112,7 @@ def make_plan(settings: Settings, what_if: Mapping[str, Any], targets: Sequence[
     settle(nodes, wanted)
     cost = estimate(state, nodes, jobs or os.cpu_count() or 1)
     refused = _refused(state, nodes, settings.thaw.split())
-    return Plan(state, what_if, nodes, causes(nodes), cost, _jobs(state, nodes, settings.packs), refused)
+    return Plan(state, what_if, nodes, causes(nodes), cost, _jobs(state, nodes, settings.bundles), refused)
 
 
 def _target(state: State, word: str) -> Node:
@@ -163,7 +163,7 @@ def _one_shard(state: State, dataset: str, name: str) -> Node:
 
 
 def _jobs(state: State, nodes: Sequence[Node], most: int) -> int:
-    """Jobs that the shards to tokenize make, as the rules would pack them."""
+    """Jobs that the shards to tokenize make, as the rules would bundle them."""
     stale = {
         node.name: dict.fromkeys((name for names in (node.changed | node.absent).values() for name in names), "")
         for node in nodes
@@ -173,8 +173,8 @@ def _jobs(state: State, nodes: Sequence[Node], most: int) -> int:
     everything = [shards[dataset][name] for dataset, names in stale.items() for name in names]
     if not (most and everything):
         return len(everything)
-    size = pack_bytes(everything, most)
-    return sum(len(packed(shards[dataset], names, size)) or len(names) for dataset, names in stale.items())
+    size = bundle_bytes(everything, most)
+    return sum(len(bundle_shards(shards[dataset], names, size)) or len(names) for dataset, names in stale.items())
 
 
 def _refused(state: State, nodes: Sequence[Node], thawed: Sequence[str]) -> dict[str, Certainty]:

@@ -6,7 +6,7 @@ from typing import Any
 from nano3.config.recipe import Recipe
 from nano3.config.schedule import learning_rate
 from nano3.core.formatting import compact, rate
-from nano3.training.spec import Stretch, curve_until, stretches
+from nano3.training.spec import ScheduledSegment, curve_until, scheduled_segments
 
 POINTS = 200  # of a segment's curve
 ROW = "{:<13} {:<10} {:>17} {:>9} {:>7} {:>8} {:>11} {:>19} {:>13} {:>9} {:>9}"
@@ -19,23 +19,23 @@ def schedule(name: str, recipe: Recipe) -> dict[str, Any]:
     asked and trained (tokens), steps, global_batch_size, sequence_length, first_token, last_token and the learning rate
     of its first and last step, as training uses it. points: see sampled_curve.
     """
-    plan = stretches(recipe)
+    plan = scheduled_segments(recipe)
     asked = [segment.tokens for phase in recipe.phases.values() for segment in phase.all_segments.values()]
     rows = [
         {
-            "phase": stretch.phase,
-            "segment": stretch.segment,
+            "phase": scheduled.phase,
+            "segment": scheduled.segment,
             "asked": tokens,
-            "trained": stretch.tokens,
-            "steps": stretch.steps,
-            "global_batch_size": stretch.global_batch_size,
-            "sequence_length": stretch.sequence_length,
-            "first_token": stretch.first_token,
-            "last_token": stretch.last_token,
-            "first_rate": learning_rate(curve_until(recipe, stretch), stretch.first_token),
-            "last_rate": learning_rate(curve_until(recipe, stretch), stretch.last_step_token),
+            "trained": scheduled.tokens,
+            "steps": scheduled.steps,
+            "global_batch_size": scheduled.global_batch_size,
+            "sequence_length": scheduled.sequence_length,
+            "first_token": scheduled.first_token,
+            "last_token": scheduled.last_token,
+            "first_rate": learning_rate(curve_until(recipe, scheduled), scheduled.first_token),
+            "last_rate": learning_rate(curve_until(recipe, scheduled), scheduled.last_step_token),
         }
-        for stretch, tokens in zip(plan, asked, strict=True)
+        for scheduled, tokens in zip(plan, asked, strict=True)
     ]
     curve, total = recipe.learning_rate, recipe.curve_tokens
     turns = {"warm-up ends": curve.warmup_tokens, "decay begins": total - curve.decay_tokens, "decay ends": total}
@@ -52,24 +52,24 @@ def schedule(name: str, recipe: Recipe) -> dict[str, Any]:
     }
 
 
-def _step_at(plan: list[Stretch], token: int) -> int:
+def _step_at(plan: list[ScheduledSegment], token: int) -> int:
     """The first step after which so many tokens have been trained on, or the last of all."""
-    for stretch in plan:
-        if token <= stretch.last_token:
-            batch = stretch.global_batch_size * stretch.sequence_length
-            return stretch.first_step + max(0, -(-(token - stretch.first_token) // batch))
+    for scheduled in plan:
+        if token <= scheduled.last_token:
+            batch = scheduled.global_batch_size * scheduled.sequence_length
+            return scheduled.first_step + max(0, -(-(token - scheduled.first_token) // batch))
     return plan[-1].first_step + plan[-1].steps
 
 
 def sampled_curve(recipe: Recipe) -> dict[str, tuple[list[int], list[float]]]:
     """By phase, tokens and the learning rate there, at the beginnings of about POINTS steps of each segment."""
     out: dict[str, tuple[list[int], list[float]]] = {phase: ([], []) for phase in recipe.phases}
-    for stretch in stretches(recipe):
-        batch, curve = stretch.global_batch_size * stretch.sequence_length, curve_until(recipe, stretch)
-        steps = sorted({round(number * (stretch.steps - 1) / POINTS) for number in range(POINTS + 1)})
+    for scheduled in scheduled_segments(recipe):
+        batch, curve = scheduled.global_batch_size * scheduled.sequence_length, curve_until(recipe, scheduled)
+        steps = sorted({round(number * (scheduled.steps - 1) / POINTS) for number in range(POINTS + 1)})
         for step in steps:
-            out[stretch.phase][0].append(stretch.first_token + step * batch)
-            out[stretch.phase][1].append(learning_rate(curve, stretch.first_token + step * batch))
+            out[scheduled.phase][0].append(scheduled.first_token + step * batch)
+            out[scheduled.phase][1].append(learning_rate(curve, scheduled.first_token + step * batch))
     return out
 
 

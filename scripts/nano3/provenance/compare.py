@@ -61,7 +61,7 @@ class Loss:
 
     segment: str
     trained: tuple[float | None, float | None]
-    held_out: tuple[float | None, float | None]
+    validation: tuple[float | None, float | None]
 
 
 @dataclass(frozen=True)
@@ -214,11 +214,11 @@ def _settings(segments: tuple[Mapping[str, Any], Mapping[str, Any]]) -> Iterable
 def _losses(segments: tuple[Mapping[str, Any], Mapping[str, Any]]) -> Iterable[Loss]:
     for name in _union(*segments):
         facts = [side[name]["facts"] if name in side else None for side in segments]
-        held_out = [list(each["held_out"]["after"].values()) if each else [] for each in facts]
+        validation = [list(each["validation"]["after"].values()) if each else [] for each in facts]
         yield Loss(
             name,
             _pair(each["loss"]["last"] if each else None for each in facts),
-            _pair(sum(every) / len(every) if every else None for every in held_out),
+            _pair(sum(every) / len(every) if every else None for every in validation),
         )
 
 

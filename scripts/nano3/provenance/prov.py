@@ -20,7 +20,7 @@ from nano3.artifact.files import write_json
 from nano3.artifact.receipt import Input, Output, Run, write_receipt
 from nano3.provenance.lineage import Receipts, closure, dataset_of_index, software_name, software_of
 from nano3.provenance.ro_crate import write_crate
-from nano3.provenance.shard_records import Fold, Shards, folded, written
+from nano3.provenance.shard_records import Fold, ShardRecords, folded, written
 
 PREFIXES = ("nano3", "artifact", "file", "pairs", "raw", "step", "software")
 
@@ -34,7 +34,7 @@ def write_lineage(export: Path, key: dict[str, Any], lineage: Path, shards: Path
     Raises ReceiptError or LineageError where a receipt is missing or stands on something that has changed since.
     """
     run = Run(("rocrate",))
-    receipts, met = closure(export), Shards()
+    receipts, met = closure(export), ShardRecords()
     indexes = {path: each for path, each in receipts.items() if each["step"] == "index_dataset"}
     every = (shard for path, index in indexes.items() for shard in met.read(path, index))
     with written(shards, every) as passed:
@@ -49,7 +49,7 @@ def write_lineage(export: Path, key: dict[str, Any], lineage: Path, shards: Path
     write_receipt(receipt, "write_lineage", run, key=key, inputs=[Input.receipt(export)], outputs=outputs, facts=facts)
 
 
-def provenance(receipts: Receipts, folds: Mapping[str, Fold], met: Shards, table: str) -> dict[str, Any]:
+def provenance(receipts: Receipts, folds: Mapping[str, Fold], met: ShardRecords, table: str) -> dict[str, Any]:
     """Receipts and folded shards in PROV-JSON. met: the reader of the shards. table: where each shard has a line."""
     document = Document()
     for path, receipt in receipts.items():

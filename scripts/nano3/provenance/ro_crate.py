@@ -20,7 +20,7 @@ from nano3.artifact.code import SCRIPTS
 from nano3.artifact.files import replaced, write_json
 from nano3.artifact.receipt import Output
 from nano3.provenance.lineage import Receipts, dataset_of_index, software_name, software_of
-from nano3.provenance.shard_records import Fold, Shards
+from nano3.provenance.shard_records import Fold, ShardRecords
 
 WORKFLOW = SCRIPTS.parent / "Snakefile"
 LICENSE = "https://spdx.org/licenses/Apache-2.0"
@@ -40,7 +40,7 @@ FORMATS = {".json": "application/json", ".jsonl": "application/jsonl", ".tsv": "
 
 
 def write_crate(
-    metadata: Path, export: str, receipts: Receipts, folds: Iterable[Fold], met: Shards, files: Sequence[Path]
+    metadata: Path, export: str, receipts: Receipts, folds: Iterable[Fold], met: ShardRecords, files: Sequence[Path]
 ) -> Path:
     """
     Write the metadata of a crate, and the workflow beside it, whose path is returned.

@@ -21,7 +21,7 @@ from nano3.provenance.lineage import LineageError, check, dataset_of_index, soft
 
 
 @dataclass(frozen=True, slots=True)
-class Shard:
+class ShardRecord:
     """
     A raw shard and the token pair it became.
 
@@ -50,7 +50,7 @@ class Shard:
     software: str
 
 
-class Shards:
+class ShardRecords:
     """
     The shards of datasets, read from their receipts one after another. software, other_inputs: what was met on the
     way, by dataset: the software they were made with, and files that they used besides the raw one.
@@ -60,7 +60,7 @@ class Shards:
         self.software: dict[str, dict[str, dict[str, Any]]] = {}
         self.other_inputs: dict[str, dict[str, str]] = {}
 
-    def read(self, path: str, index: Mapping[str, Any]) -> Iterator[Shard]:
+    def read(self, path: str, index: Mapping[str, Any]) -> Iterator[ShardRecord]:
         """
         The shards of a dataset in catalogue order. path, index: the dataset's index, which is a receipt.
 
@@ -82,13 +82,13 @@ class Shards:
 
 
 @contextmanager
-def written(path: Path, shards: Iterable[Shard]) -> Iterator[Iterator[Shard]]:
+def written(path: Path, shards: Iterable[ShardRecord]) -> Iterator[Iterator[ShardRecord]]:
     """The same shards, each written to a table as it is taken. The table is there, whole, when the block ends."""
     with replaced(path) as aside, aside.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, delimiter="\t", lineterminator="\n")
-        writer.writerow(field.name for field in fields(Shard))
+        writer.writerow(field.name for field in fields(ShardRecord))
 
-        def passed() -> Iterator[Shard]:
+        def passed() -> Iterator[ShardRecord]:
             for shard in shards:
                 writer.writerow(astuple(shard))
                 yield shard
@@ -119,7 +119,7 @@ class Fold:
     digest: str = ""
 
     @classmethod
-    def of(cls, dataset: str, shards: Iterable[Shard]) -> "Fold":
+    def of(cls, dataset: str, shards: Iterable[ShardRecord]) -> "Fold":
         """All these shards, which are of the dataset."""
         fold, raw, pairs = cls(dataset), hashlib.sha256(), hashlib.sha256()
         for shard in shards:
@@ -140,25 +140,25 @@ class Fold:
         return fold
 
 
-def folded(shards: Iterable[Shard]) -> dict[str, Fold]:
+def folded(shards: Iterable[ShardRecord]) -> dict[str, Fold]:
     """The shards of all datasets by dataset; a dataset's come one after another."""
     return {dataset: Fold.of(dataset, group) for dataset, group in groupby(shards, lambda shard: shard.dataset)}
 
 
-def read_shards(path: Path) -> Iterator[Shard]:
+def read_shards(path: Path) -> Iterator[ShardRecord]:
     """The shards of a table, as they were written. Raises LineageError if it is not one."""
-    kinds = list(get_type_hints(Shard).values())
+    kinds = list(get_type_hints(ShardRecord).values())
     with path.open(encoding="utf-8", newline="") as file:
         lines = csv.reader(file, delimiter="\t")
-        if next(lines, None) != [field.name for field in fields(Shard)]:
+        if next(lines, None) != [field.name for field in fields(ShardRecord)]:
             raise LineageError(f"{path}: not a table of shards: delete it and build it with `snakemake {path}`")
         for line in lines:
-            yield Shard(*(kind(word) for kind, word in zip(kinds, line, strict=True)))
+            yield ShardRecord(*(kind(word) for kind, word in zip(kinds, line, strict=True)))
 
 
-def _shard(dataset: str, path: str, receipt: Mapping[str, Any], raw: Mapping[str, str], software: str) -> Shard:
+def _shard(dataset: str, path: str, receipt: Mapping[str, Any], raw: Mapping[str, str], software: str) -> ShardRecord:
     facts, run = receipt["facts"], receipt["run"]
-    return Shard(
+    return ShardRecord(
         dataset=dataset,
         shard=Path(path).stem,
         raw=raw["path"],

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from nano3 import Nano3Error
 from nano3.artifact.receipt import read_receipt
 from nano3.sampling.index_cache import DatasetStream, EpochIndex, open_streams
-from nano3.sampling.sampler import Draw, Place
+from nano3.sampling.sampler import SamplePlace, SegmentSampler
 from nano3.sampling.streams import ranges
 from nano3.tokens.indexed_dataset import Pair, PairReader, read_lengths
 
@@ -85,7 +85,7 @@ class Row:
     occurrences: tuple[Occurrence, ...]
 
 
-class Segment:
+class TracedSegment:
     """A trained segment, as its receipt tells of it."""
 
     def __init__(self, receipt: Path) -> None:
@@ -108,10 +108,10 @@ class Segment:
         return open_streams(Path(blend), receipts["build_index_cache"]["facts"]["folders"])
 
     @cached_property
-    def draw(self) -> Draw:
+    def sampler(self) -> SegmentSampler:
         """Where its samples are."""
         tokens = {name: stream.tokens for name, stream in self.streams.items()}
-        return Draw(self.spec["data"], self.length, self.spec["seed"], tokens)
+        return SegmentSampler(self.spec["data"], self.length, self.spec["seed"], tokens)
 
     @cache  # noqa: B019 (a program that traces ends soon)
     def epoch(self, dataset: str, number: int) -> EpochIndex:
@@ -122,7 +122,7 @@ class Segment:
         return (source["path"] for source in self.receipt["inputs"] if source["kind"] == "receipt")
 
 
-class Shard:
+class TracedShard:
     """
     A token pair's way back to its raw file. fates: what became of the rows that are no training document, by row.
 
@@ -162,16 +162,16 @@ class Shard:
         return text
 
 
-def segments(checkpoints: Path) -> list[Segment]:
+def segments(checkpoints: Path) -> list[TracedSegment]:
     """The trained segments of a recipe in the order of training. checkpoints: its folder, results/checkpoints/NAME."""
-    found = [Segment(path) for path in checkpoints.glob("*/*/receipt.json")]
+    found = [TracedSegment(path) for path in checkpoints.glob("*/*/receipt.json")]
     if not found:
         raise TraceError(f"{checkpoints}: nothing was trained there: name a recipe that was, with --recipe")
     return sorted(found, key=lambda segment: segment.first)
 
 
 def trace_steps(
-    trained: Sequence[Segment], first: int, last: int, phase: str | None = None, text: bool = False
+    trained: Sequence[TracedSegment], first: int, last: int, phase: str | None = None, text: bool = False
 ) -> Iterator[Piece]:
     """
     The documents of the steps from first to last, counted from the beginning of training, in the order of the batch.
@@ -193,8 +193,8 @@ def trace_steps(
         yield from _step(segment, step, text)
 
 
-def _step(segment: Segment, step: int, text: bool) -> Iterator[Piece]:
-    for sequence, place in enumerate(segment.draw.at((step - segment.first) * segment.size, segment.size)):
+def _step(segment: TracedSegment, step: int, text: bool) -> Iterator[Piece]:
+    for sequence, place in enumerate(segment.sampler.at((step - segment.first) * segment.size, segment.size)):
         shard = _shard(segment.streams[place.dataset].prefixes[place.pair])
         order, offsets = segment.epoch(place.dataset, place.epoch).of(place.pair)
         position = 0
@@ -220,7 +220,7 @@ def _step(segment: Segment, step: int, text: bool) -> Iterator[Piece]:
             position += tokens
 
 
-def trace_row(trained: Sequence[Segment], dataset: str, file: str, row: int) -> Row:
+def trace_row(trained: Sequence[TracedSegment], dataset: str, file: str, row: int) -> Row:
     """
     Where a raw row was trained.
 
@@ -247,15 +247,15 @@ def trace_row(trained: Sequence[Segment], dataset: str, file: str, row: int) -> 
     return Row(dataset, shard.name, shard.raw, shard.origin, shard.sha256, row, fate, tokens, tuple(occurrences))
 
 
-def _occurrences(segment: Segment, dataset: str, pair: int, document: int) -> list[Occurrence]:
+def _occurrences(segment: TracedSegment, dataset: str, pair: int, document: int) -> list[Occurrence]:
     """The samples of a segment that hold some of a document's tokens."""
     found = []
-    first, last = segment.draw.epochs(segment.count * segment.size).get(dataset, (0, -1))
+    first, last = segment.sampler.epochs(segment.count * segment.size).get(dataset, (0, -1))
     for epoch in range(first, last + 1):
         order, offsets = segment.epoch(dataset, epoch).of(pair)
         place = int(np.flatnonzero(order == document)[0])
         begin, end = int(offsets[place]), int(offsets[place + 1])
-        for sample, start in segment.draw.holding(Place(dataset, epoch, pair, begin), end):
+        for sample, start in segment.sampler.holding(SamplePlace(dataset, epoch, pair, begin), end):
             step, sequence = divmod(sample, segment.size)
             if step < segment.count:
                 token = max(begin, start)
@@ -284,5 +284,5 @@ def _ends(path: str, file: str) -> bool:
 
 
 @cache
-def _shard(prefix: str) -> Shard:
-    return Shard(prefix)
+def _shard(prefix: str) -> TracedShard:
+    return TracedShard(prefix)

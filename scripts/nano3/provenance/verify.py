@@ -25,14 +25,14 @@ from nano3.config.recipe import Recipe
 from nano3.core.tsv import read_table
 from nano3.corpus.freshness import SHARDS, FreshnessError, read_entries
 from nano3.raw.datasets import raw_file, read_dataset, read_pins, sampled
-from nano3.training.spec import stretches
+from nano3.training.spec import scheduled_segments
 
 
 class VerifyError(Nano3Error):
     """What should be verified is nothing that the recipe has."""
 
 
-class Artifact(NamedTuple):
+class CheckedArtifact(NamedTuple):
     """What has a receipt. kind: shard, index, blend, cache, segment, export, lineage or report. words: that mean it."""
 
     kind: str
@@ -46,7 +46,7 @@ class File(NamedTuple):
     delete: what must go before `snakemake {build}` makes it again; both are empty for a raw shard that is no download.
     """
 
-    artifact: Artifact
+    artifact: CheckedArtifact
     path: str
     bytes: int | None
     sha256: str
@@ -104,7 +104,7 @@ def verify(
             files += _files(artifact, unmade)
     files = [*{(file.path, file.sha256): file for file in files}.values()]  # phases share index caches
     unmade = {path: unmade[path] for path in unmade.keys() - {file.path for file in files}}
-    things: list[Artifact | File] = [*every.values(), *files]
+    things: list[CheckedArtifact | File] = [*every.values(), *files]
     for target in targets:
         if not any(_means(target, thing) for thing in things):
             raise VerifyError(f"{target}: recipe {name} has no such artifact: name a dataset, phase, segment or path")
@@ -131,26 +131,26 @@ def verify(
     return Verdict(len(waiting), total, len(files) - len(waiting), dict(counts), faults)
 
 
-def artifacts(name: str, recipe: Recipe) -> Iterator[Artifact]:
+def artifacts(name: str, recipe: Recipe) -> Iterator[CheckedArtifact]:
     """All that a recipe asks for, whether it is there or not."""
     folders = Folders.of(name, recipe.tokens_name)
     for dataset in recipe.datasets:
         folder = f"{folders.tokens}/{dataset}"
         for shard, _ in sampled(read_pins(dataset), recipe.sample, dataset):
-            yield Artifact("shard", (dataset,), f"{folder}/train/{shard.name}.json")
-        yield Artifact("index", (dataset,), f"{folder}/index.json")
+            yield CheckedArtifact("shard", (dataset,), f"{folder}/train/{shard.name}.json")
+        yield CheckedArtifact("index", (dataset,), f"{folder}/index.json")
     for phase in recipe.phases:
-        yield Artifact("blend", (phase,), f"{folders.blends}/{phase}/blend.receipt.json")
-        yield Artifact("cache", (phase,), f"{folders.blends}/{phase}/index_cache.json")
-    for place in stretches(recipe):
+        yield CheckedArtifact("blend", (phase,), f"{folders.blends}/{phase}/blend.receipt.json")
+        yield CheckedArtifact("cache", (phase,), f"{folders.blends}/{phase}/index_cache.json")
+    for place in scheduled_segments(recipe):
         words = (place.phase, f"{place.phase}/{place.segment}")
-        yield Artifact("segment", words, f"{folders.checkpoints}/{place.phase}/{place.segment}/receipt.json")
-    yield Artifact("export", (), f"{folders.export}/receipt.json")
+        yield CheckedArtifact("segment", words, f"{folders.checkpoints}/{place.phase}/{place.segment}/receipt.json")
+    yield CheckedArtifact("export", (), f"{folders.export}/receipt.json")
     for kind in ("lineage", "report"):
-        yield Artifact(kind, (), f"{folders.report}/{kind}.receipt.json")
+        yield CheckedArtifact(kind, (), f"{folders.report}/{kind}.receipt.json")
 
 
-def _files(artifact: Artifact, unmade: Mapping[str, Artifact]) -> Iterator[File]:
+def _files(artifact: CheckedArtifact, unmade: Mapping[str, CheckedArtifact]) -> Iterator[File]:
     """What a receipt says is there. unmade: artifacts that have no receipt; one that an index lists is missing."""
     kind, _, path = artifact
     try:
@@ -169,7 +169,7 @@ def _files(artifact: Artifact, unmade: Mapping[str, Artifact]) -> Iterator[File]
                 yield File(shard, shard.receipt, None, "", (), shard.receipt)
 
 
-def _remedy(artifact: Artifact, path: str, receipt: Mapping[str, Any]) -> tuple[tuple[str, ...], str]:
+def _remedy(artifact: CheckedArtifact, path: str, receipt: Mapping[str, Any]) -> tuple[tuple[str, ...], str]:
     """What to delete, and what to build then, where a file of an artifact is damaged or gone."""
     if artifact.kind == "segment":
         checkpoint = Path(receipt["facts"]["checkpoint"])
@@ -190,10 +190,10 @@ def _raw(recipe: Recipe) -> Iterator[File]:
             path = raw_file(name, dataset, shard)
             if not dataset.remote or os.path.exists(path):
                 delete, build = ((path,), path) if dataset.remote else ((), "")
-                yield File(Artifact("raw", (name,), path), path, shard.bytes, shard.sha256, delete, build)
+                yield File(CheckedArtifact("raw", (name,), path), path, shard.bytes, shard.sha256, delete, build)
 
 
-def _means(target: str, what: Artifact | File) -> bool:
+def _means(target: str, what: CheckedArtifact | File) -> bool:
     """Whether a word of the command line means an artifact or a file, by name, kind, path or folder."""
     artifact, path = (what.artifact, what.path) if isinstance(what, File) else (what, what.receipt)
     place = target.rstrip("/")

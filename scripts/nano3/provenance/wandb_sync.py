@@ -27,7 +27,7 @@ from nano3.config.recipe import Recipe
 from nano3.corpus.freshness import SHARDS
 from nano3.provenance.lineage import dataset_of_index
 from nano3.raw.datasets import read_dataset
-from nano3.training.spec import stretches
+from nano3.training.spec import scheduled_segments
 
 FOLDER = Path("results/wandb")
 DATA, MODEL = "DataBlendsArtifact-pretrain", "ModelArtifact-pretrain"
@@ -53,7 +53,7 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Artifact:
+class PublishedArtifact:
     """
     An artifact as W&B will have it. values: JSON files in it. references: where its contents are, by name; they are
     not read. It is the same version to W&B as long as these are the same, so what identifies it is among its values.
@@ -84,8 +84,8 @@ class Publication:
     name: str
     kind: str
     config: Mapping[str, Any]
-    inputs: tuple[Artifact, ...]
-    output: Artifact
+    inputs: tuple[PublishedArtifact, ...]
+    output: PublishedArtifact
     curves: tuple[tuple[int, Mapping[str, float]], ...] = ()
     summary: Mapping[str, float] = field(default_factory=dict)
 
@@ -152,8 +152,8 @@ def _send(name: str, recipe: str, publication: Publication, target: Target) -> N
 
 def publications(name: str, recipe: Recipe) -> Iterator[Publication]:
     """All that a recipe has made up to now, in the order of the graph. name: that its artifacts go by."""
-    data: dict[str, Artifact] = {}
-    before: tuple[Artifact, ...] = ()
+    data: dict[str, PublishedArtifact] = {}
+    before: tuple[PublishedArtifact, ...] = ()
     for phase, segment, path in _receipts(name, recipe):
         if not path.is_file():
             return
@@ -184,9 +184,9 @@ def _receipts(name: str, recipe: Recipe) -> Iterator[tuple[str, str | None, Path
     folders = Folders.of(name, recipe.tokens_name)
     for phase in recipe.phases:
         yield phase, None, Path(folders.blends) / phase / "blend.receipt.json"
-    for stretch in stretches(recipe):
-        path = Path(folders.checkpoints) / stretch.phase / stretch.segment / "receipt.json"
-        yield stretch.phase, stretch.segment, path
+    for scheduled in scheduled_segments(recipe):
+        path = Path(folders.checkpoints) / scheduled.phase / scheduled.segment / "receipt.json"
+        yield scheduled.phase, scheduled.segment, path
 
 
 def _data(phase: str, path: Path, recipe: Recipe) -> Publication:
@@ -194,7 +194,7 @@ def _data(phase: str, path: Path, recipe: Recipe) -> Publication:
     receipt, blend = read_receipt(path), path.with_name("blend.json")
     indexes = {dataset_of_index(each["path"]): each["path"] for each in receipt["inputs"]}
     facts = receipt["facts"]
-    artifact = Artifact(
+    artifact = PublishedArtifact(
         DATA,
         "dataset",
         {
@@ -218,29 +218,29 @@ def _files(*names: str, beside: Mapping[str, str]) -> Iterator[tuple[str, str]]:
                 yield f"{dataset}/{file.name}", file.resolve().as_uri()
 
 
-def _raw(dataset: str, index: Mapping[str, Any]) -> Artifact:
+def _raw(dataset: str, index: Mapping[str, Any]) -> PublishedArtifact:
     """A data set's raw shards, as they are pinned; another revision with the same bytes is the same version."""
     described = read_dataset(dataset)
     about = {"source": described.source, "revision": described.revision, "shards": index["facts"]["shards"]["count"]}
-    return Artifact(f"raw-{dataset}", "dataset", {"shards.json": {dataset: index["key"]["shards"]}}, {}, about)
+    return PublishedArtifact(f"raw-{dataset}", "dataset", {"shards.json": {dataset: index["key"]["shards"]}}, {}, about)
 
 
-def _tokenizer(recipe: Recipe) -> Artifact:
+def _tokenizer(recipe: Recipe) -> PublishedArtifact:
     settings = recipe.token_settings()["tokenizer"]
     file = recipe.tokenizer_file.resolve().as_uri()
-    return Artifact(
+    return PublishedArtifact(
         f"tokenizer-{recipe.tokenizer.name}", "tokenizer", {"settings.json": settings}, {"tokenizer.json": file}, {}
     )
 
 
-def _model(path: Path, inputs: tuple[Artifact, ...]) -> Publication:
+def _model(path: Path, inputs: tuple[PublishedArtifact, ...]) -> Publication:
     """A segment's checkpoint, with the curves of its training."""
     receipt = read_receipt(path)
     facts, spec = receipt["facts"], digest_json(receipt["key"])
     phase, segment = facts["phase"], facts["segment"]
     weights = Path(facts["checkpoint"]).resolve()
-    told = ("parameters", "tokens", "tokens_seen", "loss", "held_out", "mixture")
-    artifact = Artifact(
+    told = ("parameters", "tokens", "tokens_seen", "loss", "validation", "mixture")
+    artifact = PublishedArtifact(
         MODEL,
         "model",
         {"content.json": {"checkpoint": receipt["content"], "spec": spec}, "spec.json": receipt["key"]},
@@ -260,6 +260,6 @@ def _model(path: Path, inputs: tuple[Artifact, ...]) -> Publication:
         (line["step"], {"tokens": line["tokens"], **{f"{phase}/{key}": line[key] for key in CURVES if key in line}})
         for line in lines
     )
-    held_out = {f"held_out/{dataset}": loss for dataset, loss in facts["held_out"]["after"].items()}
+    validation = {f"validation/{dataset}": loss for dataset, loss in facts["validation"]["after"].items()}
     config = {"phase": phase, "segment": segment, "spec": receipt["key"]}
-    return Publication(f"{phase}/{segment}", "pretrain", config, inputs, artifact, curves, held_out)
+    return Publication(f"{phase}/{segment}", "pretrain", config, inputs, artifact, curves, validation)

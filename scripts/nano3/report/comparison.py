@@ -54,7 +54,7 @@ def tables(found: Comparison) -> list[Table]:
             "Losses",
             ("Segment", "Last in training", "Held-out, mean", "Change"),
             tuple(
-                (each.segment, _both(each.trained, loss), _both(each.held_out, loss), _difference(each.held_out))
+                (each.segment, _both(each.trained, loss), _both(each.validation, loss), _difference(each.validation))
                 for each in found.losses
             ),
         ),

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from nano3 import Nano3Error
 from nano3.artifact.digest import digest_file
 from nano3.provenance.lineage import Receipts, dataset_of_index
-from nano3.provenance.shard_records import Fold, Shard, folded
+from nano3.provenance.shard_records import Fold, ShardRecord, folded
 
 METRICS = "metrics.jsonl"
 LISTED = 100  # shards of a dataset, in the page
@@ -26,7 +26,7 @@ class ReportError(Nano3Error):
 
 
 @dataclass(frozen=True)
-class Dataset:
+class DatasetSummary:
     """
     A dataset's tokens. path: of its index, which is a receipt. fold: all its shards. listed: the first of them, as many
     as a page can list.
@@ -41,7 +41,7 @@ class Dataset:
     valid_documents: int
     test_documents: int
     fold: Fold
-    listed: tuple[Shard, ...]
+    listed: tuple[ShardRecord, ...]
 
 
 @dataclass(frozen=True)
@@ -54,9 +54,9 @@ class Metrics:
 
 
 @dataclass(frozen=True)
-class Segment:
+class SegmentSummary:
     """
-    A trained segment. first_token: tokens trained on before it. held_out: loss per dataset, `after` it and, in a
+    A trained segment. first_token: tokens trained on before it. validation: loss per dataset, `after` it and, in a
     phase's first segment, `before` it. target: share per dataset. samples: drawn per dataset, each of sequence_length
     tokens. deviation: largest one from target, as a fraction of the samples. allowed: what rounding explains of it.
     layout: how the work was laid out; receipts of an earlier time do not tell. wall_seconds: of the whole step.
@@ -73,7 +73,7 @@ class Segment:
     sequence_length: int
     seconds_of_steps: float
     loss: Mapping[str, float]
-    held_out: Mapping[str, Mapping[str, float]]
+    validation: Mapping[str, Mapping[str, float]]
     target: Mapping[str, float]
     samples: Mapping[str, int]
     deviation: float
@@ -89,13 +89,13 @@ class Segment:
 
 
 @dataclass(frozen=True)
-class Phase:
+class PhaseSummary:
     """A phase: one blend, and the segments that drew from it. path: of the blend's receipt."""
 
     name: str
     path: str
     pairs: int
-    segments: tuple[Segment, ...]
+    segments: tuple[SegmentSummary, ...]
 
     @property
     def first_token(self) -> int:
@@ -147,13 +147,13 @@ class Phase:
 
     @property
     def before(self) -> Mapping[str, float]:
-        """Held-out loss per dataset before the phase, at its first segment's sequence length."""
-        return self.segments[0].held_out.get("before", {})
+        """Validation loss per dataset before the phase, at its first segment's sequence length."""
+        return self.segments[0].validation.get("before", {})
 
     @property
     def after(self) -> Mapping[str, float]:
-        """Held-out loss per dataset after the phase, at its last segment's sequence length."""
-        return self.segments[-1].held_out["after"]
+        """Validation loss per dataset after the phase, at its last segment's sequence length."""
+        return self.segments[-1].validation["after"]
 
 
 @dataclass(frozen=True)
@@ -162,16 +162,16 @@ class Story:
 
     receipts: Receipts
     export: str
-    datasets: tuple[Dataset, ...]
-    phases: tuple[Phase, ...]
+    datasets: tuple[DatasetSummary, ...]
+    phases: tuple[PhaseSummary, ...]
 
     @property
-    def segments(self) -> list[Segment]:
+    def segments(self) -> list[SegmentSummary]:
         """All segments in the order of training."""
         return [segment for phase in self.phases for segment in phase.segments]
 
     @property
-    def last(self) -> Segment:
+    def last(self) -> SegmentSummary:
         """The segment that was exported."""
         return self.phases[-1].segments[-1]
 
@@ -207,8 +207,8 @@ class Story:
         }
 
     @property
-    def held_out(self) -> float:
-        """Final held-out loss, the mean over datasets, each with the same weight."""
+    def validation(self) -> float:
+        """Final validation loss, the mean over datasets, each with the same weight."""
         return mean(self.phases[-1].after)
 
     @property
@@ -223,7 +223,7 @@ def mean(losses: Mapping[str, float]) -> float:
     return sum(losses.values()) / len(losses)
 
 
-def collect(receipts: Receipts, shards: Iterable[Shard]) -> Story:
+def collect(receipts: Receipts, shards: Iterable[ShardRecord]) -> Story:
     """
     The story that receipts tell. receipts: of an export and all that it stands on, the export first. shards: of all
     its datasets.
@@ -237,12 +237,12 @@ def collect(receipts: Receipts, shards: Iterable[Shard]) -> Story:
     if not trained:
         raise ReportError(f"{export}: stands on no trained segment: give the receipt of an export")
     indexes = [path for path, receipt in receipts.items() if receipt["step"] == "index_dataset"]
-    listed: dict[str, list[Shard]] = {dataset_of_index(path): [] for path in indexes}
+    listed: dict[str, list[ShardRecord]] = {dataset_of_index(path): [] for path in indexes}
     folds = folded(_listing(shards, listed))
     datasets = sorted(
         (_dataset(path, receipts[path], folds, listed) for path in indexes), key=lambda each: (-each.tokens, each.name)
     )
-    phases: dict[str, list[Segment]] = {}
+    phases: dict[str, list[SegmentSummary]] = {}
     blends: dict[str, str] = {}
     for path in trained:
         segment = _segment(path, receipts[path])
@@ -253,13 +253,13 @@ def collect(receipts: Receipts, shards: Iterable[Shard]) -> Story:
         export,
         tuple(datasets),
         tuple(
-            Phase(name, blends[name], receipts[blends[name]]["facts"]["pairs"]["train"], tuple(segments))
+            PhaseSummary(name, blends[name], receipts[blends[name]]["facts"]["pairs"]["train"], tuple(segments))
             for name, segments in phases.items()
         ),
     )
 
 
-def _listing(shards: Iterable[Shard], listed: Mapping[str, list[Shard]]) -> Iterator[Shard]:
+def _listing(shards: Iterable[ShardRecord], listed: Mapping[str, list[ShardRecord]]) -> Iterator[ShardRecord]:
     """The same shards; the first LISTED of each dataset are noted on the way."""
     for shard in shards:
         if len(listed[shard.dataset]) < LISTED:
@@ -268,10 +268,10 @@ def _listing(shards: Iterable[Shard], listed: Mapping[str, list[Shard]]) -> Iter
 
 
 def _dataset(
-    path: str, receipt: Mapping[str, Any], folds: Mapping[str, Fold], listed: Mapping[str, Sequence[Shard]]
-) -> Dataset:
+    path: str, receipt: Mapping[str, Any], folds: Mapping[str, Fold], listed: Mapping[str, Sequence[ShardRecord]]
+) -> DatasetSummary:
     facts, name = receipt["facts"], dataset_of_index(path)
-    return Dataset(
+    return DatasetSummary(
         name=name,
         path=path,
         tokens=facts["tokens"],
@@ -285,9 +285,9 @@ def _dataset(
     )
 
 
-def _segment(path: str, receipt: Mapping[str, Any]) -> Segment:
+def _segment(path: str, receipt: Mapping[str, Any]) -> SegmentSummary:
     facts, key = receipt["facts"], receipt["key"]
-    return Segment(
+    return SegmentSummary(
         phase=facts["phase"],
         name=facts["segment"],
         path=path,
@@ -299,7 +299,7 @@ def _segment(path: str, receipt: Mapping[str, Any]) -> Segment:
         sequence_length=key["batch"]["sequence_length"],
         seconds_of_steps=facts["seconds_of_steps"],
         loss=facts["loss"],
-        held_out=facts["held_out"],
+        validation=facts["validation"],
         target=facts["mixture"]["target"],
         samples=facts["mixture"]["samples"],
         deviation=facts["mixture"]["largest_deviation"],

@@ -11,7 +11,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from nano3.core.formatting import compact, rate
 from nano3.drawing.charts import panels
 from nano3.drawing.svg import COLOURS, LIGHT, blank, inline, page_style
-from nano3.report.facts import Phase, Segment, Series, Story
+from nano3.report.facts import PhaseSummary, SegmentSummary, Series, Story
 
 INK, MUTED, PALE, LINE, CARD = (LIGHT[name] for name in ("ink", "muted", "pale", "line", "card"))
 WIDE, HALF = 1080, 420
@@ -78,7 +78,7 @@ def mixture_chart(story: Story) -> Markup:
 
 
 def training_chart(story: Story) -> Markup:
-    """Training loss, held-out losses and learning rate over tokens: a row each, and a column for each phase."""
+    """Training loss, validation losses and learning rate over tokens: a row each, and a column for each phase."""
     names = [dataset.name for dataset in story.datasets]
     rows = [250.0, max(210.0, LABEL_HEIGHT * len(names) + 20.0), 100.0]
     left, right, top, bottom, gap = 76.0, 46 + LETTER * 0.9 * max(map(len, names)), 52.0, 44.0, 30.0
@@ -90,27 +90,31 @@ def training_chart(story: Story) -> Markup:
         for row in rows:
             grid.append(panels(figure, shares, left, right, height - y - row, y, gap=10))
             y += row + gap
-        losses, held_out, rates = grid
+        losses, validation, rates = grid
         for number, phase in enumerate(story.phases):
             colour = _phase_colour(number)
-            column = [losses[number], held_out[number], rates[number]]
+            column = [losses[number], validation[number], rates[number]]
             _frame(column, phase, colour)
             x, loss = _thinned(*_joined(phase.segments, "loss"))
             losses[number].plot(x, loss, color=colour, linewidth=1.4)
             x, learning_rate = _joined(phase.segments, "learning_rate")
             rates[number].plot(*_thinned(x, learning_rate), color=colour)
             for place, name in enumerate(names):
-                _held_out(held_out[number], phase, name, place)
+                _validation(validation[number], phase, name, place)
         _same_scale(losses)
-        _same_scale(held_out)
+        _same_scale(validation)
         _same_scale(rates, floor=0)
-        for axes, label in ((losses[0], "training loss"), (held_out[0], "held-out loss"), (rates[0], "learning rate")):
+        for axes, label in (
+            (losses[0], "training loss"),
+            (validation[0], "validation loss"),
+            (rates[0], "learning rate"),
+        ):
             axes.set_ylabel(label)
             axes.yaxis.set_label_coords(-62 / _width_of(axes), 0.5)
         for axes in rates:
             axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: rate(value)))
             axes.yaxis.set_major_locator(MaxNLocator(3))
-        _name_datasets(held_out[-1], rows[1], story, names)
+        _name_datasets(validation[-1], rows[1], story, names)
         figure.text(left / WIDE, 8 / height, "tokens trained on", color=MUTED)
         told = f"Training loss goes from {story.segments[0].loss['first']:.2f} to {story.last.loss['last']:.2f}"
         return inline(
@@ -133,14 +137,14 @@ def spread(centres: Sequence[float], gap: float, low: float, high: float) -> lis
     return places
 
 
-def _column_shares(phases: Sequence[Phase], room: float) -> list[float]:
+def _column_shares(phases: Sequence[PhaseSummary], room: float) -> list[float]:
     """Shares of the room: as much for every phase as it needs to be seen, the rest by tokens."""
     total = sum(phase.tokens for phase in phases)
     least = min(NARROWEST_PHASE / room, 1 / len(phases))
     return [least + (1 - least * len(phases)) * phase.tokens / total for phase in phases]
 
 
-def _frame(column: Sequence[Axes], phase: Phase, colour: str) -> None:
+def _frame(column: Sequence[Axes], phase: PhaseSummary, colour: str) -> None:
     """A phase's column: its tint, its name, its segments' ends, its scale of tokens."""
     for axes in column:
         axes.set_xlim(phase.first_token, phase.last_token)
@@ -162,14 +166,14 @@ def _frame(column: Sequence[Axes], phase: Phase, colour: str) -> None:
         label.set(ha="right", va="top", size=11, color=MUTED)
 
 
-def _held_out(axes: Axes, phase: Phase, name: str, place: int) -> None:
-    """A dataset's held-out losses in a phase; joined where they were measured at the same sequence length."""
+def _validation(axes: Axes, phase: PhaseSummary, name: str, place: int) -> None:
+    """A dataset's validation losses in a phase; joined where they were measured at the same sequence length."""
     colour, marker = _dataset_style(place)
     lines: dict[int, list[tuple[float, float]]] = {}
     for segment in phase.segments:
         for when, token in (("before", segment.first_token), ("after", segment.last_token)):
-            if name in segment.held_out.get(when, {}):
-                lines.setdefault(segment.sequence_length, []).append((token, segment.held_out[when][name]))
+            if name in segment.validation.get(when, {}):
+                lines.setdefault(segment.sequence_length, []).append((token, segment.validation[when][name]))
     for length, points in lines.items():
         x, y = zip(*points, strict=True)
         axes.plot(x, y, color=colour, linewidth=1.4, linestyle=_dashes(place))
@@ -214,7 +218,7 @@ def _name_datasets(axes: Axes, height: float, story: Story, names: Sequence[str]
         )
 
 
-def _joined(segments: Sequence[Segment], what: str) -> tuple[Series, Series]:
+def _joined(segments: Sequence[SegmentSummary], what: str) -> tuple[Series, Series]:
     """Tokens, and a measurement after as many, over all steps of the segments; shape [steps] each."""
     tokens = np.concatenate([segment.metrics.tokens for segment in segments])
     return tokens, np.concatenate([getattr(segment.metrics, what) for segment in segments])

@@ -12,7 +12,7 @@ from itertools import pairwise
 from nano3.core.formatting import compact, loss, many, rate
 from nano3.drawing.flow import MARGIN, Box, Text, across, box_height, box_width
 from nano3.drawing.svg import COLOURS
-from nano3.report.facts import Dataset, Phase, Segment, Story, mean
+from nano3.report.facts import DatasetSummary, PhaseSummary, SegmentSummary, Story, mean
 from nano3.report.ledger import anchor
 
 HEADING = 40.0
@@ -33,7 +33,7 @@ class Edge:
 
 
 @dataclass(frozen=True)
-class Picture:
+class ReportPicture:
     """The whole. headings: x and text over each column."""
 
     width: float
@@ -43,7 +43,7 @@ class Picture:
     boxes: tuple[Box, ...]
 
 
-def picture(story: Story) -> Picture:
+def picture(story: Story) -> ReportPicture:
     """Where everything goes; the widths follow the longest text of a column, the height the longest column."""
     colours = {phase.name: number % len(COLOURS) for number, phase in enumerate(story.phases)}
     count, breaks = len(story.datasets), len(story.phases) - 1
@@ -101,22 +101,22 @@ def picture(story: Story) -> Picture:
 
     headings = ((MARGIN, "Datasets"), (blends_x, "Blends"), (segments_x, "Segments"), (export_x, "Export"))
     boxes = (*datasets.values(), *blends.values(), *segments, export)
-    return Picture(export.right + MARGIN, HEADING + height + MARGIN + 6, headings, tuple(edges), boxes)
+    return ReportPicture(export.right + MARGIN, HEADING + height + MARGIN + 6, headings, tuple(edges), boxes)
 
 
-def _dataset_text(dataset: Dataset) -> Text:
+def _dataset_text(dataset: DatasetSummary) -> Text:
     shards = many(dataset.fold.shards, "shard")
     return dataset.name, (f"{shards} → {compact(dataset.tokens)} tokens · {compact(dataset.documents)} documents",)
 
 
-def _blend_text(phase: Phase) -> Text:
+def _blend_text(phase: PhaseSummary) -> Text:
     return phase.name, (f"{many(len(phase.target), 'dataset')} · {many(phase.pairs, 'pair')}",)
 
 
-def _segment_text(segment: Segment) -> Text:
+def _segment_text(segment: SegmentSummary) -> Text:
     return f"{segment.phase}/{segment.name}", (
         f"{many(segment.steps, 'step')} · {compact(segment.tokens)} tokens",
-        f"held-out loss {loss(mean(segment.held_out['after']))} at {segment.sequence_length:,}",
+        f"validation loss {loss(mean(segment.validation['after']))} at {segment.sequence_length:,}",
     )
 
 
@@ -129,7 +129,7 @@ def _between(least: float, wanted: float, most: float) -> float:
     return min(most, max(least, wanted))
 
 
-def _ribbons(phases: Sequence[Phase], datasets: Mapping[str, Box], blends: Mapping[str, Box]) -> list[Edge]:
+def _ribbons(phases: Sequence[PhaseSummary], datasets: Mapping[str, Box], blends: Mapping[str, Box]) -> list[Edge]:
     """Shares of the datasets in the blends, side by side where they leave and where they arrive."""
     widths = {
         (dataset, phase.name): RIBBONS * phase.target.get(dataset, 0.0) for phase in phases for dataset in datasets

@@ -18,7 +18,7 @@ KINDS = {
 
 
 @dataclass(frozen=True)
-class Artifact:
+class ArtifactRow:
     """A line of the ledger. anchor: its id in the page. name: what people call it. holds: counts in words."""
 
     anchor: str
@@ -32,7 +32,7 @@ class Artifact:
     seconds: float
 
 
-def artifacts(story: Story) -> list[Artifact]:
+def artifacts(story: Story) -> list[ArtifactRow]:
     """Dataset indexes, blends, checkpoints and the export, in this order."""
     lines = [
         _artifact(story, each.path, each.name, f"{many(each.fold.shards, 'shard')}, {compact(each.tokens)} tokens")
@@ -91,9 +91,9 @@ def _distinct(values: Iterable[str | None]) -> list[str]:
     return list(dict.fromkeys(value for value in values if value))
 
 
-def _artifact(story: Story, path: str, name: str, holds: str) -> Artifact:
+def _artifact(story: Story, path: str, name: str, holds: str) -> ArtifactRow:
     receipt = story.receipts[path]
-    return Artifact(
+    return ArtifactRow(
         anchor=anchor(path),
         kind=KINDS[receipt["step"]],
         name=name,

@@ -28,7 +28,7 @@ class BlendError(Nano3Error):
 
 
 @dataclass(frozen=True)
-class Entry:
+class BlendEntry:
     """A pair in a blend. prefix: its path without ending. digests: of its .bin and .idx."""
 
     weight: float
@@ -42,11 +42,11 @@ def normalized(shares: Mapping[str, float]) -> dict[str, float]:
     return {dataset: share / total for dataset, share in shares.items()}
 
 
-def train_entries(share: float, shards: Sequence[freshness.Entry], folder: Path) -> list[Entry]:
+def train_entries(share: float, shards: Sequence[freshness.ShardEntry], folder: Path) -> list[BlendEntry]:
     """A dataset's pairs with their weights, which sum to its share; empty shards are left out."""
     tokens = sum(shard.tokens for shard in shards)
     return [
-        Entry(share * shard.tokens / tokens, str(folder / "train" / shard.shard), (shard.bin, shard.idx))
+        BlendEntry(share * shard.tokens / tokens, str(folder / "train" / shard.shard), (shard.bin, shard.idx))
         for shard in shards
         if shard.tokens > 0
     ]
@@ -69,7 +69,7 @@ def write_blend(indexes: list[Path], key: dict[str, Any], blend: Path, receipt: 
         raise MixtureError(f"{blend}: {error}") from None
     shares = as_floats({part.dataset: part.share for part in parts if part.share})
     folders = {path.parent.name: path.parent for path in indexes}
-    splits: dict[str, list[Entry]] = {split: [] for split in SPLITS}
+    splits: dict[str, list[BlendEntry]] = {split: [] for split in SPLITS}
     facts = {}
     for dataset, share in shares.items():
         index, folder = receipts[dataset], folders[dataset]
@@ -78,7 +78,7 @@ def write_blend(indexes: list[Path], key: dict[str, Any], blend: Path, receipt: 
         for split, outputs in (("valid", index["outputs"][:2]), ("test", index["outputs"][2:])):
             if index["facts"][split]["tokens"] > 0:
                 digests = (outputs[0]["sha256"], outputs[1]["sha256"])
-                splits[split].append(Entry(share, str(folder / split), digests))
+                splits[split].append(BlendEntry(share, str(folder / split), digests))
         facts[dataset] = {"share": share, "tokens": index["facts"]["tokens"], "documents": index["facts"]["documents"]}
     for split, entries in splits.items():
         if not entries:
@@ -96,6 +96,6 @@ def write_blend(indexes: list[Path], key: dict[str, Any], blend: Path, receipt: 
     )
 
 
-def _flat(entries: Sequence[Entry]) -> list[str]:
+def _flat(entries: Sequence[BlendEntry]) -> list[str]:
     """Alternating weight and prefix, as strings."""
     return [word for entry in entries for word in (repr(entry.weight), entry.prefix)]

@@ -29,7 +29,7 @@ from nano3.artifact.receipt import Input, Output, Run, read_receipt, write_recei
 from nano3.corpus import freshness
 from nano3.sampling.blend_json import train_prefixes
 from nano3.sampling.interleave import Numbers
-from nano3.sampling.sampler import Draw
+from nano3.sampling.sampler import SegmentSampler
 from nano3.sampling.streams import document_order, pair_seed
 from nano3.tokens.indexed_dataset import Pair, read_lengths
 
@@ -144,7 +144,7 @@ def build_index_cache(
     )
 
 
-def _pairs(mixed: Mapping[str, Any]) -> dict[str, list[freshness.Entry]]:
+def _pairs(mixed: Mapping[str, Any]) -> dict[str, list[freshness.ShardEntry]]:
     """The pairs of each dataset of a blend that have tokens, by its receipt, in catalogue order."""
     pairs = {}
     indexes = {path.parent.name: path for path in (Path(source["path"]) for source in mixed["inputs"])}
@@ -155,25 +155,25 @@ def _pairs(mixed: Mapping[str, Any]) -> dict[str, list[freshness.Entry]]:
     return pairs
 
 
-def _epochs(key: Mapping[str, Any], pairs: Mapping[str, Sequence[freshness.Entry]]) -> dict[str, list[int]]:
+def _epochs(key: Mapping[str, Any], pairs: Mapping[str, Sequence[freshness.ShardEntry]]) -> dict[str, list[int]]:
     """The epochs of each dataset that a phase's segments read."""
     tokens = {dataset: np.array([entry.tokens for entry in entries]) for dataset, entries in pairs.items()}
     epochs: dict[str, set[int]] = {dataset: set() for dataset in pairs}
     for segment in key["segments"]:
-        draw = Draw(segment["data"], segment["length"], key["seed"], tokens)
-        for dataset, (first, last) in draw.epochs(segment["samples"]).items():
+        sampler = SegmentSampler(segment["data"], segment["length"], key["seed"], tokens)
+        for dataset, (first, last) in sampler.epochs(segment["samples"]).items():
             epochs[dataset] |= set(range(first, last + 1))
     return {dataset: sorted(numbers) for dataset, numbers in epochs.items()}
 
 
-def _table(folder: Path, entries: Sequence[freshness.Entry]) -> Output:
+def _table(folder: Path, entries: Sequence[freshness.ShardEntry]) -> Output:
     if not (folder / PAIRS).is_file():
         with replaced(folder / PAIRS) as aside, aside.open("wb") as file:
             np.save(file, np.array([(entry.documents, entry.tokens) for entry in entries], dtype=np.int64))
     return Output.of(folder / PAIRS)
 
 
-Work = tuple[str, int, freshness.Entry]  # a pair's prefix, the seed of its documents' order, what is known of it
+Work = tuple[str, int, freshness.ShardEntry]  # a pair's prefix, the seed of its documents' order, what is known of it
 
 
 def _epoch(folder: Path, epoch: int, work: Sequence[Work], pool: ProcessPoolExecutor) -> list[Output]:

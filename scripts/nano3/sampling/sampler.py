@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 
 from nano3.sampling.interleave import Interleaving, Numbers
-from nano3.sampling.streams import Stream, taken_after
+from nano3.sampling.streams import Stream, consumed_after
 
 ALLOWED_SAMPLES = 8  # that a dataset may be off its share at the end of a segment; up to 4.3 was found for 30 datasets
-Taken = Mapping[str, list[list[int]]]  # by dataset; see nano3.sampling.streams
+ConsumedByDataset = Mapping[str, list[list[int]]]  # by dataset; see nano3.sampling.streams
 
 
 @dataclass(frozen=True)
-class Place:
+class SamplePlace:
     """Where a sample is: dataset, epoch, number of the pair among the dataset's, first token in that pair's epoch."""
 
     dataset: str
@@ -29,7 +29,7 @@ class Place:
     begin: int
 
 
-class Draw:
+class SegmentSampler:
     """
     A segment's samples, 0 being its first.
 
@@ -43,11 +43,11 @@ class Draw:
         self._mix = mixing(data["shares"], seed)
         self._before = self._mix.counts(self._first)
         self._streams = [
-            Stream(tokens[name], seed, data["taken"].get(name, []), length, data["lane_tokens"], name)
+            Stream(tokens[name], seed, data["consumed"].get(name, []), length, data["block_tokens"], name)
             for name in self.datasets
         ]
 
-    def at(self, first: int, count: int) -> list[Place]:
+    def at(self, first: int, count: int) -> list[SamplePlace]:
         """Where the samples from number first on are."""
         sources, numbers = self._mix.at(self._first + first, count)
         out: list[Any] = [None] * count
@@ -57,10 +57,10 @@ class Draw:
                 found = stream.at(int(numbers[mine[0]] - self._before[source]), len(mine))
                 columns = (found.epochs.tolist(), found.pairs.tolist(), found.begins.tolist())
                 for place, *where in zip(mine.tolist(), *columns, strict=True):
-                    out[place] = Place(name, *where)
+                    out[place] = SamplePlace(name, *where)
         return out
 
-    def holding(self, place: Place, end: int) -> list[tuple[int, int]]:
+    def holding(self, place: SamplePlace, end: int) -> list[tuple[int, int]]:
         """Samples that hold tokens from a place up to end, as number and token where it begins."""
         source = self.datasets.index(place.dataset)
         found = self._streams[source].holding(place.epoch, place.pair, place.begin, end)
@@ -82,7 +82,7 @@ def mixing(shares: Mapping[str, float], seed: int) -> Interleaving:
     return Interleaving.of_shares([shares[name] for name in sorted(shares)], [seed])
 
 
-def drawn(shares: Mapping[str, float], seed: int, first: int, count: int) -> dict[str, int]:
+def consumed_samples(shares: Mapping[str, float], seed: int, first: int, count: int) -> dict[str, int]:
     """Samples of each dataset among `count` samples of a phase from number first on. shares: none if nobody knows."""
     if not shares:
         return {}
@@ -90,9 +90,9 @@ def drawn(shares: Mapping[str, float], seed: int, first: int, count: int) -> dic
     return dict(zip(sorted(shares), (mix.counts(first + count) - mix.counts(first)).tolist(), strict=True))
 
 
-def taken_with(taken: Taken, samples: Mapping[str, int], length: int) -> dict[str, list[list[int]]]:
+def consumed_with(taken: ConsumedByDataset, samples: Mapping[str, int], length: int) -> dict[str, list[list[int]]]:
     """What has been taken of each dataset's stream, with these samples more."""
-    more = {name: taken_after(taken.get(name, []), length, count) for name, count in samples.items()}
+    more = {name: consumed_after(taken.get(name, []), length, count) for name, count in samples.items()}
     return dict(sorted({**taken, **more}.items()))
 
 

@@ -2,15 +2,15 @@
 The stream of a dataset: which of its tokens is its n-th sample?
 
 A dataset is one endless stream. An epoch is each of its pairs once, documents shuffled with a seed of the epoch. A
-phase takes the next samples of each stream, so nothing is read twice before everything was read once, over all phases;
-and what a later phase takes changes nothing that an earlier one took.
+phase consumes the next samples of each stream, so nothing is read twice before everything was read once, over all
+phases; and what a later phase consumes changes nothing that an earlier one consumed.
 
-An epoch of a pair is cut into lanes, stretches of a fixed number of tokens, and all lanes of all pairs are read side by
-side, each from its beginning on: so a long document, or a shard of one source, is spread over the epoch. How far a lane
-has been read is a number of tokens, so another sequence length goes on exactly there: the stream is cut again from the
-position reached, and a long sequence is still whole documents. What is left of a lane and is no whole sample is passed
-over in that epoch, as Megatron-Core's GPTDataset passes over the end of a pair; an epoch ends for a sequence length
-when no lane has a sample left.
+An epoch of a pair is cut into blocks, stretches of a fixed number of tokens, and all blocks of all pairs are read side
+by side, each from its beginning on: so a long document, or a shard of one source, is spread over the epoch. How far a
+block has been read is a number of tokens, so another sequence length goes on exactly there: the stream is cut again
+from the position reached, and a long sequence is still whole documents. What is left of a block and is no whole sample
+is passed over in that epoch, as Megatron-Core's GPTDataset passes over the end of a pair; an epoch ends for a sequence
+length when no block has a sample left.
 """
 
 from collections.abc import Iterable, Sequence
@@ -24,7 +24,7 @@ from nano3 import Nano3Error
 from nano3.artifact.digest import digest_json
 from nano3.sampling.interleave import Interleaving, Numbers
 
-Takes = Sequence[Sequence[int]]  # [[tokens per sample, samples], ...] in the order of training
+Consumed = Sequence[Sequence[int]]  # [[tokens per sample, samples], ...] in the order of training
 
 
 class StreamError(Nano3Error):
@@ -33,7 +33,7 @@ class StreamError(Nano3Error):
 
 @dataclass(frozen=True)
 class Position:
-    """How far a stream has been read: whole epochs, and of the present one the tokens of each lane, shape [lanes]."""
+    """How far a stream has been read: whole epochs, and of the present one the tokens of each block, shape [blocks]."""
 
     epoch: int
     tokens: Numbers
@@ -48,10 +48,10 @@ class Places:
     begins: Numbers
 
 
-def merged(takes: Takes) -> list[tuple[int, int]]:
-    """Takes, with those of one length that follow each other as one."""
+def merged(consumed: Consumed) -> list[tuple[int, int]]:
+    """What was consumed, with neighbours of one length joined."""
     out: list[tuple[int, int]] = []
-    for length, samples in takes:
+    for length, samples in consumed:
         if samples and out and out[-1][0] == length:
             out[-1] = (length, out[-1][1] + samples)
         elif samples:
@@ -64,16 +64,18 @@ class Stream:
     A dataset's samples from a position on.
 
     tokens: of each pair, shape [pairs]. seed: of the whole training. taken: what was read before. length: tokens of a
-    sample from now on; one more is read, for the last label. lane: tokens of a lane. name: to call the dataset by.
+    sample from now on; one more is read, for the last label. block: tokens of a block. name: to call the dataset by.
     Raises StreamError if no pair has that many tokens.
     """
 
-    def __init__(self, tokens: Numbers, seed: int, taken: Takes, length: int, lane: int, name: str = "dataset") -> None:
-        lanes = np.maximum(1, -(-(tokens - 1) // lane))  # the last token is a label only
-        self._lane, self._first_lane = lane, np.cumsum(lanes) - lanes
-        self._pair = np.repeat(np.arange(len(tokens)), lanes)
-        self._begin = (np.arange(len(self._pair)) - self._first_lane[self._pair]) * lane
-        self._tokens = np.clip(tokens[self._pair] - 1 - self._begin, 0, lane)
+    def __init__(
+        self, tokens: Numbers, seed: int, taken: Consumed, length: int, block: int, name: str = "dataset"
+    ) -> None:
+        blocks = np.maximum(1, -(-(tokens - 1) // block))  # the last token is a label only
+        self._block, self._first_block = block, np.cumsum(blocks) - blocks
+        self._pair = np.repeat(np.arange(len(tokens)), blocks)
+        self._begin = (np.arange(len(self._pair)) - self._first_block[self._pair]) * block
+        self._tokens = np.clip(tokens[self._pair] - 1 - self._begin, 0, block)
         self._seed, self._name = seed, name
         self._order = lru_cache(maxsize=8)(self._interleaved)
         cuts = merged(taken)
@@ -92,10 +94,10 @@ class Stream:
         while count > 0:
             epoch, within = self._epoch_of(number)
             sizes, begun = self._sizes(epoch)
-            lanes, samples = self._order(epoch).at(within, min(count, int(sizes.sum()) - within))
-            begins = self._begin[lanes] + begun[lanes] + samples * self._length
-            parts.append((np.full(len(lanes), epoch), self._pair[lanes], begins))
-            number, count = number + len(lanes), count - len(lanes)
+            blocks, samples = self._order(epoch).at(within, min(count, int(sizes.sum()) - within))
+            begins = self._begin[blocks] + begun[blocks] + samples * self._length
+            parts.append((np.full(len(blocks), epoch), self._pair[blocks], begins))
+            number, count = number + len(blocks), count - len(blocks)
         none = np.zeros(0, dtype=np.int64)
         return Places(*(np.concatenate(column) for column in zip((none, none, none), *parts, strict=True)))
 
@@ -109,21 +111,21 @@ class Stream:
         sizes, begun = self._sizes(epoch)
         later = epoch - self._cut.epoch
         before = int(self._first.sum()) + (later - 1) * int(self._whole.sum()) if later else 0
-        lane = int(self._first_lane[pair]) + begin // self._lane
+        block = int(self._first_block[pair]) + begin // self._block
         found = []
-        while lane < len(self._pair) and self._pair[lane] == pair and self._begin[lane] < end:
-            base = int(self._begin[lane] + begun[lane])
+        while block < len(self._pair) and self._pair[block] == pair and self._begin[block] < end:
+            base = int(self._begin[block] + begun[block])
             for sample in range(
-                max(0, (begin - base) // self._length), min(int(sizes[lane]), -(-(end - base) // self._length))
+                max(0, (begin - base) // self._length), min(int(sizes[block]), -(-(end - base) // self._length))
             ):
-                number = before + self._order(epoch).number(lane, sample) - self._done
+                number = before + self._order(epoch).number(block, sample) - self._done
                 if number >= 0:
                     found.append((number, base + sample * self._length))
-            lane += 1
+            block += 1
         return found
 
     def _sizes(self, epoch: int) -> tuple[Numbers, Numbers]:
-        """Samples of each lane in an epoch, and the tokens before the first of them, both of shape [lanes]."""
+        """Samples of each block in an epoch, and the tokens before the first of them, both of shape [blocks]."""
         if epoch == self._cut.epoch:
             return self._first, self._cut.tokens
         return self._whole, np.zeros_like(self._tokens)
@@ -147,7 +149,7 @@ class Stream:
         return Position(epoch, begun + Interleaving.of_sizes(sizes, [self._seed, epoch]).counts(samples) * length)
 
     def _samples(self, begun: Numbers, length: int) -> Numbers:
-        """Whole samples that each lane has left, shape [lanes]."""
+        """Whole samples that each block has left, shape [blocks]."""
         if not begun.any() and self._tokens.max(initial=0) < length:
             raise StreamError(
                 f"{self._name}: no pair has {length + 1:,} tokens, which one sample of {length:,} takes: "
@@ -172,14 +174,14 @@ def document_order(documents: int, seed: int) -> npt.NDArray[np.int32]:
     return order
 
 
-def taken_after(takes: Takes, length: int, samples: int) -> list[list[int]]:
-    """The takes of a stream with one more."""
-    return [list(take) for take in merged([*takes, (length, samples)])]
+def consumed_after(consumed: Consumed, length: int, samples: int) -> list[list[int]]:
+    """What was consumed of a stream, with some samples more."""
+    return [list(take) for take in merged([*consumed, (length, samples)])]
 
 
-def tokens_of(takes: Takes) -> int:
-    """Tokens that takes are."""
-    return sum(length * samples for length, samples in takes)
+def tokens_of(consumed: Consumed) -> int:
+    """Tokens that were consumed."""
+    return sum(length * samples for length, samples in consumed)
 
 
 def ranges(offsets: Numbers, begin: int, count: int) -> Iterable[tuple[int, int, int]]:

@@ -1,5 +1,5 @@
 """
-Text to token ids: gigatoken for speed, Hugging Face's `tokenizers` as the oracle, and as the engine where gigatoken
+Text to token ids: gigatoken for speed, Hugging Face's `tokenizers` as the reference, and as the engine where gigatoken
 can't load a tokenizer.
 
 A text that spells out a control token (`</s>`, `<|im_start|>`) gets its characters' tokens, unless the recipe asks for
@@ -27,7 +27,7 @@ import tokenizers
 from nano3 import Nano3Error
 from nano3.artifact.digest import digest_file
 from nano3.tokens.chunking import cuts, may_be_cut
-from nano3.tokens.reference_tokenizer import Oracle
+from nano3.tokens.reference_tokenizer import ReferenceTokenizer
 
 Ids = npt.NDArray[np.uint32]
 Lengths = npt.NDArray[np.int64]
@@ -49,7 +49,7 @@ class Encoder:
     """
 
     engine: gigatoken.Tokenizer | tokenizers.Tokenizer
-    oracle: Oracle
+    reference: ReferenceTokenizer
     vocabulary: int
     before: list[int]
     after: list[int]
@@ -70,7 +70,7 @@ class Encoder:
         if digest_file(file) != settings["sha256"]:
             raise EncodeError(f"{file}: changed while the graph was running: run snakemake again")
         plain = settings["special_tokens_in_text"] == "characters"
-        with Oracle(file, plain) as oracle:
+        with ReferenceTokenizer(file, plain) as reference:
             os.environ["RAYON_NUM_THREADS"] = str(max(1, threads - 1))  # either engine asks when it encodes first
             definition = _definition(file.read_bytes())
             special = [token["content"] for token in definition["added_tokens"] if token["special"]]
@@ -78,10 +78,10 @@ class Encoder:
             fast = engine == "gigatoken"
             yield cls(
                 _fast(file, definition | (others if plain else {})) if fast else _slow(file, plain),
-                oracle,
-                oracle.vocabulary(),
-                [_id_of(oracle, settings, "bos_token", file)] if settings["add_bos"] else [],
-                [_id_of(oracle, settings, "eos_token", file)] if settings["add_eos"] else [],
+                reference,
+                reference.vocabulary(),
+                [_id_of(reference, settings, "bos_token", file)] if settings["add_bos"] else [],
+                [_id_of(reference, settings, "eos_token", file)] if settings["add_eos"] else [],
                 settings["max_doc_tokens"],
                 "|".join(map(re.escape, sorted(special, key=len, reverse=True))),
                 may_be_cut(definition),
@@ -168,8 +168,8 @@ def _slow(file: Path, plain: bool) -> tokenizers.Tokenizer:
     return engine
 
 
-def _id_of(oracle: Oracle, settings: Mapping[str, Any], name: str, file: Path) -> int:
-    token = oracle.id_of(settings[name])
+def _id_of(reference: ReferenceTokenizer, settings: Mapping[str, Any], name: str, file: Path) -> int:
+    token = reference.id_of(settings[name])
     if token is None:
         raise EncodeError(f"{file}: has no token {settings[name]!r}: mend tokenizer.{name} in the recipe")
     return token

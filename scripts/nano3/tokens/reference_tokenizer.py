@@ -24,11 +24,11 @@ from nano3.artifact.code import SCRIPTS
 SHOWN_CHARACTERS = 40
 
 
-class OracleError(Nano3Error):
-    """The oracle's process ended, or found other ids."""
+class ReferenceTokenizerError(Nano3Error):
+    """The reference's process ended, or found other ids."""
 
 
-class Oracle:
+class ReferenceTokenizer:
     """
     Answers questions on a tokenizer.json, one after the other, while this process goes on.
 
@@ -46,7 +46,7 @@ class Oracle:
         self._questions, self._answers = cast(IO[bytes], self._process.stdin), cast(IO[bytes], self._process.stdout)
         self._asking = ThreadPoolExecutor(1)
 
-    def __enter__(self) -> "Oracle":
+    def __enter__(self) -> "ReferenceTokenizer":
         return self
 
     def __exit__(self, *_error: object) -> None:
@@ -63,13 +63,13 @@ class Oracle:
         return found
 
     def check(self, text: str, ids: Sequence[int]) -> Future[None]:
-        """The future raises OracleError, showing the text around, if `tokenizers` makes other ids of a text."""
+        """The future raises ReferenceTokenizerError, with the text around, if `tokenizers` makes other ids."""
         return self._asking.submit(self._check, text, ids)
 
     def _check(self, text: str, ids: Sequence[int]) -> None:
         if difference := self._ask("difference", text, ids):
             first, around = difference
-            raise OracleError(
+            raise ReferenceTokenizerError(
                 f"gigatoken and tokenizers differ from token {first} on, near {around!r}: "
                 "set tokenizer.engine to tokenizers in the recipe, and report it to gigatoken"
             )
@@ -82,7 +82,9 @@ class Oracle:
         except BrokenPipeError:
             answer = b""
         if not answer:
-            raise OracleError(f"{self._file}: the process that checks ids with it has ended: see the log above")
+            raise ReferenceTokenizerError(
+                f"{self._file}: the process that checks ids with it has ended: see the log above"
+            )
         return msgspec.json.decode(answer)
 
 

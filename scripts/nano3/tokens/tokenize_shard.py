@@ -88,7 +88,7 @@ class Tally:
 
 
 @dataclass(frozen=True)
-class Batch:
+class DocumentBatch:
     """
     Documents to encode. texts: those that are not dropped. checked: which of them are to be encoded again.
     training: which of them are for training, shape [texts].
@@ -120,7 +120,7 @@ def tokenize_shard(
     of the first checked_documents and of later ones it is made sure, see _checked. origin: where raw came from, if
     it was downloaded; for the receipt. threads: how many processors to keep busy.
     Raises TokenError if raw is not the file that was pinned, EncodeError or TextError for what can't be encoded,
-    OracleError for other ids than Hugging Face's.
+    ReferenceTokenizerError for other ids than Hugging Face's.
     """
     with Encoder.load(tokenizer, key["tokenizer"], engine, threads) as encoder:
         tokenize(encoder, raw, tokenizer, key, train, holdout, receipt, checked_documents, origin)
@@ -215,7 +215,7 @@ def _batches(
     key: Mapping[str, Any],
     checked_documents: int,
     tally: Tally,
-) -> Iterator[Batch]:
+) -> Iterator[DocumentBatch]:
     """What is to be encoded of the texts that were read, and what becomes of all their rows."""
     first = 0
     for texts in read:
@@ -235,7 +235,7 @@ def _batch(
     key: Mapping[str, Any],
     checked: npt.NDArray[np.bool_],
     tally: Tally,
-) -> Batch:
+) -> DocumentBatch:
     """first: the first text's row. checked: which rows are to be encoded again, shape [texts]."""
     characters = pc.fill_null(pc.utf8_length(texts), -1).to_numpy(zero_copy_only=False)
     reasons = (("no text", -1, -1), ("empty", 0, 0), ("too short", 1, key["tokenizer"]["min_doc_chars"] - 1))
@@ -250,10 +250,10 @@ def _batch(
     tally.valid += rows[splits == VALID].tolist()
     tally.test += rows[splits == TEST].tolist()
     checked = (checked & (characters <= LARGEST_CHECKED_CHARACTERS))[present]
-    return Batch(texts, np.flatnonzero(checked).tolist(), splits == TRAIN)
+    return DocumentBatch(texts, np.flatnonzero(checked).tolist(), splits == TRAIN)
 
 
-def _encoded(batch: Batch, encoder: Encoder, checks: list[Future[None]]) -> Iterator[Callable[[], Part]]:
+def _encoded(batch: DocumentBatch, encoder: Encoder, checks: list[Future[None]]) -> Iterator[Callable[[], Part]]:
     """
     A batch's documents as written, in parts where it is one long document; who writes a part calls for it, for framing
     would keep the next batch waiting. checks: of those begun here.
@@ -265,7 +265,7 @@ def _encoded(batch: Batch, encoder: Encoder, checks: list[Future[None]]) -> Iter
     ends = np.cumsum(lengths)
     for place in batch.checked:
         document = ids[ends[place] - lengths[place] : ends[place]].tolist()
-        checks.append(encoder.oracle.check(batch.texts[place].as_py(), document))
+        checks.append(encoder.reference.check(batch.texts[place].as_py(), document))
     yield partial(encoder.framed, ids, lengths)
 
 
@@ -321,7 +321,7 @@ def _timed(items: Iterator[Item], stage: str, tally: Tally) -> Iterator[Item]:
         del item
 
 
-def _ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
+def _ahead(batches: Iterator[DocumentBatch]) -> Iterator[DocumentBatch]:
     """The same batches; the next one is made in another thread while one is used, unless that is long."""
     with ThreadPoolExecutor(1) as pool:
         waiting: Future[Any] | None = pool.submit(next, batches, None)

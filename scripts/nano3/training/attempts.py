@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from nano3 import Nano3Error
-from nano3.cluster.preemption import OUT_OF_TIME, Interrupted
+from nano3.cluster.preemption import OUT_OF_TIME, Preempted
 
 RESTARTS = "NANO3_RESTARTS"  # environment: how often Slurm has queued this job again, put there by nano3.cluster.launch
 WITHOUT_PROGRESS = 2  # attempts in a row
@@ -38,7 +38,7 @@ class TrainingError(Nano3Error):
 @dataclass(frozen=True)
 class Attempt:
     """
-    One entry of the ledger. step: where it began. again: by Slurm or Snakemake, after an earlier one of the same
+    One entry of the log. step: where it began. again: by Slurm or Snakemake, after an earlier one of the same
     request. outcome, reason: None as long as it has not said how it ended.
     """
 
@@ -54,7 +54,7 @@ class Attempt:
         return self.reason or SILENT.format(job=self.job or "JOB")
 
 
-class Ledger:
+class AttemptLog:
     """The attempts at a segment, in attempts.jsonl of its folder."""
 
     def __init__(self, folder: Path) -> None:
@@ -109,7 +109,7 @@ class Ledger:
             )
         try:
             yield
-        except Interrupted as interrupted:
+        except Preempted as interrupted:
             if first_rank:
                 self._end("out of time" if interrupted.code == OUT_OF_TIME else "told to end", str(interrupted))
                 print(f"train_segment: {interrupted}", file=sys.stderr)
@@ -131,7 +131,7 @@ class Ledger:
         except OSError:
             if outcome == "finished":
                 raise
-            # The error that ends the attempt is worth more than the ledger's, which may have the same cause.
+            # The error that ends the attempt is worth more than the log's, which may have the same cause.
 
     def _add(self, entry: dict[str, Any]) -> None:
         torn = not f"\n{self._text()}".endswith("\n")

@@ -1,4 +1,4 @@
-"""The steps of a segment so far; they survive an interruption as far as the checkpoint does."""
+"""The steps of a segment so far; they survive an preemption as far as the checkpoint does."""
 
 import json
 from pathlib import Path

@@ -10,11 +10,11 @@ from typing import Any
 from nano3.artifact.digest import digest_json
 from nano3.artifact.files import replaced
 from nano3.artifact.receipt import Input, Output, Run, write_receipt
-from nano3.sampling.sampler import drawn, realized, taken_with
+from nano3.sampling.sampler import consumed_samples, consumed_with, realized
 
 
 @dataclass(frozen=True)
-class Place:
+class SegmentFiles:
     """What a segment is called, the receipts of what it reads, and the files to write when it is done."""
 
     phase: str
@@ -28,7 +28,7 @@ class Place:
 
 def finish(
     run: Run,
-    place: Place,
+    place: SegmentFiles,
     spec: Mapping[str, Any],
     checkpoint: Path,
     steps: Sequence[Mapping[str, Any]],
@@ -46,7 +46,7 @@ def finish(
     saved = [Output.of(path) for path in sorted(checkpoint.iterdir()) if path.is_file()]
     data, length = spec["data"], spec["batch"]["sequence_length"]
     count = spec["steps"]["count"] * spec["batch"]["global_batch_size"]
-    drew = drawn(data["shares"], spec["seed"], data["first_sample"], count)
+    drew = consumed_samples(data["shares"], spec["seed"], data["first_sample"], count)
     mixture = realized(data["shares"], drew)
     if mixture["largest_deviation"] > mixture["allowed"]:
         off = f"{mixture['largest_deviation']:.2%}"
@@ -68,7 +68,7 @@ def finish(
             "tokens_seen": spec["steps"]["first_token"] + count * length,
             "loss": {"first": steps[0]["loss"], "last": steps[-1]["loss"]},
             "mixture": mixture,
-            "ledger": taken_with(earlier["facts"]["ledger"] if earlier else {}, drew, length),
+            "ledger": consumed_with(earlier["facts"]["ledger"] if earlier else {}, drew, length),
             "seconds_of_steps": round(sum(step["seconds"] for step in steps), 3),
             **facts,
         },

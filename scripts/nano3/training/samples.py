@@ -17,7 +17,7 @@ from torch.utils.data import Dataset
 from nano3.sampling.blend_json import dataset_of
 from nano3.sampling.index_cache import DatasetStream, EpochIndex, open_streams
 from nano3.sampling.interleave import Numbers
-from nano3.sampling.sampler import Draw, Place
+from nano3.sampling.sampler import SamplePlace, SegmentSampler
 from nano3.sampling.streams import document_order, ranges
 
 Sample = dict[str, Tensor]
@@ -40,9 +40,9 @@ class TrainSamples(Dataset[Sample]):
         self.length, self.count = length, count
         self._streams: dict[str, DatasetStream] = open_streams(blend, folders)
         tokens = {name: stream.tokens for name, stream in self._streams.items()}
-        self.draw = Draw(data, length, seed, tokens)
+        self.sampler = SegmentSampler(data, length, seed, tokens)
         self._epochs: dict[tuple[str, int], EpochIndex] = {}
-        for name, (first, last) in self.draw.epochs(count).items():
+        for name, (first, last) in self.sampler.epochs(count).items():
             for epoch in range(first, last + 1):
                 self._epoch(name, epoch)
 
@@ -52,9 +52,9 @@ class TrainSamples(Dataset[Sample]):
     def __getitem__(self, number: int) -> Sample:
         if not 0 <= number < self.count:
             raise IndexError(f"sample {number} of {self.count}")
-        return _sample(self.read(self.draw.at(number, 1)[0]))
+        return _sample(self.read(self.sampler.at(number, 1)[0]))
 
-    def read(self, place: Place) -> Numbers:
+    def read(self, place: SamplePlace) -> Numbers:
         """The tokens of a sample and the one after it, shape [length + 1]."""
         order, offsets = self._epoch(place.dataset, place.epoch).of(place.pair)
         pair = _pair(self._streams[place.dataset].prefixes[place.pair])
@@ -66,7 +66,7 @@ class TrainSamples(Dataset[Sample]):
         return self._epochs[dataset, number]
 
 
-class HeldOutSamples(Dataset[Sample]):
+class ValidationSamples(Dataset[Sample]):
     """
     The first samples of a held-out pair, documents in an order that is always the same, as many as it has of those
     asked for.
@@ -90,28 +90,28 @@ class HeldOutSamples(Dataset[Sample]):
         return _sample(_joined(self._pair, self._order, self._offsets, number * self.length, self.length + 1))
 
 
-def held_out_samples(blend: Path, length: int, tokens: int) -> dict[str, HeldOutSamples]:
+def validation_samples(blend: Path, length: int, tokens: int) -> dict[str, ValidationSamples]:
     """Samples of each validation set of a blend that is long enough for one, by dataset."""
     prefixes = json.loads(blend.read_text(encoding="utf-8"))["valid"][1::2]
     sets = {
-        dataset_of(prefix, "valid"): HeldOutSamples(prefix, length, max(1, tokens // length)) for prefix in prefixes
+        dataset_of(prefix, "valid"): ValidationSamples(prefix, length, max(1, tokens // length)) for prefix in prefixes
     }
     return {dataset: samples for dataset, samples in sets.items() if len(samples)}
 
 
 @dataclass(frozen=True)
-class Batch:
+class MicroBatch:
     """Sequences for one forward pass: tokens and what follows each of them, shape [sequences, length]."""
 
     tokens: Tensor
     labels: Tensor
 
 
-def batches(dataset: Any, first: int, count: int, most: int) -> Iterator[Batch]:
+def batches(dataset: Any, first: int, count: int, most: int) -> Iterator[MicroBatch]:
     """The samples from first to first + count, in micro-batches of at most `most` sequences."""
     for start in range(first, first + count, most):
         samples = [dataset[index] for index in range(start, min(start + most, first + count))]
-        yield Batch(*(torch.stack([sample[key] for sample in samples]) for key in ("tokens", "labels")))
+        yield MicroBatch(*(torch.stack([sample[key] for sample in samples]) for key in ("tokens", "labels")))
 
 
 def _most_pairs() -> int:

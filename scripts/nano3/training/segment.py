@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from nano3.config.recipe import Layout
-from nano3.training.result import Place
+from nano3.training.result import SegmentFiles
 
 
 def train_segment(
@@ -34,7 +34,7 @@ def train_segment(
     changes nothing. All ranks call it alike.
     """
     laid_out = Layout.model_validate(layout)
-    place = Place(phase, segment, blend_receipt, index_cache, before, receipt, metrics)
+    place = SegmentFiles(phase, segment, blend_receipt, index_cache, before, receipt, metrics)
     if laid_out.trainer == "bridge":
         from nano3.training.bridge import trainer as bridge
 

@@ -2,8 +2,8 @@
 The spec of a training segment: all that changes its mathematics, and only what happens up to its end.
 
 When must a segment be trained again? When its spec has changed: the model, the optimizer, the data it reads (by the
-digest of the blend's content, and by what was taken of its datasets' streams before), the learning-rate curve as far as
-it has come, batch, seed, precision, or the segment before it. Not when the machine, its layout or the folder of the
+digest of the blend's content, and by what was consumed of its datasets' streams before), the learning-rate curve as far
+as it has come, batch, seed, precision, or the segment before it. Not when the machine, its layout or the folder of the
 weights has; and not when something changes that only happens after its end.
 """
 
@@ -19,11 +19,11 @@ Spec = dict[str, Any]
 
 # Raise it when a change to the training code changes what is computed: everything is then trained again. The code
 # itself is in no key, for what costs weeks of a cluster must not depend on how a line is written.
-MATHEMATICS = 2
+NUMERICS_VERSION = 2
 
 
 @dataclass(frozen=True)
-class Stretch:
+class ScheduledSegment:
     """
     A segment's place in the whole training, counted in optimizer steps, tokens and samples.
 
@@ -60,14 +60,14 @@ class Stretch:
         return self.first_token + self.tokens
 
 
-def stretches(recipe: Recipe) -> list[Stretch]:
+def scheduled_segments(recipe: Recipe) -> list[ScheduledSegment]:
     """
     All segments in the order of training.
 
     A segment ends with the step nearest to its target, counted from the beginning of training, so rounding never adds
     up: the tokens of the whole differ from the recipe's by less than a batch. Every segment has at least one step.
     """
-    out: list[Stretch] = []
+    out: list[ScheduledSegment] = []
     step, token, target = 0, 0, 0
     for phase_name, phase in recipe.phases.items():
         sample = 0
@@ -76,60 +76,60 @@ def stretches(recipe: Recipe) -> list[Stretch]:
             length = segment.sequence_length or recipe.train.sequence_length
             target += segment.tokens
             steps = max(1, round((target - token) / (batch * length)))
-            out.append(Stretch(phase_name, name, steps, batch, length, step, token, sample))
+            out.append(ScheduledSegment(phase_name, name, steps, batch, length, step, token, sample))
             step, token, sample = step + steps, out[-1].last_token, sample + out[-1].samples
     return out
 
 
 @dataclass(frozen=True)
-class Mixed:
+class PhaseBlend:
     """A phase's blend. content: of its receipt. shares: of the samples, by dataset, as it was blended."""
 
     content: str
     shares: Mapping[str, float]
 
     @classmethod
-    def of(cls, receipt: Mapping[str, Any]) -> "Mixed":
+    def of(cls, receipt: Mapping[str, Any]) -> "PhaseBlend":
         """The blend that a receipt stands for."""
         return cls(receipt["content"], {name: facts["share"] for name, facts in receipt["facts"]["datasets"].items()})
 
 
-def segment_specs(recipe: Recipe, blends: Mapping[str, Mixed]) -> dict[tuple[str, str], Spec]:
+def segment_specs(recipe: Recipe, blends: Mapping[str, PhaseBlend]) -> dict[tuple[str, str], Spec]:
     """
     Specs by phase and segment, as far as blends are known.
 
     blends: of the first phases of the recipe.
     """
-    from nano3.sampling.sampler import drawn, taken_with  # numpy, which planning does without
+    from nano3.sampling.sampler import consumed_samples, consumed_with  # numpy, which planning does without
 
     specs: dict[tuple[str, str], Spec] = {}
     before: Spec | None = None
-    taken: dict[str, list[list[int]]] = {}
-    for stretch in stretches(recipe):
-        if stretch.phase not in blends:
+    consumed: dict[str, list[list[int]]] = {}
+    for scheduled in scheduled_segments(recipe):
+        if scheduled.phase not in blends:
             break
-        blend = blends[stretch.phase]
+        blend = blends[scheduled.phase]
         before = {
-            "mathematics": MATHEMATICS,
+            "numerics_version": NUMERICS_VERSION,
             "model": recipe.model.model_dump(),
             "optimizer": recipe.optimizer.model_dump(),
             "precision": recipe.train.precision,
             "seed": recipe.train.seed,
-            "learning_rate": curve_until(recipe, stretch),
-            "steps": {"first": stretch.first_step, "count": stretch.steps, "first_token": stretch.first_token},
-            "batch": {"global_batch_size": stretch.global_batch_size, "sequence_length": stretch.sequence_length},
+            "learning_rate": curve_until(recipe, scheduled),
+            "steps": {"first": scheduled.first_step, "count": scheduled.steps, "first_token": scheduled.first_token},
+            "batch": {"global_batch_size": scheduled.global_batch_size, "sequence_length": scheduled.sequence_length},
             "data": {
                 "blend": blend.content,
                 "shares": dict(blend.shares),
-                "lane_tokens": recipe.train.lane_tokens,
-                "first_sample": stretch.first_sample,
-                "taken": {name: takes for name, takes in taken.items() if name in blend.shares},
+                "block_tokens": recipe.train.block_tokens,
+                "first_sample": scheduled.first_sample,
+                "consumed": {name: of for name, of in consumed.items() if name in blend.shares},
             },
             "before": digest_json(before) if before else None,
         }
-        specs[stretch.phase, stretch.segment] = before
-        samples = drawn(blend.shares, recipe.train.seed, stretch.first_sample, stretch.samples)
-        taken = taken_with(taken, samples, stretch.sequence_length)
+        specs[scheduled.phase, scheduled.segment] = before
+        samples = consumed_samples(blend.shares, recipe.train.seed, scheduled.first_sample, scheduled.samples)
+        consumed = consumed_with(consumed, samples, scheduled.sequence_length)
     return specs
 
 
@@ -164,15 +164,15 @@ def _moved(before: Mapping[str, float], shares: Mapping[str, float]) -> str:
     )
 
 
-def curve_until(recipe: Recipe, stretch: Stretch) -> Spec:
+def curve_until(recipe: Recipe, scheduled: ScheduledSegment) -> Spec:
     """The learning rate up to the end of a segment, in tokens; the decay appears only once it has begun."""
-    constant = recipe.phases[stretch.phase].learning_rate
+    constant = recipe.phases[scheduled.phase].learning_rate
     if constant is not None:
         return {"constant": constant}
     curve = recipe.learning_rate
     rate: Spec = {"peak": curve.peak, "warmup_tokens": curve.warmup_tokens}
     decay_from = recipe.curve_tokens - curve.decay_tokens
-    if curve.decay_tokens and stretch.last_step_token > decay_from:
+    if curve.decay_tokens and scheduled.last_step_token > decay_from:
         rate["decay"] = {
             "from_token": decay_from,
             "tokens": curve.decay_tokens,

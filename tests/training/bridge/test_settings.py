@@ -47,20 +47,20 @@ def rates(settings: dict[str, Any], samples: list[int]) -> list[float]:
 def test_the_learning_rate_of_every_step_is_that_of_the_curve(name: str, style: str) -> None:
     recipe = RECIPES[name]
     decay = recipe.learning_rate.model_copy(update={"decay_style": style})
-    for spec, placement, before in segments(recipe.model_copy(update={"learning_rate": decay})):
+    for spec, parallel_plan, before in segments(recipe.model_copy(update={"learning_rate": decay})):
         steps, ours = zip(*curve(spec), strict=True)
         settings = schedule(spec, before)
-        theirs = rates(settings, [before + step * placement.batch for step in steps])
+        theirs = rates(settings, [before + step * parallel_plan.batch for step in steps])
         assert theirs == pytest.approx(ours, rel=1e-9)
         assert (settings["scheduler.lr_decay_style"] == "WSD") == ("decay" in spec["learning_rate"])
 
 
 def test_a_segment_ends_at_its_own_step_and_goes_on_from_the_checkpoint_it_is_given(tmp_path: Path) -> None:
     found = segments(RECIPES["uneven"])
-    for spec, placement, before in found:
+    for spec, parallel_plan, before in found:
         settings = bridge_settings(
             spec,
-            placement,
+            parallel_plan,
             samples_before=before,
             folder=tmp_path,
             checkpoint=tmp_path / "iter_0000041",
@@ -71,16 +71,16 @@ def test_a_segment_ends_at_its_own_step_and_goes_on_from_the_checkpoint_it_is_gi
         assert settings["train.train_samples"] == last * settings["train.global_batch_size"]
         assert (settings["checkpoint.load"], settings["checkpoint.ckpt_step"]) == (str(tmp_path), 41)
         assert settings["checkpoint.exit_on_missing_checkpoint"]
-        assert settings["model.seq_length"] == placement.length
+        assert settings["model.seq_length"] == parallel_plan.length
     assert len({spec["batch"]["global_batch_size"] for spec, _, _ in found}) == 5
 
 
 def test_layout_is_in_the_settings_and_not_in_the_spec() -> None:
     found = segments(RECIPES["nano3"])
-    spec, placement, before = next(each for each in found if each[1].length == 524_288)
+    spec, parallel_plan, before = next(each for each in found if each[1].length == 524_288)
     assert not [key for key in str(spec).split("'") if "parallel" in key]
     settings = bridge_settings(
-        spec, placement, samples_before=before, folder=Path(), checkpoint=None, save_interval=1, stop_minutes=None
+        spec, parallel_plan, samples_before=before, folder=Path(), checkpoint=None, save_interval=1, stop_minutes=None
     )
     sizes = {key: value for key, value in settings.items() if key.endswith("parallel_size")}
     assert sizes == {
@@ -110,9 +110,9 @@ def test_a_window_is_the_segments_own_samples() -> None:
 
 def test_windows_of_all_segments_meet_without_gap() -> None:
     until = 0
-    for spec, placement, before in segments(RECIPES["uneven"]):
+    for spec, parallel_plan, before in segments(RECIPES["uneven"]):
         assert before == until
-        until = before + spec["steps"]["count"] * placement.batch
+        until = before + spec["steps"]["count"] * parallel_plan.batch
 
 
 @pytest.mark.parametrize(

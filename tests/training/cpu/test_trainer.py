@@ -14,8 +14,8 @@ import torch
 
 from nano3.artifact.digest import digest_json
 from nano3.artifact.receipt import read_receipt
-from nano3.cluster.preemption import OUT_OF_TIME, STOP_AT, Interrupted
-from nano3.sampling.sampler import drawn, taken_with
+from nano3.cluster.preemption import OUT_OF_TIME, STOP_AT, Preempted
+from nano3.sampling.sampler import consumed_samples, consumed_with
 from nano3.training.attempts import RESTARTS, TrainingError
 from nano3.training.cpu import trainer as cpu
 from nano3.training.lr_scheduler import set_rate
@@ -56,7 +56,7 @@ def trained(arguments: dict[str, Any]) -> dict[str, Any]:
 def test_training_lowers_every_held_out_loss_and_records_what_it_drew(corpus: Corpus) -> None:
     facts = trained(corpus.arguments("plain_run", corpus.spec(steps=30)))["facts"]
     for dataset in ("plain", "shifted"):
-        assert facts["held_out"]["after"][dataset] < facts["held_out"]["before"][dataset]
+        assert facts["validation"]["after"][dataset] < facts["validation"]["before"][dataset]
     drawn = facts["mixture"]["samples"]
     assert sum(drawn.values()) == 30 * BATCH
     assert drawn["plain"] / (30 * BATCH) == pytest.approx(0.7, abs=0.01)
@@ -86,13 +86,13 @@ def test_a_segment_that_runs_out_of_time_after_every_step_computes_the_same(
     monkeypatch.setenv(STOP_AT, "0")
     for turn in range(9):
         monkeypatch.setenv(RESTARTS, str(turn))
-        with pytest.raises(Interrupted) as interrupted:
+        with pytest.raises(Preempted) as interrupted:
             train_segment(**turns)
         assert interrupted.value.code == OUT_OF_TIME
     facts = trained(turns)["facts"]
     assert facts["attempts"] == 10
     assert losses(turns["metrics"]) == losses(whole["metrics"])
-    assert facts["held_out"] == read_receipt(whole["receipt"])["facts"]["held_out"]
+    assert facts["validation"] == read_receipt(whole["receipt"])["facts"]["validation"]
 
 
 def test_a_signal_is_answered_with_a_checkpoint_after_the_step(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,7 +105,7 @@ def test_a_signal_is_answered_with_a_checkpoint_after_the_step(corpus: Corpus, m
 
     step_of = cpu._train_step
     monkeypatch.setattr(cpu, "_train_step", told_to_end)
-    with pytest.raises(Interrupted, match=r"told to end \(SIGTERM\); saved at step 5"):
+    with pytest.raises(Preempted, match=r"told to end \(SIGTERM\); saved at step 5"):
         train_segment(**arguments)
     folder = arguments["weights"] / digest_json(arguments["spec"])[:12]
     assert [path.name for path in folder.glob("iter_*")] == ["iter_0000005"]
@@ -119,7 +119,7 @@ def test_two_ranks_go_on_where_one_stopped_and_one_where_two_did(
     trained(whole)
     turns = corpus.arguments("by_turns", corpus.spec(steps=6))
     monkeypatch.setenv(STOP_AT, "0")
-    with pytest.raises(Interrupted):
+    with pytest.raises(Preempted):
         train_segment(**turns)
     monkeypatch.setenv("PYTHONPATH", "scripts")
     layout = ["--nodes=1", "--processes-per-node=2", "--threads=1", "--container=", "--mounts=", "--grace=0", "--"]
@@ -151,8 +151,8 @@ def test_a_finished_segment_is_not_trained_again(corpus: Corpus, monkeypatch: py
 
 def test_what_came_before_is_measured_on_the_weights_before(corpus: Corpus) -> None:
     arguments = corpus.arguments("measured", corpus.spec(steps=20))
-    first = trained(arguments)["facts"]["held_out"]
-    again = trained(arguments | {"evaluation_tokens": 8 * LENGTH})["facts"]["held_out"]
+    first = trained(arguments)["facts"]["validation"]
+    again = trained(arguments | {"evaluation_tokens": 8 * LENGTH})["facts"]["validation"]
     for dataset in ("plain", "shifted"):
         assert again["before"][dataset] == pytest.approx(first["before"][dataset], abs=0.02)
         assert again["before"][dataset] > again["after"][dataset] + 0.1
@@ -198,7 +198,7 @@ def test_a_second_segment_continues_as_if_there_were_one(corpus: Corpus) -> None
     trained(whole)
     first = corpus.arguments("first_half", corpus.spec(steps=4))
     trained(first)
-    taken = taken_with({}, drawn(SHARES, whole["spec"]["seed"], 0, 4 * BATCH), LENGTH)
+    taken = consumed_with({}, consumed_samples(SHARES, whole["spec"]["seed"], 0, 4 * BATCH), LENGTH)
     data = corpus.spec()["data"] | {"first_sample": 4 * BATCH, "taken": taken}
     steps = {"first": 4, "count": 2, "first_token": 4 * BATCH * LENGTH}
     second = corpus.arguments(

@@ -1,6 +1,6 @@
 """
 What is seen to while Megatron-Bridge trains a segment: that it begins where it must, that each step has our learning
-rate and a loss, the lines of metrics, and held-out losses before and after.
+rate and a loss, the lines of metrics, and validation losses before and after.
 """
 
 import json
@@ -21,12 +21,12 @@ from megatron.core import parallel_state
 from nano3.artifact.files import write_json
 from nano3.training.attempts import TrainingError
 from nano3.training.bridge.config import check_settings, finished
-from nano3.training.bridge.window import Dataset
+from nano3.training.bridge.window import SampleSource
 from nano3.training.lr_scheduler import set_rate
 from nano3.training.metrics import Progress
 
 
-class Watch(Callback):
+class TrainingCallback(Callback):
     """What a segment's run has to be, step by step, and its line of metrics for each."""
 
     def __init__(
@@ -34,14 +34,14 @@ class Watch(Callback):
         spec: dict[str, Any],
         settings: dict[str, Any],
         measured: Path,
-        validation: Mapping[str, Dataset],
+        samples: Mapping[str, SampleSource],
         done: int,
         writes: bool,
     ) -> None:
         self.spec, self.settings, self.done, self.writes = spec, settings, done, writes
         self.progress = Progress(measured.parent / "progress.jsonl", spec["steps"]["first"])
-        self.measured, self.validation = measured, validation
-        self.held_out: dict[str, dict[str, float]] = json.loads(measured.read_text()) if measured.exists() else {}
+        self.measured, self.samples = measured, samples
+        self.validation: dict[str, dict[str, float]] = json.loads(measured.read_text()) if measured.exists() else {}
         self.measures_before = False
         self.tokens = spec["batch"]["global_batch_size"] * spec["batch"]["sequence_length"]  # of a step
         self.curve = torch.optim.SGD([{"params": [torch.zeros(1)], "wd_mult": 1.0}], lr=1.0)  # to read our rate off
@@ -97,20 +97,20 @@ class Watch(Callback):
         self._measure("after", context)
 
     def _measure(self, when: str, context: CallbackContext) -> None:
-        """Held-out losses, once; an interrupted segment knows already what came before it."""
-        if when in self.held_out:
+        """Validation losses, once; an interrupted segment knows already what came before it."""
+        if when in self.validation:
             return
-        losses = {name: _held_out_loss(context, data) for name, data in self.validation.items()}
+        losses = {name: _validation_loss(context, data) for name, data in self.samples.items()}
         if not self.writes:
             return
         for name, loss in losses.items():
             if not math.isfinite(loss):
-                raise TrainingError(f"held-out loss of {name} is {loss}: look at the metrics of the steps before it")
-        self.held_out[when] = losses
-        write_json(self.measured, self.held_out)
+                raise TrainingError(f"validation loss of {name} is {loss}: look at the metrics of the steps before it")
+        self.validation[when] = losses
+        write_json(self.measured, self.validation)
 
 
-def _held_out_loss(context: CallbackContext, dataset: Any) -> float:
+def _validation_loss(context: CallbackContext, dataset: Any) -> float:
     """
     Mean loss per token of a validation set, made up to whole micro-batches of all copies of the model from its start.
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from nano3.config.parallelism import Placement
+from nano3.config.parallelism import ParallelPlan
 from nano3.training import architecture
 
 LOG_INTERVAL = 10  # steps
@@ -24,7 +24,7 @@ DISTRIBUTED_TIMEOUT = 30  # minutes: the first step compiles kernels
 
 def bridge_settings(
     spec: Mapping[str, Any],
-    placement: Placement,
+    parallel_plan: ParallelPlan,
     *,
     samples_before: int,
     folder: Path,
@@ -41,13 +41,13 @@ def bridge_settings(
     last = spec["steps"]["first"] + spec["steps"]["count"]
     size = spec["batch"]["global_batch_size"]
     return {
-        **_model(spec, placement),
+        **_model(spec, parallel_plan),
         **_optimizer(spec),
         **schedule(spec, samples_before),
         "train.train_iters": None,
         "train.train_samples": last * size,  # Bridge takes train_samples / batch for the step to end with
         "train.global_batch_size": size,
-        "train.micro_batch_size": placement.micro_batch,
+        "train.micro_batch_size": parallel_plan.micro_batch,
         "train.rampup_batch_size": None,
         "train.decrease_batch_size_if_needed": False,
         "train.skip_train": False,
@@ -55,7 +55,7 @@ def bridge_settings(
         "train.exit_interval": None,
         "train.exit_duration_in_mins": stop_minutes,
         "train.exit_signal_handler": True,  # SIGTERM
-        "train.eval_iters": 0,  # held-out losses are ours, see nano3.training.bridge.trainer
+        "train.eval_iters": 0,  # validation losses are ours, see nano3.training.bridge.trainer
         "train.eval_interval": last + 1,
         "rng.seed": spec["seed"],
         "rng.data_parallel_random_init": False,
@@ -115,12 +115,12 @@ def _number(value: Fraction) -> int | float:
     return int(value) if value.denominator == 1 else float(value)
 
 
-def _model(spec: Mapping[str, Any], placement: Placement) -> dict[str, Any]:
+def _model(spec: Mapping[str, Any], parallel_plan: ParallelPlan) -> dict[str, Any]:
     model, bf16 = spec["model"], spec["precision"] == "bf16"
     settings = architecture.transformer(model) | {key: model[key] for key in architecture.OWN}
-    alone = placement.tp * placement.ep == 1
+    alone = parallel_plan.tp * parallel_plan.ep == 1
     settings |= {
-        "seq_length": placement.length,
+        "seq_length": parallel_plan.length,
         "should_pad_vocab": False,
         "share_embeddings_and_output_weights": False,
         "position_embedding_type": "none",
@@ -129,14 +129,14 @@ def _model(spec: Mapping[str, Any], placement: Placement) -> dict[str, Any]:
         "moe_router_force_load_balancing": False,
         "moe_z_loss_coeff": None,
         "calculate_per_token_loss": False,
-        "tensor_model_parallel_size": placement.tp,
-        "pipeline_model_parallel_size": placement.pp,
+        "tensor_model_parallel_size": parallel_plan.tp,
+        "pipeline_model_parallel_size": parallel_plan.pp,
         "virtual_pipeline_model_parallel_size": None,
         "pipeline_model_parallel_layout": None,
-        "context_parallel_size": placement.cp,
-        "expert_model_parallel_size": placement.ep,
+        "context_parallel_size": parallel_plan.cp,
+        "expert_model_parallel_size": parallel_plan.ep,
         "expert_tensor_parallel_size": 1,
-        "sequence_parallel": placement.tp > 1,
+        "sequence_parallel": parallel_plan.tp > 1,
         "pipeline_dtype": torch.bfloat16 if bf16 else torch.float32,
         "params_dtype": torch.bfloat16 if bf16 else torch.float32,
         "fp16": False,

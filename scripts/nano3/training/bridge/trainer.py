@@ -26,18 +26,18 @@ from megatron.core import datasets
 from nano3.artifact.digest import digest_json, short
 from nano3.artifact.files import write_json
 from nano3.artifact.receipt import Run, read_receipt
-from nano3.cluster.preemption import OUT_OF_TIME, Interrupted, Interruption
+from nano3.cluster.preemption import OUT_OF_TIME, Preempted, Preemption
 from nano3.config.model import Model
-from nano3.config.parallelism import Placement
+from nano3.config.parallelism import ParallelPlan
 from nano3.config.parameters import parameters
 from nano3.config.recipe import Layout
-from nano3.training.attempts import Ledger, TrainingError, alone
-from nano3.training.bridge.callback import Watch
+from nano3.training.attempts import AttemptLog, TrainingError, alone
+from nano3.training.bridge.callback import TrainingCallback
 from nano3.training.bridge.config import check_version, configured
 from nano3.training.bridge.settings import bridge_settings
 from nano3.training.bridge.window import Window
-from nano3.training.result import Place, finish
-from nano3.training.samples import TrainSamples, held_out_samples
+from nano3.training.result import SegmentFiles, finish
+from nano3.training.samples import TrainSamples, validation_samples
 
 PACKAGES = ("megatron-bridge", "megatron-core", "torch", "transformer-engine", "mamba-ssm", "causal-conv1d", "numpy")
 WORKERS = 4  # processes that read samples, for each rank
@@ -72,7 +72,7 @@ class SegmentSamples(DatasetProvider):
 
 def train_segment(
     spec: dict[str, Any],
-    place: Place,
+    place: SegmentFiles,
     blend: Path,
     weights: Path,
     evaluation_tokens: int,
@@ -85,7 +85,7 @@ def train_segment(
 
     spec: what to compute, see nano3.training.spec. evaluation_tokens: of each dataset's validation set. The rest lays
     the work out and changes nothing. Raises TrainingError if a checkpoint, a setting or a loss is not what it must be,
-    Interrupted if it stopped early, with a checkpoint.
+    Preempted if it stopped early, with a checkpoint.
     """
     run = Run(PACKAGES)
     check_version()
@@ -93,7 +93,7 @@ def train_segment(
         raise TrainingError(f"{blend}: changed since the segment was planned: run snakemake again")
     rank = int(os.environ.get("RANK", "0"))
     first_rank, last_rank = rank == 0, rank == layout.processes - 1
-    placement = Placement(
+    parallel_plan = ParallelPlan(
         layout,
         Model(**spec["model"]),
         spec["batch"]["global_batch_size"],
@@ -104,42 +104,44 @@ def train_segment(
     folder.mkdir(parents=True, exist_ok=True)
     earlier = read_receipt(place.before[0]) if place.before else None
     first, count = spec["steps"]["first"], spec["steps"]["count"]
-    interruption, ledger = Interruption(), Ledger(folder)
+    preemption, attempts = Preemption(), AttemptLog(folder)
     with alone(folder) if first_rank else nullcontext():
         own = newest_whole(folder)
         start = own or (Path(earlier["facts"]["checkpoint"]) if earlier else None)
         done, seen = counters(start) if start else (0, 0)
-        before = seen - (done - first) * placement.batch
+        before = seen - (done - first) * parallel_plan.batch
         if own is None and done != first:
             raise TrainingError(f"{start}: holds step {done}, this segment begins at step {first}")
         if first_rank:  # others might see what it enters next
-            ledger.refuse(done, attempt)
-        with ledger.attempt(done, attempt, first_rank):
+            attempts.refuse(done, attempt)
+        with attempts.attempt(done, attempt, first_rank):
             if first_rank:
                 write_json(folder / "spec.json", spec)
                 _drop_torn(folder)
             settings = bridge_settings(
                 spec,
-                placement,
+                parallel_plan,
                 samples_before=before,
                 folder=folder,
                 checkpoint=start,
                 save_interval=save_interval,
-                stop_minutes=_minutes_to(interruption.stop_at),
+                stop_minutes=_minutes_to(preemption.stop_at),
             )
             data = SegmentSamples(
                 blend=str(blend),
                 folders=read_receipt(place.index_cache)["facts"]["folders"],
                 data=spec["data"],
-                length=placement.length,
+                length=parallel_plan.length,
                 before=before,
-                count=count * placement.batch,
+                count=count * parallel_plan.batch,
                 seed=spec["seed"],
             )
-            held_out = held_out_samples(blend, placement.length, evaluation_tokens)
-            watch = Watch(spec, settings, folder / f"held_out_{evaluation_tokens}.json", held_out, done, last_rank)
-            watch.measures_before = earlier is None or earlier["facts"]["phase"] != place.phase
-            _pretrain(configured(settings, data), watch, interruption, folder, first + count)
+            validation = validation_samples(blend, parallel_plan.length, evaluation_tokens)
+            callback = TrainingCallback(
+                spec, settings, folder / f"validation_{evaluation_tokens}.json", validation, done, last_rank
+            )
+            callback.measures_before = earlier is None or earlier["facts"]["phase"] != place.phase
+            _pretrain(configured(settings, data), callback, preemption, folder, first + count)
             if not last_rank:
                 return
             checkpoint = newest_whole(folder)
@@ -150,14 +152,14 @@ def train_segment(
                 place,
                 spec,
                 checkpoint,
-                watch.progress.lines(),
+                callback.progress.lines(),
                 earlier,
                 parameters=parameters(Model.model_validate(spec["model"])).total,
                 ranks=layout.processes,
                 gpus=layout.processes,
                 layout=layout.model_dump(mode="json"),
-                attempts=len(ledger.attempts()),
-                held_out=watch.held_out,
+                attempts=len(attempts.attempts()),
+                validation=callback.validation,
             )
 
 
@@ -196,25 +198,27 @@ def keep_built_helpers() -> None:
         initialize.compile_helpers = lambda: None
 
 
-def _pretrain(config: ConfigContainer, watch: Watch, interruption: Interruption, folder: Path, last: int) -> None:
-    """Run Bridge to the segment's end. Raises Interrupted if it was told to stop before."""
+def _pretrain(
+    config: ConfigContainer, callback: TrainingCallback, preemption: Preemption, folder: Path, last: int
+) -> None:
+    """Run Bridge to the segment's end. Raises Preempted if it was told to stop before."""
     count_beyond_int32()
     keep_built_helpers()
     for name, value in ALONE.items():
         os.environ.setdefault(name, value)
     try:
-        pretrain(config, forward_step, callbacks=[watch])
+        pretrain(config, forward_step, callbacks=[callback])
     except SystemExit as end:
         checkpoint = newest_whole(folder)
-        step = counters(checkpoint)[0] if checkpoint else watch.done
+        step = counters(checkpoint)[0] if checkpoint else callback.done
         if end.code or step >= last:
             raise
-        if step == watch.done:
+        if step == callback.done:
             raise TrainingError(
                 f"Megatron-Bridge ended with status 0 at step {step}, before it trained: see its last lines"
             ) from None
-        late = time.time() >= interruption.stop_at
-        raise Interrupted(OUT_OF_TIME if late else 128 + int(config.train.exit_signal), step) from None
+        late = time.time() >= preemption.stop_at
+        raise Preempted(OUT_OF_TIME if late else 128 + int(config.train.exit_signal), step) from None
 
 
 def _drop_torn(folder: Path) -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 
-class Dataset(Protocol):
+class SampleSource(Protocol):
     """Samples by number."""
 
     def __getitem__(self, index: int) -> dict[str, Any]:
@@ -20,7 +20,7 @@ class Window:
     segment: its own samples, from 0. before: samples of all earlier segments.
     """
 
-    segment: Dataset
+    segment: SampleSource
     before: int
     count: int
 

@@ -26,7 +26,7 @@ def stand_in_for_cuda() -> None:
         moe_utils.te_general_gemm = None  # named in a branch that is only defined with Transformer Engine
 
 
-def join(seed: int) -> None:
+def init_process_group(seed: int) -> None:
     """
     A process group as Megatron-Core's datasets and layers ask for, and torch's random state at seed.
 
@@ -56,12 +56,12 @@ def ranks() -> int:
     return torch.distributed.get_world_size()
 
 
-def own_part(count: int) -> range:
+def rank_slice(count: int) -> range:
     """Which of count pieces of work are this process's: an even share, in order, perhaps none."""
     return range(count * rank() // ranks(), count * (rank() + 1) // ranks())
 
 
-def as_first_rank_says(value: Any) -> Any:
+def broadcast(value: Any) -> Any:
     """The first rank's value, on all ranks: a file that it has just seen or written may not be there for others yet."""
     if ranks() == 1:
         return value
@@ -70,7 +70,7 @@ def as_first_rank_says(value: Any) -> Any:
     return box[0]
 
 
-def gathered(values: list[Any]) -> list[Any]:
+def all_gather(values: list[Any]) -> list[Any]:
     """The lists of all ranks one after the other, on all ranks."""
     if ranks() == 1:
         return values

@@ -20,22 +20,22 @@ import torch
 from nano3.artifact.digest import digest_json, short
 from nano3.artifact.files import write_json
 from nano3.artifact.receipt import Run, read_receipt
-from nano3.cluster.preemption import Interrupted, Interruption
+from nano3.cluster.preemption import Preempted, Preemption
 from nano3.config.model import Model
 from nano3.config.parameters import parameters
 from nano3.config.recipe import Layout
-from nano3.training.attempts import Ledger, TrainingError, alone
+from nano3.training.attempts import AttemptLog, TrainingError, alone
 from nano3.training.cpu.process_group import (
-    as_first_rank_says,
-    gathered,
-    join,
-    own_part,
+    all_gather,
+    broadcast,
+    init_process_group,
     rank,
+    rank_slice,
     ranks,
     stand_in_for_cuda,
 )
 from nano3.training.metrics import Progress
-from nano3.training.result import Place, finish
+from nano3.training.result import SegmentFiles, finish
 
 stand_in_for_cuda()
 
@@ -45,13 +45,13 @@ from megatron.core.transformer.moe.router import MoEAuxLossAutoScaler  # noqa: E
 
 from nano3.training.cpu.checkpoints import Trained, load, newest, save, steps_of  # noqa: E402
 from nano3.training.cpu.model import build_model, causal_mask  # noqa: E402
-from nano3.training.cpu.validation import Evaluations  # noqa: E402
+from nano3.training.cpu.validation import ValidationLosses  # noqa: E402
 from nano3.training.lr_scheduler import set_rate  # noqa: E402
 from nano3.training.samples import (  # noqa: E402
-    Batch,
+    MicroBatch,
     TrainSamples,
     batches,
-    held_out_samples,
+    validation_samples,
 )
 
 PACKAGES = ("torch", "megatron-core", "numpy")
@@ -60,7 +60,7 @@ NO_WEIGHT_DECAY_DIMENSIONS = 1
 
 def train_segment(
     spec: dict[str, Any],
-    place: Place,
+    place: SegmentFiles,
     blend: Path,
     weights: Path,
     evaluation_tokens: int,
@@ -76,7 +76,7 @@ def train_segment(
     spec: what to compute, see nano3.training.spec. evaluation_tokens: of each dataset's validation set. threads: of
     this rank. attempt: which of Snakemake's tries it is. The rest lays the work out and changes nothing. Raises
     TrainingError if the blend is not the one of the spec, a loss is not a number, or attempts come no further;
-    Interrupted if it stopped early, with a checkpoint.
+    Preempted if it stopped early, with a checkpoint.
     """
     run = Run(PACKAGES)
     content = read_receipt(place.blend_receipt)["content"]
@@ -84,41 +84,43 @@ def train_segment(
         raise TrainingError(f"{blend}: changed since the segment was planned: run snakemake again")
     earlier = read_receipt(place.before[0]) if place.before else None
     torch.set_num_threads(threads)
-    join(spec["seed"])
+    init_process_group(spec["seed"])
     first_rank = rank() == 0
 
     _check_pairs(blend)
-    interruption = Interruption()
+    preemption = Preemption()
     folder = weights / short(digest_json(spec))
     folder.mkdir(parents=True, exist_ok=True)
-    with interruption.listening(), alone(folder) if first_rank else nullcontext():
-        own = as_first_rank_says(newest(folder))
+    with preemption.listening(), alone(folder) if first_rank else nullcontext():
+        own = broadcast(newest(folder))
         began = steps_of(own) if own else spec["steps"]["first"]
-        ledger = Ledger(folder)
-        _together(lambda: ledger.refuse(began, attempt))
-        with ledger.attempt(began, attempt, first_rank):
+        attempts = AttemptLog(folder)
+        _together(lambda: attempts.refuse(began, attempt))
+        with attempts.attempt(began, attempt, first_rank):
             trained = _fresh(spec)
             length = spec["batch"]["sequence_length"]
             count = spec["steps"]["count"] * spec["batch"]["global_batch_size"]
             folders = read_receipt(place.index_cache)["facts"]["folders"]
             samples = TrainSamples(blend, folders, spec["data"], length, count, spec["seed"])
             micro_batch = max(1, layout.micro_batch_tokens // length)
-            measured = folder / f"held_out_{evaluation_tokens}.json"
-            held_out = Evaluations(measured, held_out_samples(blend, length, evaluation_tokens), micro_batch, _losses)
+            measured = folder / f"validation_{evaluation_tokens}.json"
+            validation = ValidationLosses(
+                measured, validation_samples(blend, length, evaluation_tokens), micro_batch, _losses
+            )
             if first_rank:
                 write_json(folder / "spec.json", spec)
 
             done = _begin(trained, earlier, spec["steps"]["first"])
             if earlier is None or earlier["facts"]["phase"] != place.phase:
-                held_out.measure("before", trained.model)
+                validation.measure("before", trained.model)
             if own:
                 done = load(trained, own)
             progress = Progress(folder / "progress.jsonl", spec["steps"]["first"])
-            _train(trained, spec, done, samples, micro_batch, progress, folder, save_interval, interruption)
-            held_out.measure("after", trained.model)
+            _train(trained, spec, done, samples, micro_batch, progress, folder, save_interval, preemption)
+            validation.measure("after", trained.model)
 
             last = spec["steps"]["first"] + spec["steps"]["count"]
-            checkpoint = as_first_rank_says(newest(folder))
+            checkpoint = broadcast(newest(folder))
             if checkpoint is None or load(trained, checkpoint) != last:
                 raise TrainingError(
                     f"{folder}: no checkpoint of step {last}: delete the folder and run snakemake again"
@@ -136,8 +138,8 @@ def train_segment(
                 parameters=parameters(Model.model_validate(spec["model"])).total,
                 ranks=ranks(),
                 layout=layout.model_dump(mode="json") | {"threads": threads},
-                attempts=len(ledger.attempts()),
-                held_out=held_out.losses,
+                attempts=len(attempts.attempts()),
+                validation=validation.losses,
             )
 
 
@@ -150,7 +152,7 @@ def _train(
     progress: Progress,
     folder: Path,
     save_interval: int,
-    interruption: Interruption,
+    preemption: Preemption,
 ) -> None:
     """The steps that are not done yet, with a checkpoint at intervals, at the end, and where it has to stop early."""
     if rank() == 0:
@@ -160,11 +162,11 @@ def _train(
         line = _train_step(trained, spec, step, samples, micro_batch)
         if rank() == 0:
             progress.add(line)
-        stop = max(gathered([interruption.wanted]))
+        stop = max(all_gather([preemption.wanted]))
         if stop or (step + 1) % save_interval == 0 or step + 1 == last:
             save(trained, folder, step + 1)
         if stop and step + 1 < last:
-            raise Interrupted(stop, step + 1)
+            raise Preempted(stop, step + 1)
 
 
 def _together(action: Callable[[], None]) -> None:
@@ -175,7 +177,7 @@ def _together(action: Callable[[], None]) -> None:
             action()
         except TrainingError as error:
             refused = error
-    if as_first_rank_says(refused is not None):
+    if broadcast(refused is not None):
         raise refused or SystemExit(1)
 
 
@@ -225,7 +227,7 @@ def _train_step(
     rate = set_rate(trained.optimizer, spec, token)
     trained.optimizer.zero_grad()
     trained.parallel.zero_grad_buffer()
-    own, shares = own_part(size), [0.0]
+    own, shares = rank_slice(size), [0.0]
     for batch in batches(samples, within * size + own.start, len(own), micro_batch):
         part = len(batch.tokens) / size
         # Megatron-Core takes the mean of the ranks' gradients, but these are parts of one: hence times ranks.
@@ -233,7 +235,7 @@ def _train_step(
         loss = _losses(trained.parallel, batch).mean() * part
         (loss * ranks()).backward()
         shares.append(loss.item())
-    total = sum(gathered([sum(shares)]))
+    total = sum(all_gather([sum(shares)]))
     if not math.isfinite(total):
         raise TrainingError(
             f"step {step}: the loss is {total}: look at the metrics before it, then at the batch itself"
@@ -254,7 +256,7 @@ def _train_step(
     }
 
 
-def _losses(model: Any, batch: Batch) -> torch.Tensor:
+def _losses(model: Any, batch: MicroBatch) -> torch.Tensor:
     """Cross-entropy of every token, shape [sequences, length]."""
     losses: torch.Tensor = model(batch.tokens, None, causal_mask(batch.tokens.shape[1]), labels=batch.labels)
     return losses

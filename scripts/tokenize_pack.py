@@ -1,9 +1,0 @@
-"""Rule tokenize_pack: the stale shards of a pack become what tokenize_shard makes of each."""
-
-from nano3.core.cli import run
-from nano3.corpus.tokenize_bundle import tokenize_pack
-from nano3.tokens.arrow import do_without_pandas
-
-if __name__ == "__main__":
-    do_without_pandas()
-    run(tokenize_pack)
