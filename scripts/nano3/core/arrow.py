@@ -1,0 +1,48 @@
+"""
+Arrow arrays over memory that is there already.
+
+pyarrow.array and pyarrow.scalar import pandas if it is installed, to ask whether the value is a pandas object: 0.14 s
+and 40 MB in a process that never makes a data frame. from_buffers asks nothing.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+
+def text_array(texts: Sequence[str | None]) -> pa.LargeStringArray:
+    """Texts as UTF-8, None as null."""
+    parts = [b"" if text is None else text.encode() for text in texts]
+    offsets = _offsets(np.fromiter(map(len, parts), dtype=np.int64, count=len(parts)))
+    present = None
+    if None in texts:
+        present = _bits(np.array([text is not None for text in texts]))
+    return pa.LargeStringArray.from_buffers(len(parts), offsets, pa.py_buffer(b"".join(parts)), present)
+
+
+def bytes_array(data: npt.NDArray[np.generic], lengths: npt.NDArray[np.int64]) -> pa.LargeBinaryArray:
+    """Views of data, one behind the other. lengths: of each in bytes, shape [views]."""
+    buffers = [None, _offsets(lengths), pa.py_buffer(data)]
+    return pa.LargeBinaryArray.from_buffers(pa.large_binary(), len(lengths), buffers)
+
+
+def bytes_scalar(value: bytes) -> pa.LargeBinaryScalar:
+    """One value of bytes."""
+    return bytes_array(np.frombuffer(value, dtype=np.uint8), np.array([len(value)]))[0]
+
+
+def mask_array(mask: npt.NDArray[np.bool_]) -> pa.BooleanArray:
+    """For filter()."""
+    return pa.BooleanArray.from_buffers(pa.bool_(), len(mask), [None, _bits(mask)])
+
+
+def _offsets(lengths: npt.NDArray[np.int64]) -> pa.Buffer:
+    offsets = np.zeros(len(lengths) + 1, dtype=np.int64)
+    np.cumsum(lengths, out=offsets[1:])
+    return pa.py_buffer(offsets)
+
+
+def _bits(mask: npt.NDArray[np.bool_]) -> pa.Buffer:
+    return pa.py_buffer(np.packbits(mask, bitorder="little"))
