@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from nano3.artifact.digest import digest_file
-from nano3.artifact.receipt import Input, Run, write_receipt
+from nano3.artifact.receipt import Input, Output, Run, write_receipt
 from nano3.corpus import index_dataset as module
 from nano3.corpus.freshness import INDEX_FILES, read_entries
 from nano3.corpus.index_dataset import MergeError, index_dataset
@@ -82,7 +82,7 @@ class Dataset:
             Run(),
             key={"sha256": "0" * 64, "rows": None, "code": "c"},
             inputs=[Input("file", f"raw/{name}", "0" * 64)],
-            outputs=kept.outputs + aside.outputs,
+            outputs=[Output(*file) for file in kept.files + aside.files],
             facts={"rows": len(documents), "documents": kept.documents, "tokens": kept.tokens, **rows},
         )
         self.shards.add(name)

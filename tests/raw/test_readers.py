@@ -82,7 +82,7 @@ def test_any_codec_of_parquet(tmp_path: Path, codec: str) -> None:
     ("lines", "said"),
     [
         (b'{"text": "x"}\n{"text": \n', r"a\.jsonl: row 1: not a JSON object: .*truncated"),
-        (b'{"text": "x"}\n{"text": "y', r"row 1: not a JSON object: .*truncated; mend or replace the file, then pin"),
+        (b'{"text": "x"}\n{"text": "y', r"row 1: not a JSON object: .*truncated; fix or replace the file, then pin"),
         (b'{"text": "x"}\n{"text": "\xff"}\n', r"row 1: not a JSON object: .*can't decode byte 0xff"),
         (b'{"text": "x"}\n{"text": 5}\n', r"row 1: column 'text' is not text: Expected `str \| null`, got `int`"),
         (b"[1]\n", r"row 0: column 'text' is not text: Expected `object`, got `array`"),

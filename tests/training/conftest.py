@@ -134,7 +134,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
 
 def _index(folder: Path, pair: PairWriter) -> Path:
     """The index of a dataset of one shard."""
-    tokens, documents = (output.sha256 for output in pair.outputs)
+    tokens, documents = (output.sha256 for output in pair.files)
     entry = ShardEntry(
         "only", "", "", "", pair.tokens, pair.documents, 0, 0, 0, 0, tokens, documents, "", 0, 0, 0, 0, 0
     )

@@ -2,7 +2,7 @@
 When is our own code the same? When its syntax tree is, without what decides no artifact.
 
 Left out are comments, layout, docstrings and type comments; what is only said in an error, which is the arguments of
-a call to a class whose name ends in Error; and what stands under `if TYPE_CHECKING:`, for it never runs.
+a call that is raised or whose name ends in Error; and what stands under `if TYPE_CHECKING:`, because it never runs.
 
 The digest is the same under every Python from 3.11 on, in every locale, folder and process. Neither ast.unparse nor
 ast.dump is: their texts differ between versions. So the tree is written here, in a form that a new version of Python
@@ -131,6 +131,8 @@ def _fields(node: ast.AST) -> Iterator[tuple[str, Any]]:
                 value = node.body[_has_docstring(node.body) :]
             case ast.Call() if name != "func" and _last_name(node.func).endswith("Error"):
                 continue
+            case ast.Raise(exc=ast.Call(func=error)) if name == "exc":
+                value = error
             case ast.If() if name == "body" and _last_name(node.test) == "TYPE_CHECKING":
                 continue
         empty = value is None or value == [] or (type(value) is int and value == 0)

@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from nano3 import Nano3Error
 from nano3.artifact.digest import digest_file, digest_json
-from nano3.artifact.receipt import Input, ReceiptError, Run, read_receipt, write_receipt
+from nano3.artifact.receipt import Input, Output, ReceiptError, Run, read_receipt, write_receipt
 from nano3.corpus.freshness import FreshnessError, ShardEntry, digest_entries, opened, read_entries, write_entries
 from nano3.raw.datasets import read_pins, sampled
 from nano3.tokens.indexed_dataset import Pair, PairReader, PairWriter
@@ -71,7 +71,7 @@ def index_dataset(folder: Path, pins: Path, key: dict[str, Any], index: Path, va
                 end = place + 1
         before.copy(begin, end, merged)
     write_entries(folder, entries)
-    outputs = [output for writer in merged.values() for output in writer.outputs]
+    outputs = [Output(*file) for writer in merged.values() for file in writer.files]
     digest = digest_entries(entries)
     write_receipt(
         index,

@@ -9,8 +9,7 @@ from nano3.corpus.bundles import Bundle
 from nano3.corpus.freshness import shard_reason
 from nano3.raw.datasets import raw_file, read_dataset, read_pins, sampled, shards_digest
 from nano3.raw.download import download_shard
-from nano3.tokens.encoder import Encoder
-from nano3.tokens.tokenize_shard import tokenize
+from nano3.tokens.tokenize_shard import CheckedEncoder, tokenize
 
 
 class BundleError(Nano3Error):
@@ -45,7 +44,7 @@ def tokenize_bundle(
         raise BundleError(f"{pins}: changed while the graph was running: run snakemake again")
     shared = {what: value for what, value in key.items() if what != "shards"}
     interval, faults, made = Bundle.parse(bundle), [], 0
-    with Encoder.load(tokenizer, shared["tokenizer"], engine, threads) as encoder:
+    with CheckedEncoder.load(tokenizer, shared["tokenizer"], engine, threads) as encoder:
         for shard, rows in taken[interval.begin : interval.end]:
             whole = shared | {"sha256": shard.sha256, "rows": rows}
             if shard_reason(folder, shard.name, whole) is None:

@@ -20,7 +20,7 @@ PACKAGE = Path(__file__).resolve().parents[1]
 
 def shared_key(recipe: Recipe, dataset: Dataset) -> Key:
     """What decides the tokens of all shards of a dataset alike."""
-    return recipe.token_settings() | {"text_column": dataset.text_column, "code": digest_code("tokenize_shard")}
+    return recipe.token_settings() | {"text_column": dataset.text_column, "code": digest_code("nano3/tokens/pipeline.py")}
 
 
 def whole_key(shared: Key, shard: Shard, rows: int | None) -> Key:
@@ -35,7 +35,7 @@ def bundle_key(shared: Key, shards: Iterable[tuple[Shard, int | None]]) -> Key:
 
 def index_key(recipe: Recipe, shards: Iterable[tuple[Shard, int | None]]) -> Key:
     """Which shards there are, and how they are put together."""
-    return {"shards": shards_digest(shards), "sample": recipe.sample, "code": digest_code("index_dataset")}
+    return {"shards": shards_digest(shards), "sample": recipe.sample, "code": digest_code("nano3/corpus/index_dataset.py")}
 
 
 def mixture_decision(recipe: Recipe, phase: str) -> Key:
@@ -95,7 +95,7 @@ def expected_shares(recipe: Recipe, phase: str, blends: Iterable[dict[str, Any]]
 
 def blend_key(recipe: Recipe, phase: str) -> Key:
     """The shares, and which tokens they are shares of: tokens made otherwise lie in another folder."""
-    return mixture_decision(recipe, phase) | {"tokens": recipe.tokens_name, "code": digest_code("write_blend")}
+    return mixture_decision(recipe, phase) | {"tokens": recipe.tokens_name, "code": digest_code("nano3/sampling/blend.py")}
 
 
 def index_cache_key(specs: Mapping[tuple[str, str], Spec], phase: str) -> Key:
@@ -109,7 +109,7 @@ def index_cache_key(specs: Mapping[tuple[str, str], Spec], phase: str) -> Key:
         }
         for spec in own
     ]
-    return {"segments": segments, "seed": own[0]["seed"], "code": digest_code("build_index_cache")}
+    return {"segments": segments, "seed": own[0]["seed"], "code": digest_code("nano3/sampling/index_cache.py")}
 
 
 def export_key(recipe: Recipe) -> Key:
@@ -118,13 +118,13 @@ def export_key(recipe: Recipe) -> Key:
     return {
         "tokenizer": recipe.tokenizer_digests(),
         "longest_sequence": longest,
-        "code": digest_code("export_hf"),
+        "code": digest_code("nano3/conversion/export.py"),
     }
 
 
 def lineage_key() -> Key:
     """How receipts become provenance."""
-    return {"code": digest_code("write_lineage")}
+    return {"code": digest_code("write_lineage.py")}
 
 
 def report_key(name: str) -> Key:
@@ -134,6 +134,6 @@ def report_key(name: str) -> Key:
         raise FileNotFoundError(f"{PACKAGE}: no templates (*.j2) in report/ or drawing/")
     return {
         "recipe": name,
-        "code": digest_code("write_report"),
+        "code": digest_code("write_report.py"),
         "template": digest_json([digest_file(path) for path in templates]),
     }

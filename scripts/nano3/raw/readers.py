@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 import zstandard
 
 from nano3 import Nano3Error
+from nano3.core.arrow import text_array
 from nano3.raw.json_lines import unescape
 
 FORMATS = (".parquet", ".jsonl", ".jsonl.gz", ".jsonl.zst", ".json")
@@ -30,11 +31,14 @@ BATCH_BYTES = 8 * 2**20
 CHUNK_BYTES = 2**20
 ZSTD_BYTES = 2**14  # of compressed data at once; a hundred times that may come out
 LARGEST_BATCH_ROWS = 4096  # a dictionary-coded column says less than it holds
-REMEDY = "mend or replace the file, then pin its dataset again"
 
 
 class TextError(Nano3Error):
     """A raw shard can't be read as text."""
+
+
+def _damaged(where: object, what: object) -> TextError:
+    return TextError(f"{where}: {what}; fix or replace the file, then pin its dataset again")
 
 
 def shard_name(file: str) -> str:
@@ -83,7 +87,7 @@ def _open_parquet(path: PurePath, file: BinaryIO | None = None) -> pq.ParquetFil
     try:
         return pq.ParquetFile(file or path, pre_buffer=False, buffer_size=CHUNK_BYTES)
     except (pa.ArrowInvalid, OSError) as error:
-        raise TextError(f"{path}: not a whole parquet file: {error}; {REMEDY}") from None
+        raise _damaged(path, f"not a whole parquet file: {error}") from None
 
 
 def _read_parquet(path: Path, column: str) -> Iterator[pa.LargeStringArray]:
@@ -106,7 +110,7 @@ def _read_parquet(path: Path, column: str) -> Iterator[pa.LargeStringArray]:
             yield values
             del batch, values  # a huge one must not live on while the next is read
     except (pa.ArrowInvalid, OSError) as error:
-        raise TextError(f"{path}: rows {row} and following: {error}; {REMEDY}") from None
+        raise _damaged(path, f"rows {row} and following: {error}") from None
 
 
 def _batch_rows(metadata: pq.FileMetaData) -> int:
@@ -142,14 +146,14 @@ def _read_lines(path: Path, column: str) -> Iterator[pa.LargeStringArray]:
             if value is None:
                 value = _value_of(decoder.decode(line), column)
         except msgspec.ValidationError as error:
-            raise TextError(f"{path}: row {row}: column {column!r} is not text: {error}; {REMEDY}") from None
+            raise _damaged(path, f"row {row}: column {column!r} is not text: {error}") from None
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise TextError(f"{path}: row {row}: not a JSON object: {error}; {REMEDY}") from None
+            raise _damaged(path, f"row {row}: not a JSON object: {error}") from None
         del line  # a huge one must not live on while the next is read
         found = found or value is not msgspec.UNSET
         if isinstance(value, pa.LargeStringArray):
             if texts:
-                yield pa.array(texts, type=pa.large_string())
+                yield text_array(texts)
             texts, size = [], 0
             yield value
             del value
@@ -158,13 +162,13 @@ def _read_lines(path: Path, column: str) -> Iterator[pa.LargeStringArray]:
         texts.append(text)
         size += len(text) if text else 0
         if size >= BATCH_BYTES or len(texts) == LARGEST_BATCH_ROWS:
-            yield pa.array(texts, type=pa.large_string())
+            yield text_array(texts)
             texts, size = [], 0
     if row >= 0 and not found:
         keys = ", ".join(msgspec.json.decode(next(_lines(path))))
         raise TextError(f"{path}: no row has a column {column!r}; text_column must be one of: {keys}")
     if texts:
-        yield pa.array(texts, type=pa.large_string())
+        yield text_array(texts)
 
 
 def _row_decoder(column: str, kind: Any) -> msgspec.json.Decoder[Any]:
@@ -203,7 +207,7 @@ def _lines(path: PurePath, file: BinaryIO | None = None) -> Iterator[bytes | byt
                 rest = bytearray(others.pop())
                 yield from (line for line in others if line.strip())
     except (EOFError, zlib.error, gzip.BadGzipFile, zstandard.ZstdError) as error:
-        raise TextError(f"{path}: the compressed data is damaged or cut: {error}; {REMEDY}") from None
+        raise _damaged(path, f"the compressed data is damaged or cut: {error}") from None
     if rest and not rest.isspace():
         yield rest
 
