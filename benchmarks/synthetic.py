@@ -98,7 +98,7 @@ def tokenized() -> tuple[dict[str, bytes], str]:
     settings = load_recipe("plan")[1]
     key = settings.token_settings() | {
         "text_column": "text",
-        "code": digest_code("nano3/tokens/pipeline.py"),
+        "code": digest_code("tokenize_shard"),
         "sha256": sha256(raw.read_bytes()).hexdigest(),
         "rows": None,
     }

@@ -13,16 +13,15 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from nano3.artifact.receipt import Input, Output, Run, read_receipt, write_receipt
-from nano3.corpus.freshness import (
+from nano3.artifact.receipt import Input, Output, Run, write_receipt
+from nano3.artifact.steps import read_receipt
+from nano3.corpus.freshness import NEW, shard_reason, survey
+from nano3.corpus.shard_table import (
     INDEX_FILES,
-    NEW,
-    FreshnessError,
     ShardEntry,
+    ShardTableError,
     digest_entries,
     read_entries,
-    shard_reason,
-    survey,
     write_entries,
 )
 from nano3.raw.datasets import Shard
@@ -231,7 +230,7 @@ def test_entries_read_back_as_written_and_no_others(tree: Path) -> None:
     entries = [ShardEntry.of(name, read_receipt(tree / f"train/{name}.json"), 7) for name in "abc"]
     write_entries(tree, entries)
     assert read_entries(tree, digest_entries(entries)) == entries
-    with pytest.raises(FreshnessError, match="not what its index was made with"):
+    with pytest.raises(ShardTableError, match="not what its index was made with"):
         read_entries(tree, digest_entries(entries[:2]))
 
 

@@ -13,9 +13,9 @@ import pytest
 
 from nano3.artifact.digest import digest_json, short
 from nano3.artifact.files import write_json
-from nano3.artifact.receipt import read_receipt
+from nano3.artifact.steps import read_receipt
 from nano3.config.load import Settings, load_recipe
-from nano3.corpus.freshness import INDEX_FILES, ShardEntry, digest_entries, write_entries
+from nano3.corpus.shard_table import INDEX_FILES, ShardEntry, digest_entries, write_entries
 from nano3.graph import keys
 from nano3.graph.nodes import Certainty
 from nano3.graph.state import LINEAGE, Asked

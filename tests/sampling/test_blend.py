@@ -6,7 +6,7 @@ import pytest
 
 from nano3.artifact.receipt import Output, Run, write_receipt
 from nano3.config.mixture import MixtureError
-from nano3.corpus.freshness import FreshnessError, ShardEntry, digest_entries, write_entries
+from nano3.corpus.shard_table import ShardEntry, ShardTableError, digest_entries, write_entries
 from nano3.sampling.blend import BlendError, write_blend
 from nano3.sampling.blend_json import dataset_of
 
@@ -110,7 +110,7 @@ def test_entries_of_another_index_are_refused(tmp_path: Path) -> None:
     (tmp_path / "other/x/shards.tsv").replace(tmp_path / "x/shards.tsv")
     for _ in ("of another index", "missing"):
         with pytest.raises(
-            FreshnessError, match=r"x/shards\.tsv: missing, or not what its index was made with: delete"
+            ShardTableError, match=r"x/shards\.tsv: missing, or not what its index was made with: delete"
         ):
             blended(tmp_path, [path], {"x": 1})
         (tmp_path / "x/shards.tsv").unlink(missing_ok=True)

@@ -10,7 +10,7 @@ import pytest
 
 from nano3.artifact.digest import digest_json
 from nano3.artifact.receipt import Input, Output, Run, write_receipt
-from nano3.corpus.freshness import ShardEntry, digest_entries, write_entries
+from nano3.corpus.shard_table import ShardEntry, digest_entries, write_entries
 from nano3.sampling.index_cache import build_index_cache
 from nano3.tokens.indexed_dataset import Pair, PairWriter
 

@@ -20,37 +20,43 @@ from nano3.artifact.digest import digest_json
 
 SCRIPTS = Path(__file__).resolve().parents[2]
 PACKAGE = Path(__file__).resolve().parents[1].name
+# Where each step's code begins: what decides its artifact, and not the command line that calls it.
+STEPS = {
+    "tokenize_shard": "nano3/tokens/pipeline.py",
+    "index_dataset": "nano3/corpus/index_dataset.py",
+    "write_blend": "nano3/sampling/blend.py",
+    "build_index_cache": "nano3/sampling/index_cache.py",
+    "export_hf": "nano3/conversion/export.py",
+    "write_lineage": "nano3/provenance/prov.py",
+    "write_report": "nano3/report/page.py",
+}
+# How a step is recorded decides no artifact: a change that older receipts do not satisfy raises their schema.
+RECORDS = {"nano3/artifact/receipt.py", "nano3/artifact/steps.py"}
 LEFT_OUT = {"ctx", "kind", "type_comment", "type_ignores"}  # follow from the rest, or are no code
 
 
-class UnknownStepError(FileNotFoundError):
-    """There is no such file to digest."""
-
-
 @cache
-def digest_code(start: str, scripts: Path = SCRIPTS) -> str:
+def digest_code(step: str, scripts: Path = SCRIPTS) -> str:
     """
     When has a step's code changed? When the meaning of the module that it starts with, or of any module of the package
     that it imports however far away, has: renaming a local variable counts, a comment or an error's wording does not.
 
-    start: the module's path below scripts/, for instance nano3/tokens/pipeline.py.
-    Libraries do not count: a patch release must not rebuild a corpus; receipts record their versions.
+    step: one of STEPS. Libraries do not count: a patch release must not rebuild a corpus; receipts record their
+    versions.
     """
-    path = scripts / start
-    if not path.is_file():
-        raise UnknownStepError(f"{path}: no such module")
-    return digest_json({module: _parsed(path.read_bytes())[1] for module, path in closure(start, scripts).items()})
+    return digest_json({module: _parsed(path.read_bytes())[1] for module, path in closure(step, scripts).items()})
 
 
-def closure(start: str, scripts: Path = SCRIPTS) -> dict[str, Path]:
-    """The module and all of the package that it imports, directly or not: by path below scripts/, sorted."""
+def closure(step: str, scripts: Path = SCRIPTS) -> dict[str, Path]:
+    """The module of a step and all of the package that it imports, directly or not: by path below scripts/, sorted."""
     seen: dict[str, Path] = {}
+    start = STEPS[step]
     packages = [scripts / parent / "__init__.py" for parent in Path(start).parents]
     waiting = [scripts / start, *(path for path in packages if path.is_file())]
     while waiting:
         path = waiting.pop()
         name = path.relative_to(scripts).as_posix()
-        if name not in seen:
+        if name not in seen and name not in RECORDS:
             seen[name] = path
             waiting += _imports(path, scripts)
     return dict(sorted(seen.items()))

@@ -38,7 +38,7 @@ class Certificate(Closed):
 class Certificates(Closed):
     """All certificates, by step and code digest."""
 
-    tokenize_shard: dict[Digest, Certificate] = {}
+    tokenize_shard: dict[Digest, Certificate] = Field(default_factory=dict)
 
 
 def read_certificates(path: Path = CERTIFICATES) -> Certificates:

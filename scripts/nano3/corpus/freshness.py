@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from nano3.artifact.digest import differences
-from nano3.artifact.receipt import ReceiptError, read_receipt
+from nano3.artifact.receipt import ReceiptError
+from nano3.artifact.steps import ShardReceipt, read_receipt
 from nano3.corpus.certificates import certified_ancestors
 from nano3.corpus.shard_table import CONTENT, INDEX_FILES, made_with, read_lines, rows_cell, shard_files
 from nano3.raw.datasets import Shard
@@ -63,9 +64,9 @@ def survey(
             name, sha256, cell, made, _, _, *sizes = line[:10]
             indexed[name] = line[CONTENT]
             shard, rows = wanted.get(name, (None, None)) if trust and made in codes else (None, None)
-            if shard and sha256 == shard.sha256 and cell == rows_cell(rows):
-                if files.are_as_noted(name, sizes, line[-1]):
-                    believed[name] = made
+            pinned = shard and sha256 == shard.sha256 and cell == rows_cell(rows)
+            if pinned and files.are_as_noted(name, sizes, line[-1]):
+                believed[name] = made
     certified = Counter({codes[made]: count for made, count in Counter(believed.values()).items()})
     stale: dict[str, str] = {}
     others = 0
@@ -101,19 +102,19 @@ def _judge(folder: Path, name: str, key: Mapping[str, Any]) -> _Judgement:
     train = f"{folder}/train/{name}"
     files = [f"{prefix}.{ending}" for prefix in (train, f"{folder}/holdout/{name}") for ending in ("bin", "idx")]
     try:
-        receipt = read_receipt(f"{train}.json")
+        receipt = read_receipt(f"{train}.json", ShardReceipt)
     except ReceiptError:
         remains = any(map(os.path.exists, (f"{train}.json", *files)))
         return _Judgement("its receipt is missing or damaged" if remains else NEW)
-    changes = differences(receipt["key"], dict(key))
-    if changes.keys() == {"code"} and receipt["key"].get("code") in _accepted(key["code"]):
+    changes = differences(receipt.key, dict(key))
+    if changes.keys() == {"code"} and receipt.key.get("code") in _accepted(key["code"]):
         changes = {}
     if changes:
         reasons = (WORDS.get(what, f"{what}: {was} is now {now}") for what, (was, now) in changes.items())
         return _Judgement("; ".join(reasons))
-    for file, output in zip(files, receipt["outputs"], strict=True):
+    for file, output in zip(files, receipt.outputs, strict=True):
         size = os.path.getsize(file) if os.path.exists(file) else None
-        if size != output["bytes"]:
+        if size != output.bytes:
             kind = f"{'training' if file.startswith(train) else 'held-out'} .{file[-3:]}"
             return _Judgement(f"{kind} is missing" if size is None else f"{kind} has another size than was written")
-    return _Judgement(None, receipt["content"], receipt["key"]["code"])
+    return _Judgement(None, receipt.content, receipt.key["code"])

@@ -2,7 +2,7 @@
 The index of a dataset: all its shards with what was counted and digested, and their held-out documents in one place.
 
     index.json      the dataset's receipt: sums, and the receipts of its shards
-    shards.tsv      a line per shard; see nano3.corpus.freshness
+    shards.tsv      a line per shard; see nano3.corpus.shard_table
     valid, test     pairs of the held-out documents of all shards in catalogue order
 
 What has to be read when one shard of 70,000 was made again? The files of that one. Of each other the index that is
@@ -23,8 +23,24 @@ import numpy.typing as npt
 
 from nano3 import Nano3Error
 from nano3.artifact.digest import digest_file, digest_json
-from nano3.artifact.receipt import Input, Output, ReceiptError, Run, read_receipt, write_receipt
-from nano3.corpus.freshness import FreshnessError, ShardEntry, digest_entries, opened, read_entries, write_entries
+from nano3.artifact.receipt import Input, Output, ReceiptError, Run
+from nano3.artifact.steps import (
+    IndexFacts,
+    IndexKey,
+    IndexReceipt,
+    ShardReceipt,
+    ShardsDigest,
+    SplitCount,
+    read_receipt,
+)
+from nano3.corpus.shard_table import (
+    ShardEntry,
+    ShardTableError,
+    digest_entries,
+    read_entries,
+    shard_files,
+    write_entries,
+)
 from nano3.raw.datasets import read_pins, sampled
 from nano3.tokens.indexed_dataset import Pair, PairReader, PairWriter
 
@@ -33,7 +49,7 @@ class MergeError(Nano3Error):
     """A held-out pair is not what its receipt says."""
 
 
-def index_dataset(folder: Path, pins: Path, key: dict[str, Any], index: Path, valid: Path, test: Path) -> None:
+def index_dataset(folder: Path, pins: Path, key: IndexKey, index: Path, valid: Path, test: Path) -> None:
     """
     All shards of a dataset become one index, and their held-out documents one validation and one test pair.
 
@@ -50,15 +66,15 @@ def index_dataset(folder: Path, pins: Path, key: dict[str, Any], index: Path, va
     entries: list[ShardEntry] = []
     with ExitStack() as stack:
         merged = {split: stack.enter_context(PairWriter(pair, dtype)) for split, pair in pairs.items()}
-        files = stack.enter_context(opened(folder))
+        files = stack.enter_context(shard_files(folder))
         begin = end = 0  # shards in a row of the old merged pairs that are to be copied
         for shard in shards:
             path, known, receipt = f"{folder}/train/{shard}.json", before.entries.get(shard), None
-            if known and files.noted(shard, known.sizes, known.written):
+            if known and files.are_as_noted(shard, known.sizes, known.written):
                 entry = known
             else:
                 written = os.stat(path).st_mtime_ns if os.path.exists(path) else 0
-                receipt = read_receipt(path)
+                receipt = read_receipt(path, ShardReceipt)
                 entry = ShardEntry.of(shard, receipt, written)
             entries.append(entry)
             place = before.places[shard] if known and known.content == entry.content and before.merged else None
@@ -66,30 +82,28 @@ def index_dataset(folder: Path, pins: Path, key: dict[str, Any], index: Path, va
                 before.copy(begin, end, merged)
                 begin = end = place or 0
             if place is None:
-                _merge(Pair(folder / "holdout" / shard), receipt or read_receipt(path), merged)
+                _merge(Pair(folder / "holdout" / shard), receipt or read_receipt(path, ShardReceipt), merged)
             else:
                 end = place + 1
         before.copy(begin, end, merged)
     write_entries(folder, entries)
     outputs = [Output(*file) for writer in merged.values() for file in writer.files]
     digest = digest_entries(entries)
-    write_receipt(
-        index,
-        "index_dataset",
+    IndexReceipt.made(
         run,
         key=key,
         inputs=[Input("receipt", f"{folder}/train/{entry.shard}.json", entry.content) for entry in entries],
         outputs=outputs,
         content=digest_json([digest, [output.sha256 for output in outputs]]),
-        facts={
-            "tokens": sum(entry.tokens for entry in entries),
-            "documents": sum(entry.documents for entry in entries),
-            "rows": sum(entry.rows_read for entry in entries),
-            "skipped": sum(entry.skipped for entry in entries),
-            "shards": {"count": len(entries), "digest": digest},
-            **{split: {"tokens": writer.tokens, "documents": writer.documents} for split, writer in merged.items()},
-        },
-    )
+        facts=IndexFacts(
+            tokens=sum(entry.tokens for entry in entries),
+            documents=sum(entry.documents for entry in entries),
+            rows=sum(entry.rows_read for entry in entries),
+            skipped=sum(entry.skipped for entry in entries),
+            shards=ShardsDigest(len(entries), digest),
+            **{split: SplitCount(writer.tokens, writer.documents) for split, writer in merged.items()},
+        ),
+    ).write(index)
 
 
 @dataclass(frozen=True)
@@ -104,18 +118,18 @@ class Before:
     merged: Mapping[str, "HeldOut"]
 
     @classmethod
-    def read(cls, folder: Path, index: Path, key: Mapping[str, Any], pairs: Mapping[str, Pair]) -> "Before":
+    def read(cls, folder: Path, index: Path, key: IndexKey, pairs: Mapping[str, Pair]) -> "Before":
         """What of it is proved whole and made as it would be now. pairs: the merged pairs by split."""
         nothing = cls({}, {}, {})
         try:
-            receipt = read_receipt(index)
-            entries = read_entries(folder, receipt["facts"]["shards"]["digest"])
-        except (ReceiptError, FreshnessError):
+            receipt = read_receipt(index, IndexReceipt)
+            entries = read_entries(folder, receipt.facts.shards.digest)
+        except (ReceiptError, ShardTableError):
             return nothing
-        if receipt["key"].get("code") != key.get("code"):
+        if receipt.key["code"] != key["code"]:
             return nothing
         files = [path for pair in pairs.values() for path in (pair.bin, pair.idx)]
-        noted = [output["sha256"] for output in receipt["outputs"]]
+        noted = [output.sha256 for output in receipt.outputs]
         whole = all(path.is_file() for path in files) and [digest_file(path) for path in files] == noted
         merged = {
             split: HeldOut.of(pair, [getattr(entry, split) for entry in entries])
@@ -163,13 +177,13 @@ def _sums(counts: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
     return np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
 
 
-def _merge(pair: Pair, receipt: Mapping[str, Any], merged: Mapping[str, PairWriter]) -> None:
+def _merge(pair: Pair, receipt: ShardReceipt, merged: Mapping[str, PairWriter]) -> None:
     """Add a shard's held-out documents to the dataset's, if they are the bytes that its receipt says."""
-    for path, output in ((pair.bin, receipt["outputs"][2]), (pair.idx, receipt["outputs"][3])):
-        if digest_file(path) != output["sha256"]:
+    for path, output in ((pair.bin, receipt.outputs[2]), (pair.idx, receipt.outputs[3])):
+        if digest_file(path) != output.sha256:
             raise MergeError(f"{path}: not the bytes that were written: delete it and build it with `snakemake {path}`")
-    piece, rows = PairReader.open(pair), receipt["facts"]
-    held_out = sorted(rows["valid"] + rows["test"])
+    piece, rows = PairReader.open(pair), {"valid": receipt.facts.valid, "test": receipt.facts.test}
+    held_out = sorted(receipt.facts.valid + receipt.facts.test)
     for split, writer in merged.items():
         wanted = np.isin(held_out, rows[split])
         writer.add(piece.tokens[np.repeat(wanted, piece.lengths)], piece.lengths[wanted])

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, get_type_hints
 from nano3 import Nano3Error
 from nano3.artifact.digest import digest_json
 from nano3.artifact.files import replaced
+from nano3.artifact.steps import ShardReceipt
 from nano3.core.tsv import read_table, write_table
 
 SHARDS = "shards.tsv"
@@ -60,27 +61,27 @@ class ShardEntry(NamedTuple):
         return self.bin_bytes, self.idx_bytes, self.held_bin_bytes, self.held_idx_bytes
 
     @classmethod
-    def of(cls, shard: str, receipt: Mapping[str, Any], written: int) -> "ShardEntry":
+    def of(cls, shard: str, receipt: ShardReceipt, written: int) -> "ShardEntry":
         """The entry of a shard with this receipt."""
-        key, facts, (pair, index, held, held_index) = receipt["key"], receipt["facts"], receipt["outputs"]
+        key, facts, (pair, index, held, held_index) = receipt.key, receipt.facts, receipt.outputs
         return cls(
             shard,
             key["sha256"],
             rows_cell(key["rows"]),
             made_with(key),
-            facts["tokens"],
-            facts["documents"],
-            pair["bytes"],
-            index["bytes"],
-            held["bytes"],
-            held_index["bytes"],
-            pair["sha256"],
-            index["sha256"],
-            receipt["content"],
-            facts["rows"],
-            len(facts["skipped"]),
-            len(facts["valid"]),
-            len(facts["test"]),
+            facts.tokens,
+            facts.documents,
+            pair.bytes,
+            index.bytes,
+            held.bytes,
+            held_index.bytes,
+            pair.sha256,
+            index.sha256,
+            receipt.content,
+            facts.rows,
+            len(facts.skipped),
+            len(facts.valid),
+            len(facts.test),
             written,
         )
 

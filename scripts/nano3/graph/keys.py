@@ -9,10 +9,11 @@ from typing import Any
 
 from nano3.artifact.code import digest_code
 from nano3.artifact.digest import digest_file, digest_json
+from nano3.artifact.steps import Spec
 from nano3.config.mixture import MixtureError, as_floats, resolved
 from nano3.config.recipe import Recipe
 from nano3.raw.datasets import Dataset, Shard, shards_digest
-from nano3.training.spec import Spec, scheduled_segments
+from nano3.training.spec import scheduled_segments
 
 Key = dict[str, Any]
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -20,7 +21,7 @@ PACKAGE = Path(__file__).resolve().parents[1]
 
 def shared_key(recipe: Recipe, dataset: Dataset) -> Key:
     """What decides the tokens of all shards of a dataset alike."""
-    return recipe.token_settings() | {"text_column": dataset.text_column, "code": digest_code("nano3/tokens/pipeline.py")}
+    return recipe.token_settings() | {"text_column": dataset.text_column, "code": digest_code("tokenize_shard")}
 
 
 def whole_key(shared: Key, shard: Shard, rows: int | None) -> Key:
@@ -35,7 +36,7 @@ def bundle_key(shared: Key, shards: Iterable[tuple[Shard, int | None]]) -> Key:
 
 def index_key(recipe: Recipe, shards: Iterable[tuple[Shard, int | None]]) -> Key:
     """Which shards there are, and how they are put together."""
-    return {"shards": shards_digest(shards), "sample": recipe.sample, "code": digest_code("nano3/corpus/index_dataset.py")}
+    return {"shards": shards_digest(shards), "sample": recipe.sample, "code": digest_code("index_dataset")}
 
 
 def mixture_decision(recipe: Recipe, phase: str) -> Key:
@@ -95,7 +96,7 @@ def expected_shares(recipe: Recipe, phase: str, blends: Iterable[dict[str, Any]]
 
 def blend_key(recipe: Recipe, phase: str) -> Key:
     """The shares, and which tokens they are shares of: tokens made otherwise lie in another folder."""
-    return mixture_decision(recipe, phase) | {"tokens": recipe.tokens_name, "code": digest_code("nano3/sampling/blend.py")}
+    return mixture_decision(recipe, phase) | {"tokens": recipe.tokens_name, "code": digest_code("write_blend")}
 
 
 def index_cache_key(specs: Mapping[tuple[str, str], Spec], phase: str) -> Key:
@@ -109,7 +110,7 @@ def index_cache_key(specs: Mapping[tuple[str, str], Spec], phase: str) -> Key:
         }
         for spec in own
     ]
-    return {"segments": segments, "seed": own[0]["seed"], "code": digest_code("nano3/sampling/index_cache.py")}
+    return {"segments": segments, "seed": own[0]["seed"], "code": digest_code("build_index_cache")}
 
 
 def export_key(recipe: Recipe) -> Key:
@@ -118,13 +119,13 @@ def export_key(recipe: Recipe) -> Key:
     return {
         "tokenizer": recipe.tokenizer_digests(),
         "longest_sequence": longest,
-        "code": digest_code("nano3/conversion/export.py"),
+        "code": digest_code("export_hf"),
     }
 
 
 def lineage_key() -> Key:
     """How receipts become provenance."""
-    return {"code": digest_code("write_lineage.py")}
+    return {"code": digest_code("write_lineage")}
 
 
 def report_key(name: str) -> Key:
@@ -134,6 +135,6 @@ def report_key(name: str) -> Key:
         raise FileNotFoundError(f"{PACKAGE}: no templates (*.j2) in report/ or drawing/")
     return {
         "recipe": name,
-        "code": digest_code("write_report.py"),
+        "code": digest_code("write_report"),
         "template": digest_json([digest_file(path) for path in templates]),
     }

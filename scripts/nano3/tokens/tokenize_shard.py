@@ -22,7 +22,8 @@ import pyarrow.compute as pc
 
 from nano3 import Nano3Error
 from nano3.artifact.digest import digest_file
-from nano3.artifact.receipt import Input, Output, Run, write_receipt
+from nano3.artifact.receipt import Input, Output, Run
+from nano3.artifact.steps import ShardFacts, ShardKey, ShardReceipt
 from nano3.tokens.encoder import Encoder, Ids, Lengths, is_plain
 from nano3.tokens.pipeline import Batch, Observer, write_pairs
 from nano3.tokens.reference_tokenizer import ReferenceTokenizer
@@ -44,9 +45,7 @@ class CheckedEncoder:
 
     @classmethod
     @contextmanager
-    def load(
-        cls, file: Path, settings: Mapping[str, Any], engine: str, threads: int = 2
-    ) -> Iterator["CheckedEncoder"]:
+    def load(cls, file: Path, settings: Mapping[str, Any], engine: str, threads: int = 2) -> Iterator["CheckedEncoder"]:
         """Arguments are those of Encoder.load. The reference lives as long as the with block."""
         with ReferenceTokenizer(file, is_plain(settings)) as reference:
             encoder = Encoder.load(file, settings, engine, threads)
@@ -59,7 +58,7 @@ class CheckedEncoder:
 def tokenize_shard(
     raw: Path,
     tokenizer: Path,
-    key: dict[str, Any],
+    key: ShardKey,
     train: Path,
     holdout: Path,
     receipt: Path,
@@ -87,7 +86,7 @@ def tokenize(
     checked: CheckedEncoder,
     raw: Path,
     tokenizer: Path,
-    key: dict[str, Any],
+    key: ShardKey,
     train: Path,
     holdout: Path,
     receipt: Path,
@@ -99,25 +98,23 @@ def tokenize(
     with Watch(checked, raw, key["sha256"], checked_documents) as watch:
         pairs = write_pairs(raw, checked.encoder, key, train, holdout, watch)
     rows = pairs.rows.by_name
-    write_receipt(
-        receipt,
-        "tokenize_shard",
+    ShardReceipt.made(
         run,
         key=key,
         inputs=[Input("file", str(raw), key["sha256"]), Input("file", str(tokenizer), key["tokenizer"]["sha256"])],
         outputs=[Output(*file) for file in pairs.files],
         content=pairs.content,
-        facts={
-            "bytes_in": raw.stat().st_size,
-            "rows": pairs.train.documents + sum(map(len, rows.values())),
-            "documents": pairs.train.documents,
-            "tokens": pairs.train.tokens,
+        facts=ShardFacts(
+            bytes_in=raw.stat().st_size,
+            rows=pairs.train.documents + sum(map(len, rows.values())),
+            documents=pairs.train.documents,
+            tokens=pairs.train.tokens,
             **rows,
-            "dropped": {reason: len(numbers) for reason, numbers in pairs.rows.dropped.items()},
+            dropped={reason: len(numbers) for reason, numbers in pairs.rows.dropped.items()},
             **watch.facts(),
-            "origin": origin or str(raw),
-        },
-    )
+            origin=origin or str(raw),
+        ),
+    ).write(receipt)
 
 
 class Watch(Observer):
