@@ -14,11 +14,14 @@ certificate never makes anything stale: without the file every shard is judged b
 
 import datetime
 from functools import cache
+from itertools import takewhile
 from pathlib import Path
 from typing import Annotated, Any
 
+import yaml
 from pydantic import Field
 
+from nano3.artifact.files import replaced
 from nano3.core.schema import Closed, read_yaml, validated
 
 CERTIFICATES = Path("config/certificates.yaml")
@@ -68,3 +71,13 @@ def _ancestors(step: str, code: str, path: Path, *_written: int) -> frozenset[st
         ancestors |= new
         waiting += new
     return frozenset(ancestors - {code})
+
+
+def write_certificate(path: Path, step: str, code: str, certificate: Certificate) -> None:
+    """Add a certificate to the file, whose comment stays above. Raises ConfigError if the file is no such file."""
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    comment = "".join(takewhile(lambda line: line.startswith("#"), text.splitlines(keepends=True)))
+    values = read_certificates(path).model_dump()
+    values[step][code] = certificate.model_dump()
+    with replaced(path) as aside:
+        aside.write_text(comment + yaml.safe_dump(values, sort_keys=False), encoding="utf-8")

@@ -47,10 +47,9 @@ class Rows:
     dropped: dict[str, list[int]] = field(default_factory=lambda: {"no text": [], "empty": [], "too short": []})
 
     @property
-    def by_name(self) -> dict[str, list[int]]:
-        """As a receipt holds them, in order."""
-        skipped = sorted(row for rows in self.dropped.values() for row in rows)
-        return {"valid": self.valid, "test": self.test, "skipped": skipped}
+    def skipped(self) -> list[int]:
+        """All that were dropped, in order."""
+        return sorted(row for rows in self.dropped.values() for row in rows)
 
 
 @dataclass(frozen=True)
@@ -98,7 +97,8 @@ class TokenPairs:
     @property
     def content(self) -> str:
         """What identifies them: the bytes of both pairs, and which row is where."""
-        return digest_json([[file.sha256 for file in self.files], self.rows.by_name])
+        rows = {"valid": self.rows.valid, "test": self.rows.test, "skipped": self.rows.skipped}
+        return digest_json([[file.sha256 for file in self.files], rows])
 
 
 def write_pairs(

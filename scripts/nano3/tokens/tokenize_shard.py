@@ -97,7 +97,7 @@ def tokenize(
     run = Run(PACKAGES)
     with Watch(checked, raw, key["sha256"], checked_documents) as watch:
         pairs = write_pairs(raw, checked.encoder, key, train, holdout, watch)
-    rows = pairs.rows.by_name
+    rows = pairs.rows
     ShardReceipt.made(
         run,
         key=key,
@@ -106,11 +106,13 @@ def tokenize(
         content=pairs.content,
         facts=ShardFacts(
             bytes_in=raw.stat().st_size,
-            rows=pairs.train.documents + sum(map(len, rows.values())),
+            rows=pairs.train.documents + len(rows.valid) + len(rows.test) + len(rows.skipped),
             documents=pairs.train.documents,
             tokens=pairs.train.tokens,
-            **rows,
-            dropped={reason: len(numbers) for reason, numbers in pairs.rows.dropped.items()},
+            valid=rows.valid,
+            test=rows.test,
+            skipped=rows.skipped,
+            dropped={reason: len(numbers) for reason, numbers in rows.dropped.items()},
             **watch.facts(),
             origin=origin or str(raw),
         ),
