@@ -7,7 +7,7 @@ from nano3.drawing.templates import environment
 from nano3.graph.state import written
 from nano3.plan.picture import picture
 from nano3.plan.plan import KINDS, Plan
-from nano3.plan.text import COLUMNS, costs, refusals, sentences, verdict
+from nano3.plan.text import COLUMNS, certified, costs, refusals, sentences, verdict
 
 
 def write_page(plan: Plan, page: Path) -> None:
@@ -18,6 +18,7 @@ def write_page(plan: Plan, page: Path) -> None:
         html.render(
             **_shared(plan),
             verdict=verdict(plan),
+            certified=certified(plan),
             refusals=refusals(plan),
             kinds=KINDS,
             columns=COLUMNS,

@@ -4,6 +4,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from nano3.core.formatting import SPACE, compact, duration, many, size
+from nano3.corpus.certificates import CERTIFICATES
 from nano3.graph.nodes import Certainty
 from nano3.graph.state import written
 from nano3.plan.estimate import Tokenizing, Training
@@ -42,6 +43,14 @@ def refusals(plan: Plan) -> list[str]:
         f"{phase} is frozen: {when[how]}; undo the change, or allow it with --config thaw={phase}"
         for phase, how in plan.refused.items()
     ]
+
+
+def certified(plan: Plan) -> str | None:
+    """What is fresh by certificate, if anything is."""
+    number = sum(plan.certified.values())
+    were = "was" if number == 1 else "were"
+    made = f"{many(number, 'shard')} {were} made by earlier code that is certified to make the same bytes"
+    return f"{made} ({CERTIFICATES})." if number else None
 
 
 def costs(plan: Plan) -> list[tuple[str, str, str]]:
@@ -89,7 +98,7 @@ def _lines(plan: Plan, colour: bool) -> Iterator[str]:
         yield from _table(lines)
     if unneeded := sum(counts.unneeded for counts in plan.counts.values()):
         yield from ("", f"{many(unneeded, 'missing artifact')} that nothing needs now: made when something does.")
-    for line in (verdict(plan), *refusals(plan)):
+    for line in filter(None, (certified(plan), verdict(plan), *refusals(plan))):
         yield from ("", *textwrap.wrap(line, WIDTH))
 
 
