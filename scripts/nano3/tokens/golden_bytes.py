@@ -145,14 +145,16 @@ def _text(seed: int, size: int) -> str:
 
 
 def _write_shard(folder: Path, rows: str, ending: str) -> Path:
-    """The rows in a format, each text as `text` and as `inner.text`."""
+    """The rows in a format, each text as `text` and, where they are short, backwards as `inner.text`."""
     path = folder / f"{rows}{ending}"
     if ending == ".parquet":
-        texts = pa.array([*_texts(rows), None, None], type=pa.string())
-        inner = pa.StructArray.from_arrays([texts], ["text"])
+        texts = [*_texts(rows), None, None]
+        inner = [{"text": text and text[::-1]} for text in texts]
         pq.write_table(pa.table({"text": texts, "inner": inner}), path, compression="zstd", row_group_size=64)
         return path
-    values = [{"text": text, "inner": {"text": text}} if rows == "short" else {"text": text} for text in _texts(rows)]
+    values: list[dict[str, Any]] = [{"text": text} for text in _texts(rows)]
+    if rows == "short":
+        values = [value | {"inner": {"text": value["text"] and value["text"][::-1]}} for value in values]
     data = b"".join(json.dumps(value, ensure_ascii=bool(at % 2)).encode() + b"\n" for at, value in enumerate(values))
     data += b'{"other": 1}\n\n{"inner": null}'  # no text; a line that is blank; no line break at the end
     packed = {".gz": lambda: gzip.compress(data, 1), ".zst": lambda: zstandard.compress(data)}
