@@ -1,5 +1,7 @@
 import json
 import math
+import subprocess
+import sys
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, cast
@@ -10,9 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 from tokenizers import Tokenizer
 
-from nano3.artifact.digest import digest_file
+from nano3.artifact.digest import canonical_json, digest_file
 from nano3.artifact.steps import ShardKey
 from nano3.config.load import load_recipe
+from nano3.raw.datasets import read_dataset, read_pins
 from nano3.tokens.encoder import EncodeError, Encoder
 from nano3.tokens.indexed_dataset import Pair, PairReader
 from nano3.tokens.reference_tokenizer import ReferenceTokenizer, ReferenceTokenizerError
@@ -233,3 +236,16 @@ def test_a_shard_without_documents_is_an_empty_pair(tmp_path: Path) -> None:
     raw = write_texts(tmp_path / "raw.parquet", [None, ""])
     assert tokenize(raw, tmp_path, rows=2)["facts"]["documents"] == 0
     assert documents(tmp_path / "train/raw") == documents(tmp_path / "holdout/raw") == []
+
+
+@pytest.mark.parametrize("dataset", ["tiny-code", "tiny-english"])
+def test_tokenizing_never_imports_pandas(tmp_path: Path, dataset: str) -> None:
+    shard = read_pins(dataset)[0]
+    text = canonical_json(key(Path(shard.path), None, read_dataset(dataset).text_column))
+    command = [sys.executable, "-X", "importtime", "scripts/tokenize_shard.py", "--raw", shard.path, "--key", text]
+    command += ["--tokenizer", str(TOKENIZER), "--receipt", str(tmp_path / "receipt.json")]
+    command += ["--train", str(tmp_path / "train"), "--holdout", str(tmp_path / "holdout")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    modules = {line.rsplit("|", 1)[1].strip() for line in done.stderr.splitlines() if "|" in line}
+    assert "pyarrow" in modules
+    assert not {name for name in modules if name.partition(".")[0] == "pandas"}

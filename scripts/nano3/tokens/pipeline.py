@@ -27,7 +27,7 @@ import pyarrow.compute as pc
 import xxhash
 
 from nano3.artifact.digest import digest_json
-from nano3.core.arrow import mask_array
+from nano3.core.arrow import int64_values, mask_array
 from nano3.raw.readers import read_text
 from nano3.tokens.encoder import Encoder, Ids, Lengths, Part, characters_of, documents_of, ids_of, offsets_of
 from nano3.tokens.indexed_dataset import Pair, PairWriter, WrittenFile, token_dtype
@@ -151,7 +151,7 @@ def _batches(
 def _batch(texts: pa.LargeStringArray, first: int, key: Mapping[str, Any], rows: Rows) -> Batch:
     """first: the first text's row."""
     shortest = max(1, key["tokenizer"]["min_doc_chars"])
-    characters = np.nan_to_num(pc.utf8_length(texts).to_numpy(zero_copy_only=False), nan=-1)
+    characters = int64_values(pc.utf8_length(texts), null=-1)
     for reason, low, high in (("no text", -1, -1), ("empty", 0, 0), ("too short", 1, shortest - 1)):
         rows.dropped[reason] += (first + np.flatnonzero((characters >= low) & (characters <= high))).tolist()
     present = characters >= shortest
