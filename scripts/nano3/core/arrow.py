@@ -14,12 +14,15 @@ import pyarrow as pa
 
 def text_array(texts: Sequence[str | None]) -> pa.LargeStringArray:
     """Texts as UTF-8, None as null."""
-    parts = [b"" if text is None else text.encode() for text in texts]
-    offsets = _offsets(np.fromiter(map(len, parts), dtype=np.int64, count=len(parts)))
-    present = None
-    if None in texts:
-        present = _bits(np.array([text is not None for text in texts]))
-    return pa.LargeStringArray.from_buffers(len(parts), offsets, pa.py_buffer(b"".join(parts)), present)
+    sizes = [_utf8_size(text) for text in texts]
+    data = pa.allocate_buffer(sum(sizes))
+    memory, end = memoryview(data).cast("B"), 0
+    for text, size in zip(texts, sizes, strict=True):
+        if text:
+            memory[end : end + size] = text.encode()
+            end += size
+    present = _bits(np.array([text is not None for text in texts])) if None in texts else None
+    return pa.LargeStringArray.from_buffers(len(texts), _offsets(np.array(sizes, dtype=np.int64)), data, present)
 
 
 def bytes_array(data: npt.NDArray[np.generic], lengths: npt.NDArray[np.int64]) -> pa.LargeBinaryArray:
@@ -49,6 +52,12 @@ def int64_values(array: pa.Int64Array, null: int) -> npt.NDArray[np.int64]:
         return values
     present = np.unpackbits(np.frombuffer(validity, dtype=np.uint8), bitorder="little")[here]
     return np.where(present, values, null)
+
+
+def _utf8_size(text: str | None) -> int:
+    if not text:
+        return 0
+    return len(text) if text.isascii() else len(text.encode())
 
 
 def _offsets(lengths: npt.NDArray[np.int64]) -> pa.Buffer:
