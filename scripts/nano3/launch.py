@@ -130,8 +130,8 @@ def _ended(commands: list[tuple[list[str], dict[str, str]]]) -> int:
     passed_on = commands[0][0][0] != "srun"
     started: list[subprocess.Popen[bytes]] = []
     received: list[int] = []  # not passed on yet: a signal may come before all have started
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda number, _frame: received.append(number))
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, lambda number, _frame: received.append(number))
     started += [subprocess.Popen(words, env=environment, start_new_session=True) for words, environment in commands]
     failed, until = 0, float("inf")
     while None in (statuses := [process.poll() for process in started]):
