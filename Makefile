@@ -39,7 +39,7 @@ test-bridge: $(VENV)-bridge/.test ## the GPU trainer with the real Megatron-Brid
 	$(VENV)-bridge/bin/python -m pytest --confcutdir=tests/bridge tests/bridge
 
 lint: $(VENV)/.test ## format, types, layers, Snakemake's own advice
-	$(IN_VENV) sh -e .ci/lint
+	$(IN_VENV) sh .ci/lint
 
 envs: $(VENV)/.test ## write envs/*.yaml from pyproject.toml and constraints.txt
 	$(BIN)/python envs/environments.py
