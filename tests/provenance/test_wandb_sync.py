@@ -159,6 +159,7 @@ def test_raw_bytes_pinned_anew_are_another_version(monkeypatch: pytest.MonkeyPat
     assert {each.split("@")[0] for each in versions() - before} == {"raw-tiny-code"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", [None, "0" * 40])
 def test_no_key_or_no_server_is_said_and_nothing_is_noted(key: str | None) -> None:
     environment = os.environ | {"WANDB_BASE_URL": "http://127.0.0.1:9"} | ({"WANDB_API_KEY": key} if key else {})
