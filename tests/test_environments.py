@@ -25,7 +25,7 @@ TOOLS = {
     "check_layout": [],
     "compare": ["report"],
     "compare_recipes": ["report"],
-    "head": [],
+    "controller": [],
     "pin_dataset": ["raw"],
     "pin_tokenizer": ["raw"],
     "plan": ["report"],

@@ -15,7 +15,8 @@ from nano3.artifact.steps import SegmentReceipt, read_receipt
 from nano3.config.load import load_recipe
 from nano3.provenance.wandb_sync import DATA, FOLDER, MODEL, Target, left_out, publications, publish
 from tests.conftest import REPOSITORY
-from tests.receipts import BLENDS, CHECKPOINTS, INDEX_KEY, PHASES, build
+from tests.lineage import build
+from tests.receipts import BLENDS, CHECKPOINTS, INDEX_KEY, PHASES
 from tests.wandb_files import written
 
 OFFLINE = Target("offline", "stage0", "a-team")

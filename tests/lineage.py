@@ -1,0 +1,10 @@
+"""The receipts of a finished training, and its lineage. Apart from receipts.py, which needs no library of provenance."""
+
+from nano3.provenance.prov import write_lineage
+from tests.receipts import CRATE, EXPORT, LINEAGE, REPORT, SHARDS, training
+
+
+def build(datasets: list[str], shards: int = 2) -> None:
+    """All receipts of a training on these datasets, and its lineage."""
+    training(datasets, shards)
+    write_lineage(EXPORT, {"code": "c"}, LINEAGE, SHARDS, CRATE, REPORT / "lineage.receipt.json")
