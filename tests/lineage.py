@@ -1,4 +1,4 @@
-"""The receipts of a finished training, and its lineage. Apart from receipts.py, which needs no library of provenance."""
+"""A finished training with its lineage; receipts.py does without the libraries of provenance."""
 
 from nano3.provenance.prov import write_lineage
 from tests.receipts import CRATE, EXPORT, LINEAGE, REPORT, SHARDS, training

@@ -13,7 +13,7 @@ if __name__ == "__main__":
     os.environ["APPTAINER_CONTAINER"] = "docker://nvcr.io/nvidia/nemo:25.11.nemotron_3_nano"
 
     from tests.lineage import build
-from tests.receipts import CRATE
+    from tests.receipts import CRATE
 
     build(["web", "code", "maths"])
     print(f"{house / CRATE.parent}: written")
