@@ -12,11 +12,13 @@ from typing import Any
 import msgspec
 import pytest
 
+from nano3.artifact.code import digest_code
 from nano3.artifact.digest import digest_json, short
 from nano3.artifact.files import write_json
 from nano3.artifact.receipt import Run
 from nano3.artifact.steps import BlendReceipt, ShardReceipt, read_receipt
 from nano3.config.load import Settings, load_recipe
+from nano3.corpus.certificates import CERTIFICATES
 from nano3.corpus.shard_table import INDEX_FILES, ShardEntry, digest_entries, write_entries
 from nano3.graph import keys
 from nano3.graph.nodes import Certainty
@@ -200,6 +202,22 @@ def test_a_changed_shard_is_certain_down_to_the_blends_and_a_question_after_them
         "Plan: 1 token pair, 1 dataset index, 3 blends will be made; "
         "3 index caches, 6 segments, 1 export, 1 lineage, 1 report if the bytes of a blend change."
     )
+
+
+def test_code_that_is_certified_leaves_shards_fresh_and_the_plan_says_so(house: Path) -> None:
+    code = digest_code("tokenize_shard")
+    paths = sorted(Path("results/tokens").glob("*/tiny-math/train/*.json"))
+    for path in paths:
+        edit(path, code, "e" * 64)
+    assert sentences(plan())[0].startswith("3 shards of tiny-math: tokenizing code changed")
+    rest = {"proof": "0" * 64, "date": "2026-01-31", "python": "3.11.7", "packages": {}}
+    certificate = {"tokenize_shard": {code: {"same_bytes_as": ["e" * 64], **rest}}}
+    CERTIFICATES.write_text(json.dumps(certificate))
+    found = plan()
+    assert not [node for node in found.nodes if node.kind == "tokens" and node.runs]
+    assert found.certified == as_json(found, [])["certified"] == {"e" * 64: len(paths)}
+    said = "3 shards were made by earlier code that is certified to make the same bytes (config/certificates.yaml)."
+    assert said in " ".join(as_text(found, colour=False).split())
 
 
 def test_a_changed_share_is_certain_all_the_way(house: Path) -> None:

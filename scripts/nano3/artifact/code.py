@@ -4,9 +4,9 @@ When is our own code the same? When its syntax tree is, without what decides no 
 Left out are comments, layout, docstrings and type comments; what is only said in an error, which is the arguments of
 a call that is raised or whose name ends in Error; and what stands under `if TYPE_CHECKING:`, because it never runs.
 
-The digest is the same under every Python from 3.11 on, in every locale, folder and process. Neither ast.unparse nor
-ast.dump is: their texts differ between versions. So the tree is written here, in a form that a new version of Python
-changes only where the tree itself is another: fields that are empty are left out, as a new field is in old code.
+The digest is the same under every Python from 3.11 on, in every locale, folder and process. The texts of ast.unparse
+and ast.dump differ between versions of Python, so the tree is written here: without empty fields, because a field that
+a newer Python adds is empty for older code.
 """
 
 import ast
@@ -85,8 +85,8 @@ class _Writer:
     """
     Writes a syntax tree as text, one for one tree, and notes the imports in it.
 
-    (Class field:value ...) is a node, [value,value] a list, and a constant its type and its repr: in hex if it is an
-    int, for repr refuses the largest, and in ASCII if it is a string, for a newer Unicode prints more characters.
+    (Class field:value ...) is a node, [value,value,] a list, and a constant its type and its repr: an int in hex,
+    because repr refuses the largest, and a string in ASCII, because repr shows more characters with every new Unicode.
     """
 
     def __init__(self) -> None:

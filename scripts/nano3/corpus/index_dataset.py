@@ -1,14 +1,14 @@
 """
-The index of a dataset: all its shards with what was counted and digested, and their held-out documents in one place.
+The index of a dataset: a table of its shards, and their validation and test documents merged.
 
     index.json      the dataset's receipt: sums, and the receipts of its shards
     shards.tsv      a line per shard; see nano3.corpus.shard_table
-    valid, test     pairs of the held-out documents of all shards in catalogue order
+    valid, test     pairs of the validation and test documents of all shards in catalogue order
 
-What has to be read when one shard of 70,000 was made again? The files of that one. Of each other the index that is
-there knows what its receipt says, as long as sizes and times are as it notes; and its held-out documents lie in the
-merged pairs that are there, if their bytes have the digests that it notes. What is written is the same as from
-nothing: what is missing, damaged, from other code or from a run that was cut is no help, and the shards are read.
+What must be read when one shard of 70,000 was made again? Only the files of that shard. For every other shard the
+existing index has the facts of its receipt, valid while file sizes and times are as noted; and the existing merged
+pairs have its documents, if their bytes have the noted digests. The result is the same as from scratch: if anything is
+missing, damaged or made by other code, the shards are read.
 """
 
 import os

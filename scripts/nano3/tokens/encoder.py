@@ -1,8 +1,8 @@
 """
 Text to token ids: with gigatoken for speed, or with Hugging Face's `tokenizers` where gigatoken can't load a tokenizer.
 
-A text that spells out a control token (`</s>`, `<|im_start|>`) gets its characters' tokens, unless the recipe asks for
-Hugging Face's way (special_tokens_in_text: parse): who writes a web page must not be able to write control tokens.
+A text that spells out a control token (`</s>`, `<|im_start|>`) is encoded character by character, unless the recipe
+asks for Hugging Face's default (special_tokens_in_text: parse): a web page must not be able to inject control tokens.
 """
 
 import os

@@ -35,7 +35,7 @@ SETTINGS: dict[str, Any] = {
     "min_doc_chars": 0,
     "max_doc_tokens": None,
 }
-# By name: rows of the shard, and what differs from SETTINGS and the rest of a key.
+# By name: which rows, and what differs from SETTINGS and from the rest of the key.
 POLICIES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "plain": ("short", {}, {}),
     "bos": ("short", {"add_bos": True, "add_eos": False}, {}),
@@ -135,7 +135,7 @@ def _texts(rows: str) -> Iterator[str | None]:
 
 
 def _text(seed: int, size: int) -> str:
-    """Words and whitespace of at least so many characters, by a generator that is the same everywhere."""
+    """At least `size` characters of words and whitespace, from a generator that gives the same everywhere."""
     parts, length, state = [], 0, seed
     while length < size:
         state = (state * 1103515245 + 12345) % 2**31
@@ -163,7 +163,7 @@ def _write_shard(folder: Path, rows: str, ending: str) -> Path:
 
 
 def _wide_tokenizer(folder: Path) -> Path:
-    """The tokenizer with so many entries that a token takes four bytes; no text becomes the new ones."""
+    """The tokenizer with enough unused entries that a token takes four bytes."""
     definition = msgspec.json.decode(TOKENIZER.read_bytes())
     vocabulary = definition["model"]["vocab"]
     vocabulary |= {f"<unused {number}>": number for number in range(len(vocabulary), WIDE_VOCABULARY)}

@@ -136,7 +136,7 @@ def write_pairs(
 def _batches(
     texts: Iterator[pa.LargeStringArray], key: Mapping[str, Any], rows: Rows, observer: Observer
 ) -> Iterator[Batch]:
-    """What is to be encoded of the texts, while rows is told what becomes of each."""
+    """The documents to encode. rows: records what becomes of every row."""
     first = 0
     for part in texts:
         with observer.stage("look"):

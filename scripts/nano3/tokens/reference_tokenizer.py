@@ -1,12 +1,12 @@
 """
-Do the ids equal those of Hugging Face's `tokenizers`? A process of its own says so.
+Do the ids equal those of Hugging Face's `tokenizers`? A separate process checks.
 
-Why not this one? Loading a tokenizer of 131,072 entries takes half a second and holds Python's lock all the while:
-nothing else could run. There it overlaps with the other engine's loading and with encoding. Nobody waits for an answer
-before the last batch is encoded.
+Why a process? Loading a tokenizer of 131,072 entries takes half a second and holds Python's lock, so nothing else could
+run. In its own process it overlaps with loading the other engine and with encoding; the first answer is needed only
+when the last batch is encoded.
 
-The process is this module. It reads a question a line, a JSON list of a function's name and its arguments, and answers
-each with a line of JSON. It ends when nobody can ask any more.
+The process runs this module. Each line that it reads is a question, a JSON list of a function's name and its arguments;
+it answers each with a line of JSON, and exits at the end of its input.
 """
 
 import os
@@ -28,12 +28,12 @@ REMEDY = "set tokenizer.engine to tokenizers in the recipe, and report it to gig
 
 
 class ReferenceTokenizerError(Nano3Error):
-    """The reference's process ended, or found other ids."""
+    """The reference process ended, or its ids differ."""
 
 
 class ReferenceTokenizer:
     """
-    Answers questions on a tokenizer.json, one after the other, while this process goes on.
+    Answers questions about a tokenizer.json, one at a time, without blocking this process.
 
     plain: whether a text that spells out a control token is its characters.
     """
@@ -73,7 +73,7 @@ class ReferenceTokenizer:
 
     def _check(self, text: str, ids: Sequence[int]) -> None:
         for confirmed in self._confirmed:
-            confirmed.result()  # asked before: it is there
+            confirmed.result()  # answered before this check
         if difference := self._ask("difference", text, ids):
             first, around = difference
             raise ReferenceTokenizerError(
