@@ -18,7 +18,7 @@ import zstandard
 
 from nano3.artifact.digest import digest_file
 from nano3.artifact.files import write_json
-from nano3.raw.readers import BATCH_BYTES, FORMATS
+from nano3.raw.readers import BATCH_BYTES, FORMATS, LARGEST_BATCH_ROWS
 from nano3.tokens.encoder import Encoder
 from nano3.tokens.pipeline import LONG_BYTES, Observer, write_pairs
 
@@ -50,9 +50,11 @@ POLICIES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "first rows": ("short", {}, {"rows": 50}),
     "inner column": ("short", {}, {"text_column": "inner.text"}),
     "wide vocabulary": ("short", {}, {}),
+    "many rows": ("many", {}, {}),
     "long": ("long", {}, {}),
     "long, cut": ("long", {"add_bos": True, "max_doc_tokens": 100_000}, {}),
 }
+ROWS = ("short", "many", "long")
 WORDS = [
     *("the", "a", "of", "tokens", "shard", "Recipe", "house", "x=1;", "3.14", "don't", "\\", '"', "/", "</s>"),
     *("naïve", "façade", "日本語", "русский", "عربي", "e\u0301", "👩\u200d👩\u200d👧"),
@@ -103,13 +105,13 @@ def golden_table(folder: Path) -> dict[Case, Digests]:
 
     Hugging Face's engine takes one format, and no long document.
     """
-    shards = {(rows, ending): _write_shard(folder, rows, ending) for rows in ("short", "long") for ending in FORMATS}
+    shards = {(rows, ending): _write_shard(folder, rows, ending) for rows in ROWS for ending in FORMATS}
     table: dict[Case, Digests] = {}
     for policy, (rows, settings, changes) in POLICIES.items():
         tokenizer = _wide_tokenizer(folder) if policy == "wide vocabulary" else TOKENIZER
         key = {"tokenizer": SETTINGS | settings | {"sha256": digest_file(tokenizer)}}
         key |= {"holdout": HOLDOUT, "text_column": "text", "rows": None} | changes
-        for engine in ("gigatoken", "tokenizers") if rows == "short" else ("gigatoken",):
+        for engine in ("gigatoken", "tokenizers") if rows != "long" else ("gigatoken",):
             encoder = Encoder.load(tokenizer, key["tokenizer"], engine)
             for ending in FORMATS if engine == "gigatoken" else FORMATS[:1]:
                 table[Case(policy, ending, engine)] = _digests(shards[rows, ending], encoder, key, folder)
@@ -122,7 +124,13 @@ def _digests(raw: Path, encoder: Encoder, key: Mapping[str, Any], folder: Path) 
 
 
 def _texts(rows: str) -> Iterator[str | None]:
-    """short: everything odd. long: one document that is encoded in parts, one that is decoded in place, and others."""
+    """
+    short: everything odd. many: more than one batch. long: one document that is encoded in parts, one that is decoded
+    in place, and others.
+    """
+    if rows == "many":
+        yield from (f"row {number}" if number % 7 else None for number in range(LARGEST_BATCH_ROWS + 1000))
+        return
     if rows == "long":
         yield "first"
         yield _text(7, 2**16) * (1 + LONG_BYTES // 2**16)
