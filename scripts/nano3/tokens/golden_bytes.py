@@ -18,9 +18,9 @@ import zstandard
 
 from nano3.artifact.digest import digest_file
 from nano3.artifact.files import write_json
-from nano3.raw.readers import BATCH_BYTES, FORMATS, LARGEST_BATCH_ROWS
+from nano3.raw.readers import FORMATS
 from nano3.tokens.encoder import Encoder
-from nano3.tokens.pipeline import LONG_BYTES, Observer, write_pairs
+from nano3.tokens.pipeline import Observer, write_pairs
 
 GOLDEN = Path("resources/tiny/golden_bytes.json")
 TOKENIZER = Path("resources/tiny/tokenizer/tokenizer.json")
@@ -55,6 +55,11 @@ POLICIES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "long, cut": ("long", {"add_bos": True, "max_doc_tokens": 100_000}, {}),
 }
 ROWS = ("short", "many", "long")
+# Fixed numbers: a shard that grew with the pipeline's own limits would become other bytes whenever one is changed.
+MANY_ROWS = 5096  # more than a batch
+BLOCK = 2**16
+LONG_CHARACTERS = 2**24 + BLOCK  # a document that is encoded in parts
+LONG_LINE_CHARACTERS = 2**23 + BLOCK  # a line that is decoded in place
 WORDS = [
     *("the", "a", "of", "tokens", "shard", "Recipe", "house", "x=1;", "3.14", "don't", "\\", '"', "/", "</s>"),
     *("naïve", "façade", "日本語", "русский", "عربي", "e\u0301", "👩\u200d👩\u200d👧"),
@@ -129,12 +134,12 @@ def _texts(rows: str) -> Iterator[str | None]:
     in place, and others.
     """
     if rows == "many":
-        yield from (f"row {number}" if number % 7 else None for number in range(LARGEST_BATCH_ROWS + 1000))
+        yield from (f"row {number}" if number % 7 else None for number in range(MANY_ROWS))
         return
     if rows == "long":
         yield "first"
-        yield _text(7, 2**16) * (1 + LONG_BYTES // 2**16)
-        yield _text(11, 2**16) * (1 + BATCH_BYTES // 2**16)
+        yield _text(7, BLOCK) * (LONG_CHARACTERS // BLOCK)
+        yield _text(11, BLOCK) * (LONG_LINE_CHARACTERS // BLOCK)
         yield from ("", None, "last")
         return
     for number in range(200):
