@@ -63,7 +63,7 @@ def test_what_earlier_phases_consume_counts_and_a_lower_cap_leaves_something_for
 
 
 @pytest.mark.parametrize(
-    ("decision", "said"),
+    ("decision", "message"),
     [
         (capped({"a": 1, "d": 1}, 1000, 2.0, over_cap="refuse"), r"in epochs: a 5 \(most: 2\): lower their shares"),
         (capped({"a": 1, "d": 1}, 4000, 2.0), "needs 4,000 tokens, but max_epochs and earlier phases leave 2,200"),
@@ -74,8 +74,8 @@ def test_what_earlier_phases_consume_counts_and_a_lower_cap_leaves_something_for
         ),
     ],
 )
-def test_an_impossible_mixture_says_why(decision: dict[str, Any], said: str) -> None:
-    with pytest.raises(MixtureError, match=said):
+def test_an_impossible_mixture_says_why(decision: dict[str, Any], message: str) -> None:
+    with pytest.raises(MixtureError, match=message):
         shares(decision, TOKENS | {"empty": 0})
 
 

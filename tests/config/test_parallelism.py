@@ -205,17 +205,17 @@ BREACHES = [
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("rule", "parallel_plan", "said"), [(rule, *breach) for rule, breach in zip(RULES, BREACHES, strict=True)]
+    ("rule", "parallel_plan", "message"), [(rule, *breach) for rule, breach in zip(RULES, BREACHES, strict=True)]
 )
 def test_each_rule_is_broken_by_what_megatron_refuses(
-    rule: Rule, parallel_plan: ParallelPlan, said: str | None
+    rule: Rule, parallel_plan: ParallelPlan, message: str | None
 ) -> None:
     assert broken(parallel_plan) is rule
-    if said is None:
+    if message is None:
         assert rule.source.startswith("ours")
         megatron_accepts(parallel_plan)
     else:
-        with pytest.raises((AssertionError, RuntimeError, ValueError), match=said):
+        with pytest.raises((AssertionError, RuntimeError, ValueError), match=message):
             megatron_accepts(parallel_plan)
 
 

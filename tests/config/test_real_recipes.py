@@ -150,7 +150,7 @@ def test_the_tools_print_json_and_draw(bare_house: House) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (
             "categories.math.datasets=[cc-math-v1-3,cc-v2-high-quality]",
@@ -178,10 +178,10 @@ def test_the_tools_print_json_and_draw(bare_house: House) -> None:
         ),
     ],
 )
-def test_a_curriculum_that_cannot_be_meant_names_key_and_remedy(change: str, said: str) -> None:
+def test_a_curriculum_that_cannot_be_meant_names_key_and_remedy(change: str, message: str) -> None:
     with pytest.raises(ConfigError) as caught:
         load_recipe("nano3", f'"{change}"')
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_every_description_of_the_catalogue_is_read() -> None:

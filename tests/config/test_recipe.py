@@ -11,7 +11,7 @@ from nano3.raw.tokenizers import HubTokenizer
 
 
 @pytest.mark.parametrize(
-    ("override", "said"),
+    ("override", "message"),
     [
         ("train.trian_iters=5", "train.trian_iters: no such key; did you mean train_iters?"),
         ("phases.phase1.segments.stable.tokns=5", "did you mean tokens?"),
@@ -58,10 +58,10 @@ from nano3.raw.tokenizers import HubTokenizer
         ("train.global_batch_size=1.5", "train.global_batch_size: must be a whole number, not 1.5"),
     ],
 )
-def test_a_wrong_value_names_file_key_and_remedy(override: str, said: str) -> None:
+def test_a_wrong_value_names_file_key_and_remedy(override: str, message: str) -> None:
     with pytest.raises(ConfigError) as caught:
         load_recipe("tiny", override)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
     assert "tiny.yaml" in str(caught.value) or "set" in str(caught.value)
 
 
@@ -166,7 +166,7 @@ def test_no_warm_up_stays_none_when_all_shrinks() -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (b"about: x\nabout: y\n", r"bad\.yaml: line 2, column 1: not YAML: key 'about' is given twice$"),
         (b"about: x\nsample: \xff\n", r"bad\.yaml: line 2: byte 0xff is not UTF-8: save the file in UTF-8$"),
@@ -181,7 +181,7 @@ def test_no_warm_up_stays_none_when_all_shrinks() -> None:
         (b"about: x: y\n", r"bad\.yaml: line 1, column 9: not YAML: mapping values are not allowed here$"),
     ],
 )
-def test_a_recipe_that_is_not_yaml_is_named(tmp_path: Path, content: bytes, said: str) -> None:
+def test_a_recipe_that_is_not_yaml_is_named(tmp_path: Path, content: bytes, message: str) -> None:
     (tmp_path / "bad.yaml").write_bytes(content)
-    with pytest.raises(ConfigError, match=said):
+    with pytest.raises(ConfigError, match=message):
         load_recipe("bad", folder=tmp_path)

@@ -86,13 +86,13 @@ def test_what_is_missing_differs_from_what_is_not_built_and_a_wrong_target_is_re
     next((house.root / "results/reports").glob("*/report.receipt.json")).unlink()
     done = house.run("scripts/verify.py", "--set", OVERRIDES)
     assert done.returncode == 1
-    for said in (
+    for message in (
         "set-mm-00.bin: missing: run `snakemake ",
         "set-mm-01.json: missing: run `snakemake ",
         "set-mm-02.bin: 8 bytes instead of ",
         "3 damaged or missing; report: 1 not made yet",
     ):
-        assert said in done.stdout
+        assert message in done.stdout
     done = house.run("scripts/verify.py", "phase9")
     assert done.returncode == 1
     assert "phase9: recipe tiny has no such artifact: name a dataset, phase, segment or path" in done.stderr

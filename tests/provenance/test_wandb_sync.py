@@ -93,13 +93,13 @@ def test_what_is_not_sent_is_named_with_its_reason() -> None:
         "long_context/long_2: not sent: it comes after long_context/short",
     ]
     command = [sys.executable, str(REPOSITORY / "scripts/publish.py"), "--mode"]
-    said = {
+    output = {
         mode: subprocess.run([*command, mode], capture_output=True, text=True, check=True).stdout
         for mode in ("offline", "disabled")
     }
-    assert f"offline: {len(PHASES) + len(SEGMENTS) - 2} sent" in said["offline"]
-    assert said["offline"].count("not sent") == 2
-    assert said["disabled"] == "disabled: 0 sent\n"
+    assert f"offline: {len(PHASES) + len(SEGMENTS) - 2} sent" in output["offline"]
+    assert output["offline"].count("not sent") == 2
+    assert output["disabled"] == "disabled: 0 sent\n"
 
 
 class Recorder:

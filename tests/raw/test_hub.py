@@ -163,7 +163,7 @@ def test_a_raw_file_of_two_datasets_is_reported(hub: Hub, catalogue: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("keys", "said"),
+    ("keys", "message"),
     [
         ({"source": "hf://org/corpus"}, "revision: this key is missing; write a commit"),
         ({"source": "hf://corpus", "revision": NO_COMMIT}, "source: hf://corpus is not hf://org/repo"),
@@ -174,9 +174,11 @@ def test_a_raw_file_of_two_datasets_is_reported(hub: Hub, catalogue: Path) -> No
         ({"source": "https://me:secret@host/raw", "files": "'*'"}, "source: must be one URL without a password"),
     ],
 )
-def test_a_source_that_cannot_be_meant_names_key_and_remedy(catalogue: Path, keys: dict[str, str], said: str) -> None:
+def test_a_source_that_cannot_be_meant_names_key_and_remedy(
+    catalogue: Path, keys: dict[str, str], message: str
+) -> None:
     describe(catalogue, **keys)
-    with pytest.raises(ConfigError, match=rf"datasets/corpus\.yaml: {said}"):
+    with pytest.raises(ConfigError, match=rf"datasets/corpus\.yaml: {message}"):
         read_dataset("corpus", catalogue)
 
 
@@ -198,7 +200,7 @@ def nothing(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "keys", "said"),
+    ("spoil", "keys", "message"),
     [
         (gate, {}, r"org/corpus is gated: set HF_TOKEN to a token of an account that has access"),
         (gate_with_token, {}, r"org/corpus is gated and the account of HF_TOKEN has no access: request it on http"),
@@ -220,12 +222,12 @@ def test_what_the_hub_refuses_is_one_sentence(
     monkeypatch: pytest.MonkeyPatch,
     spoil: Callable[[Hub, pytest.MonkeyPatch], None],
     keys: dict[str, str | None],
-    said: str,
+    message: str,
 ) -> None:
     description = {"revision": hub.commit(REPOSITORY, FILES), "subset": "High-Quality"} | keys
     describe(catalogue, **{key: value for key, value in description.items() if value is not None})
     spoil(hub, monkeypatch)
-    with pytest.raises(HubError, match=rf"corpus\.yaml: .*{said}") as error:
+    with pytest.raises(HubError, match=rf"corpus\.yaml: .*{message}") as error:
         pin_datasets(["corpus"], catalogue)
     assert "\n" not in str(error.value)
     assert not (catalogue / "corpus.tsv").exists()
@@ -285,7 +287,7 @@ def test_a_cut_connection_resumes_where_it_was_cut(hub: Hub, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("what", "said"),
+    ("what", "message"),
     [
         (
             "wrong",
@@ -297,9 +299,9 @@ def test_a_cut_connection_resumes_where_it_was_cut(hub: Hub, tmp_path: Path) -> 
         ("unknown token", r"the Hub at \S+ rejects HF_TOKEN: create a new token on \S+"),
     ],
 )
-def test_a_failed_download_leaves_nothing(hub: Hub, raw: Path, what: int | str, said: str) -> None:
+def test_a_failed_download_leaves_nothing(hub: Hub, raw: Path, what: int | str, message: str) -> None:
     hub.faults.append(Fault("(GET|HEAD) .*resolve", what, times=99))
-    with pytest.raises(Nano3Error, match=said) as error:
+    with pytest.raises(Nano3Error, match=message) as error:
         download(hub, raw)
     assert "\n" not in str(error.value)
     assert list(raw.parent.iterdir()) == []

@@ -79,7 +79,7 @@ def test_any_codec_of_parquet(tmp_path: Path, codec: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("lines", "said"),
+    ("lines", "message"),
     [
         (b'{"text": "x"}\n{"text": \n', r"a\.jsonl: row 1: not a JSON object: .*truncated"),
         (b'{"text": "x"}\n{"text": "y', r"row 1: not a JSON object: .*truncated; fix or replace the file, then pin"),
@@ -88,9 +88,9 @@ def test_any_codec_of_parquet(tmp_path: Path, codec: str) -> None:
         (b"[1]\n", r"row 0: column 'text' is not text: Expected `object`, got `array`"),
     ],
 )
-def test_a_damaged_row_is_named(tmp_path: Path, lines: bytes, said: str) -> None:
+def test_a_damaged_row_is_named(tmp_path: Path, lines: bytes, message: str) -> None:
     (tmp_path / "a.jsonl").write_bytes(lines)
-    with pytest.raises(TextError, match=said):
+    with pytest.raises(TextError, match=message):
         read(tmp_path / "a.jsonl")
 
 

@@ -30,14 +30,14 @@ def test_no_token_is_read_twice_in_an_epoch_over_all_phases(
     one: list[float], other: list[float], plan: list[tuple[int, int, int]], seed: int
 ) -> None:
     phases = [dict(zip(TOKENS, shares, strict=True)) for shares in (one, other)]
-    seen: dict[tuple[str, int, int], set[int]] = {}
+    consumed: dict[tuple[str, int, int], set[int]] = {}
     for segment in segments(phases, sorted(plan), seed):
         sampler = SegmentSampler(segment["data"], segment["length"], seed, TOKENS)
         places = sampler.at(0, segment["count"])
         for number, place in enumerate(places):
             tokens = set(range(place.begin, place.begin + segment["length"]))
-            assert not tokens & seen.setdefault((place.dataset, place.epoch, place.pair), set())
-            seen[place.dataset, place.epoch, place.pair] |= tokens
+            assert not tokens & consumed.setdefault((place.dataset, place.epoch, place.pair), set())
+            consumed[place.dataset, place.epoch, place.pair] |= tokens
             assert sampler.holding(place, place.begin + segment["length"]) == [(number, place.begin)]
         epochs = sampler.epochs(segment["count"])
         for name, (low, high) in epochs.items():

@@ -47,7 +47,7 @@ class BundleKey(ShardSettings):
 class ShardFacts(msgspec.Struct, frozen=True, kw_only=True):
     """
     A shard in numbers. bytes_in: of the raw file. rows: of it. documents, tokens: of the training pair. valid, test,
-    skipped: rows that are no training document. dropped: rows by reason. truncated: documents that were cut. lengths:
+    skipped: rows that are not training documents. dropped: rows by reason. truncated: documents that were cut. lengths:
     documents by tokens, counted under the next power of two. seconds: by stage; stages overlap. origin: where the raw
     file came from.
     """
@@ -73,7 +73,7 @@ class ShardReceipt(Receipt[ShardKey, ShardFacts], frozen=True, kw_only=True, tag
 
 
 class IndexKey(TypedDict):
-    """Which shards there are (a digest of names, raw bytes and rows), the rows of a sample, and how they are merged."""
+    """The shards (a digest of names, raw bytes and rows), the rows of a sample, and the code that merges them."""
 
     shards: str
     sample: int

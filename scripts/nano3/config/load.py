@@ -159,7 +159,7 @@ def _scaled(recipe: Recipe) -> Recipe:
 
 def _check(recipe: Recipe, source: str) -> None:
     """Checks that need the rest of the repository or the rules of Megatron."""
-    known = set(known_datasets())
+    catalogue = set(known_datasets())
     places = {
         dataset: f"phases.{phase_name}.mixture"
         for phase_name, phase in recipe.phases.items()
@@ -170,9 +170,9 @@ def _check(recipe: Recipe, source: str) -> None:
     for dataset, place in places.items():
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", dataset):
             raise ConfigError(f"{source}: {place}.{dataset}: a dataset's name has letters, digits, . _ - only")
-        if dataset not in known:
-            listing = f"describe it in config/datasets/{dataset}.yaml or use one of: {', '.join(sorted(known))}"
-            remedy = did_you_mean(dataset, known, listing)
+        if dataset not in catalogue:
+            listing = f"describe it in config/datasets/{dataset}.yaml or use one of: {', '.join(sorted(catalogue))}"
+            remedy = did_you_mean(dataset, catalogue, listing)
             raise ConfigError(f"{source}: {place}.{dataset}: no such dataset; {remedy}")
         category = read_dataset(dataset).category
         if place.startswith("categories.") and place != f"categories.{category}":
@@ -181,7 +181,7 @@ def _check(recipe: Recipe, source: str) -> None:
                 "change one of them"
             )
     if recipe.categories:
-        _refuse_unreached(recipe, known, source)
+        _refuse_unreached(recipe, catalogue, source)
     for phase in recipe.phases:
         if recipe.train.precision == "bf16" and recipe.layout_of(phase).trainer == "cpu":
             raise ConfigError(
@@ -197,11 +197,11 @@ def _check(recipe: Recipe, source: str) -> None:
         _check_vocabulary(recipe, source)
 
 
-def _refuse_unreached(recipe: Recipe, known: Iterable[str], source: str) -> None:
+def _refuse_unreached(recipe: Recipe, catalogue: Iterable[str], source: str) -> None:
     """Raises ConfigError for a dataset that no share reaches, although the recipe uses its category and source."""
     members = {dataset for category in recipe.categories.values() for dataset in category.datasets}
     sources = {read_dataset(dataset).source for dataset in members}
-    for dataset in sorted(set(known) - members - set(recipe.datasets)):
+    for dataset in sorted(set(catalogue) - members - set(recipe.datasets)):
         description = read_dataset(dataset)
         if description.category in recipe.categories and description.source in sources:
             raise ConfigError(

@@ -224,8 +224,8 @@ def trace_row(trained: Sequence[TracedSegment], dataset: str, file: str, row: in
     """
     users = [segment for segment in trained if dataset in segment.streams]
     if not users:
-        known = sorted({name for segment in trained for name in segment.streams})
-        raise TraceError(f"dataset {dataset}: no segment was trained on it: name one of: {', '.join(known)}")
+        names = sorted({name for segment in trained for name in segment.streams})
+        raise TraceError(f"dataset {dataset}: no segment was trained on it: name one of: {', '.join(names)}")
     prefix = _prefix(users[0].streams[dataset].prefixes, dataset, file)
     shard = _shard(prefix)
     if not 0 <= row < shard.rows:

@@ -63,11 +63,11 @@ def split_files(repository: str, commit: str, subset: str | None, split: str) ->
         try:
             config = _retry(lambda: load_dataset_builder(source, subset, revision=commit, cache_dir=cache).config)
         except ValueError:
-            known = _retry(lambda: get_dataset_config_names(source, revision=commit, cache_dir=cache))
-            if subset in known or (known == ["default"] and not subset):
+            subsets = _retry(lambda: get_dataset_config_names(source, revision=commit, cache_dir=cache))
+            if subset in subsets or (subsets == ["default"] and not subset):
                 raise
             problem = f"has no subset {subset}" if subset else "has no default subset"
-            raise HubError(f"subset: {repository} {problem}: name one of: {', '.join(known)}") from None
+            raise HubError(f"subset: {repository} {problem}: name one of: {', '.join(subsets)}") from None
     if split not in (config.data_files or {}):
         raise HubError(
             f"split: {repository} has no split {split} in subset {config.name}: "

@@ -88,9 +88,9 @@ def _change(before: Shard | None, after: Shard | None) -> str:
 
 def _with_rows(shard: Shard, before: Mapping[str, Shard], dataset: Dataset, count: bool) -> Shard:
     """The shard with its rows: those of before if its bytes are the same, else counted at its source if `count`."""
-    known = before.get(shard.name)
-    if shard.rows is None and known and known.sha256 == shard.sha256:
-        shard = replace(shard, rows=known.rows)
+    earlier = before.get(shard.name)
+    if shard.rows is None and earlier and earlier.sha256 == shard.sha256:
+        shard = replace(shard, rows=earlier.rows)
     if shard.rows is None and count:
         origin, path = dataset.origin(shard.path), PurePath(shard.path)
         footer = path.suffix == ".parquet"
