@@ -178,13 +178,13 @@ def trace_steps(
     candidates = [segment for segment in trained if phase in (None, segment.phase)]
     if not candidates:
         phases = ", ".join(dict.fromkeys(each.phase for each in trained))
-        raise TraceError(f"phase {phase}: was not trained: name one of: {phases}")
+        raise TraceError(f"phase {phase}: not trained: name one of: {phases}")
     for step in range(first, last + 1):
         segment = next((each for each in candidates if step in each.steps), None)
         if segment is None:
             where = f"of {phase}" if phase else "that were trained"
-            first, last = candidates[0].steps.start, candidates[-1].steps.stop - 1
-            raise TraceError(f"step {step}: not among the steps {where}, {first} to {last}")
+            low, high = candidates[0].steps.start, candidates[-1].steps.stop - 1
+            raise TraceError(f"step {step}: not among the steps {where}, {low} to {high}")
         yield from _step(segment, step, text)
 
 

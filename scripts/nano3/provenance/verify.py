@@ -173,9 +173,7 @@ def _remedy(artifact: CheckedArtifact, path: str, receipt: StepReceipt) -> tuple
     """What to delete and what to build if a file of an artifact is damaged or missing."""
     if isinstance(receipt, SegmentReceipt):
         checkpoint = Path(receipt.facts.checkpoint)
-        weights = Path(path).is_relative_to(
-            checkpoint
-        )  # else metrics, which are rewritten from a file beside the weights
+        weights = Path(path).is_relative_to(checkpoint)  # else metrics, rewritten from a file beside the weights
         return (str(checkpoint.parent) if weights else path, artifact.receipt), artifact.receipt
     if artifact.kind == "export":
         return (artifact.receipt,), artifact.receipt

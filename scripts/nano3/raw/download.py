@@ -6,6 +6,7 @@ from pathlib import Path
 from nano3 import Nano3Error
 from nano3.artifact.digest import digest_file, short
 from nano3.raw import hub, remote
+from nano3.raw.datasets import HUB
 
 
 class DownloadError(Nano3Error):
@@ -23,7 +24,7 @@ def download_shard(origin: str, sha256: str, size: int, raw: Path) -> None:
     folder = raw.with_name(f".{raw.name}.{short(sha256)}")
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        file = hub.fetch(origin, folder) if origin.startswith(hub.HUB) else remote.fetch(origin, folder)
+        file = hub.fetch(origin, folder) if origin.startswith(HUB) else remote.fetch(origin, folder)
     except Nano3Error:
         if not any(file.stat().st_size for file in folder.glob(remote.PART)):
             shutil.rmtree(folder, ignore_errors=True)

@@ -16,9 +16,9 @@ from typing import BinaryIO, Literal
 from nano3 import Nano3Error
 from nano3.artifact.digest import digest_file
 from nano3.core.retry import Result, causes, first_line, patiently
+from nano3.raw.datasets import HUB
 
 Kind = Literal["dataset", "model"]
-HUB = "hf://"
 PREFIX = HUB + "datasets/"
 PATHS_PER_REQUEST = 500
 TRANSIENT_STATUSES = (408, 429, 500, 502, 503, 504)

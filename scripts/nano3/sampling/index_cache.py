@@ -36,11 +36,11 @@ from nano3.corpus import freshness
 from nano3.sampling.blend_json import train_prefixes
 from nano3.sampling.interleave import Numbers
 from nano3.sampling.sampler import SegmentSampler
-from nano3.sampling.streams import document_order, pair_seed
+from nano3.sampling.streams import boundaries, document_order, pair_seed
 from nano3.tokens.indexed_dataset import Pair, read_lengths
 
 PAIRS = "pairs.npy"
-SMALL = 64  # as few pairs are not worth other processes
+SMALL = 64  # pairs; for fewer, other processes do not pay off
 
 
 class IndexCacheError(Nano3Error):
@@ -58,7 +58,7 @@ class EpochIndex:
     @classmethod
     def open(cls, folder: Path, epoch: int, documents: Numbers) -> "EpochIndex":
         """documents: of each pair. Raises IndexCacheError if the epoch was not built."""
-        begins = np.concatenate([np.zeros(1, np.int64), np.cumsum(documents)])
+        begins = boundaries(documents)
         order, offsets = (_file(folder, epoch, name) for name in ("order", "offsets"))
         for file, count in ((order, begins[-1]), (offsets, begins[-1] + len(documents))):
             if not file.is_file():
@@ -207,7 +207,7 @@ def _ordered(work: Work) -> tuple[npt.NDArray[np.int32], Numbers]:
     if len(lengths) != entry.documents or lengths.sum(dtype=np.int64) != entry.tokens:
         raise IndexCacheError(f"{prefix}.idx: differs from its dataset's index: run snakemake again")
     order = document_order(len(lengths), seed)
-    return order, np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths[order], dtype=np.int64)])
+    return order, boundaries(lengths[order])
 
 
 def _file(folder: Path, epoch: int, name: str) -> Path:

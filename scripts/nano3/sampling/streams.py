@@ -16,6 +16,7 @@ a sample left.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -172,6 +173,11 @@ def document_order(documents: int, seed: int) -> npt.NDArray[np.int32]:
     order = np.arange(documents, dtype=np.int32)
     np.random.RandomState(seed).shuffle(order)
     return order
+
+
+def boundaries(lengths: npt.NDArray[Any]) -> Numbers:
+    """Where each of successive parts begins and the last ends, shape [parts + 1]. lengths: shape [parts]."""
+    return np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths, dtype=np.int64)])
 
 
 def consumed_after(consumed: Consumed, length: int, samples: int) -> list[list[int]]:

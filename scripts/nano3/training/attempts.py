@@ -118,9 +118,7 @@ class AttemptLog:
             self._end("stopped", str(error))
             raise
         except BaseException as error:
-            *_, last_line = (
-                f"{type(error).__name__}: {error}".strip().splitlines()
-            )  # some errors begin with a whole trace
+            *_, last_line = f"{type(error).__name__}: {error}".strip().splitlines()  # some begin with a whole trace
             self._end("failed", last_line)
             raise
         if first_rank:

@@ -19,7 +19,7 @@ from nano3.sampling.blend_json import dataset_of
 from nano3.sampling.index_cache import DatasetStream, EpochIndex, open_streams
 from nano3.sampling.interleave import Numbers
 from nano3.sampling.sampler import SamplePlace, SegmentSampler
-from nano3.sampling.streams import document_order, ranges
+from nano3.sampling.streams import boundaries, document_order, ranges
 
 Sample = dict[str, Tensor]
 OTHER_FILES = 256  # that a training process has open as well
@@ -78,7 +78,7 @@ class ValidationSamples(Dataset[Sample]):
         self.length, self._pair = length, _pair(prefix)
         lengths = self._pair.sequence_lengths
         self._order = document_order(len(lengths), seed=0)
-        self._offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths[self._order], dtype=np.int64)])
+        self._offsets = boundaries(lengths[self._order])
         self.count = max(0, min(most, (int(self._offsets[-1]) - 1) // length))
 
     def __len__(self) -> int:
