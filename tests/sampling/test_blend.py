@@ -28,15 +28,15 @@ def entries(shards: dict[str, int], byte: str = "0") -> list[ShardEntry]:
 
 def index(folder: Path, dataset: str, shards: dict[str, int], held_out: int = 10, byte: str = "0") -> Path:
     path = folder / dataset / "index.json"
-    listed = entries(shards, byte)
-    write_entries(path.parent, listed)
+    rows = entries(shards, byte)
+    write_entries(path.parent, rows)
     split = SplitCount(held_out, 1)
     facts = IndexFacts(
         tokens=sum(shards.values()),
         documents=len(shards),
         rows=0,
         skipped=0,
-        shards=ShardsDigest(len(listed), digest_entries(listed)),
+        shards=ShardsDigest(len(rows), digest_entries(rows)),
         valid=split,
         test=split,
     )
@@ -77,7 +77,10 @@ def test_shares_of_categories_and_caps_are_resolved_from_the_indexes_counts(tmp_
     }
     write_blend(paths, key, tmp_path / "blend.json", tmp_path / "blend.receipt.json")
     facts = json.loads((tmp_path / "blend.receipt.json").read_text())["facts"]["datasets"]
-    assert {name: fact["share"] for name, fact in facts.items()} == {"y": 0.75, "z": 0.25}  # x was drawn wholly before
+    assert {name: fact["share"] for name, fact in facts.items()} == {
+        "y": 0.75,
+        "z": 0.25,
+    }  # all of x is consumed before
     assert facts["y"]["tokens"] == 300
     blend = json.loads((tmp_path / "blend.json").read_text())
     assert blend["train"] == ["0.75", str(tmp_path / "y/train/s"), "0.25", str(tmp_path / "z/train/s")]

@@ -1,4 +1,4 @@
-"""The end of a segment: its metrics and its receipt, the same whoever trained it."""
+"""What does a finished segment leave? Its metrics and its receipt, the same for every trainer."""
 
 import json
 import warnings
@@ -16,7 +16,7 @@ from nano3.sampling.sampler import consumed_samples, consumed_with, realized
 
 @dataclass(frozen=True)
 class SegmentFiles:
-    """What a segment is called, the receipts of what it reads, and the files to write when it is done."""
+    """A segment's names, the receipts of its inputs, and the files to write at its end."""
 
     phase: str
     segment: str
@@ -40,24 +40,26 @@ def finish(
     Write a segment's metrics and, last, its receipt.
 
     checkpoint: its weights. steps: a line of metrics each. earlier: receipt of the segment before, if there is one.
-    facts: what its trainer says of it. A mixture that is off by more than a draw can be is worth a warning.
+    facts: from its trainer. Warns if the mixture deviates by more than rounding explains.
     """
     with replaced(place.metrics) as aside:
         aside.write_text("".join(json.dumps(step) + "\n" for step in steps), encoding="utf-8")
-    saved = [Output.of(path) for path in sorted(checkpoint.iterdir()) if path.is_file()]
+    files = [Output.of(path) for path in sorted(checkpoint.iterdir()) if path.is_file()]
     data, length = spec["data"], spec["batch"]["sequence_length"]
     count = spec["steps"]["count"] * spec["batch"]["global_batch_size"]
-    drew = consumed_samples(data["shares"], spec["seed"], data["first_sample"], count)
-    mixture = realized(data["shares"], drew)
+    samples = consumed_samples(data["shares"], spec["seed"], data["first_sample"], count)
+    mixture = realized(data["shares"], samples)
     if mixture.largest_deviation > mixture.allowed:
-        off = f"{mixture.largest_deviation:.2%}"
-        warnings.warn(f"{place.phase}/{place.segment}: the mixture drawn is off by {off}", stacklevel=1)
+        deviation = f"{mixture.largest_deviation:.2%}"
+        warnings.warn(
+            f"{place.phase}/{place.segment}: the consumed mixture is off its target by {deviation}", stacklevel=1
+        )
     SegmentReceipt.made(
         run,
         key=spec,
         inputs=[read_receipt(path).as_input(path) for path in (place.blend_receipt, place.index_cache, *place.before)],
-        outputs=[*saved, Output.of(place.metrics)],
-        content=digest_json({Path(file.path).name: file.sha256 for file in saved if _weights(Path(file.path))}),
+        outputs=[*files, Output.of(place.metrics)],
+        content=digest_json({Path(file.path).name: file.sha256 for file in files if _weights(Path(file.path))}),
         facts=SegmentFacts(
             phase=place.phase,
             segment=place.segment,
@@ -67,7 +69,7 @@ def finish(
             tokens_seen=spec["steps"]["first_token"] + count * length,
             loss=LossRange(steps[0]["loss"], steps[-1]["loss"]),
             mixture=mixture,
-            ledger=consumed_with(earlier.facts.ledger if earlier else {}, drew, length),
+            ledger=consumed_with(earlier.facts.ledger if earlier else {}, samples, length),
             seconds_of_steps=round(sum(step["seconds"] for step in steps), 3),
             **facts,
         ),
@@ -75,5 +77,5 @@ def finish(
 
 
 def _weights(file: Path) -> bool:
-    """Not what differs from one save of the same weights to the next: identifiers, paths, the layout of the run."""
+    """False for files that differ between saves of the same weights: they hold identifiers, paths or the layout."""
     return file.name not in {".metadata", "run_config.yaml", "train_state.pt"}

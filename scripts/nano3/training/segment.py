@@ -1,4 +1,4 @@
-"""One door for all trainers: the layout says which of them trains a segment."""
+"""Which trainer trains a segment? The one that the layout names."""
 
 from pathlib import Path
 from typing import Any
@@ -28,19 +28,19 @@ def train_segment(
     """
     Train one segment of a phase and leave its weights in weights/{digest of spec}/iter_*.
 
-    spec: what to compute, see nano3.training.spec. phase, segment: what to call it. blend, blend_receipt: the phase's
+    spec: what to compute, see nano3.training.spec. phase, segment: its names. blend, blend_receipt: the phase's
     mixture. index_cache: receipt of its index cache. before: the receipt of the segment before this one, or nothing.
     receipt, metrics: the files to write, one line of metrics a step. evaluation_tokens: of each dataset's validation
-    set. attempt: which of Snakemake's tries it is. layout: the recipe's, of this phase. The rest lays the work out and
-    changes nothing. All ranks call it alike.
+    set. attempt: Snakemake's number of this try. layout: of this phase. The rest does not affect the result. All ranks
+    call this with the same arguments.
     """
-    laid_out = Layout.model_validate(layout)
-    place = SegmentFiles(phase, segment, blend_receipt, index_cache, before, receipt, metrics)
-    if laid_out.trainer == "bridge":
+    phase_layout = Layout.model_validate(layout)
+    files = SegmentFiles(phase, segment, blend_receipt, index_cache, before, receipt, metrics)
+    if phase_layout.trainer == "bridge":
         from nano3.training.bridge import trainer as bridge
 
-        bridge.train_segment(spec, place, blend, weights, evaluation_tokens, laid_out, save_interval, attempt)
+        bridge.train_segment(spec, files, blend, weights, evaluation_tokens, phase_layout, save_interval, attempt)
         return
     from nano3.training.cpu import trainer as cpu
 
-    cpu.train_segment(spec, place, blend, weights, evaluation_tokens, laid_out, threads, save_interval, attempt)
+    cpu.train_segment(spec, files, blend, weights, evaluation_tokens, phase_layout, threads, save_interval, attempt)
