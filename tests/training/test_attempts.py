@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from nano3.cluster.preemption import OUT_OF_TIME, Preempted
-from nano3.training.attempts import RESTARTS, AttemptLog, TrainingError
+from nano3.cluster.preemption import OUT_OF_TIME, RESTARTS, Preempted
+from nano3.training.attempts import AttemptLog, TrainingError
 
 TOLD = 128 + signal.SIGTERM
 

@@ -23,9 +23,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from nano3 import Nano3Error
+from nano3.cluster.preemption import OUT_OF_TIME, RESTARTS, STOP_AT
 
-# What nano3.cluster.preemption and .attempts read; they run where nothing of this module may be at hand.
-STOP_AT, RESTARTS, OUT_OF_TIME = "NANO3_STOP_AT", "NANO3_RESTARTS", 75
 END_SECONDS = 30.0  # for the ranks that are left when one has failed
 REQUEUE_SECONDS = 120.0  # Slurm ends this process well before
 # A task's place, from Slurm's names to torchrun's. A shell can do it in every container.

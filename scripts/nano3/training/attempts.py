@@ -23,9 +23,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from nano3 import Nano3Error
-from nano3.cluster.preemption import OUT_OF_TIME, Preempted
+from nano3.cluster.preemption import OUT_OF_TIME, RESTARTS, Preempted
 
-RESTARTS = "NANO3_RESTARTS"  # environment: how often Slurm has queued this job again, put there by nano3.cluster.launch
 WITHOUT_PROGRESS = 2  # attempts in a row
 LOCK_SECONDS = 60.0  # a node that was lost may need so long to end what ran on it
 SILENT = "it ended without a word: killed (memory, time limit) or its node was lost; `sacct -j {job}` may know"

@@ -14,9 +14,9 @@ import torch
 
 from nano3.artifact.digest import digest_json
 from nano3.artifact.receipt import read_receipt
-from nano3.cluster.preemption import OUT_OF_TIME, STOP_AT, Preempted
+from nano3.cluster.preemption import OUT_OF_TIME, RESTARTS, STOP_AT, Preempted
 from nano3.sampling.sampler import consumed_samples, consumed_with
-from nano3.training.attempts import RESTARTS, TrainingError
+from nano3.training.attempts import TrainingError
 from nano3.training.cpu import trainer as cpu
 from nano3.training.lr_scheduler import set_rate
 from nano3.training.segment import train_segment
