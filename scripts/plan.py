@@ -38,12 +38,12 @@ def main() -> int:
     else:
         print(as_text(plan, colour=sys.stdout.isatty() and not os.environ.get("NO_COLOR")), end="")
     if asked.html or asked.svg:
-        from nano3.plan.page import write_page, write_picture
+        from nano3.plan.page import write_picture, write_plan
 
         if asked.svg:
             write_picture(plan, asked.svg)
         if asked.html:
-            write_page(plan, asked.html)
+            write_plan(plan, asked.html)
     return 2 if asked.detailed_exitcode and not plan.empty else 0
 
 

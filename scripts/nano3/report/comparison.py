@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nano3.artifact.files import replaced
 from nano3.core.formatting import compact, loss, percent, signed
-from nano3.drawing.templates import environment
+from nano3.drawing.templates import write_page
 from nano3.provenance.compare import Change, Comparison, Data
 
 NONE = "\N{EN DASH}"
@@ -68,10 +67,7 @@ def as_text(found: Comparison) -> str:
 
 def write_comparison(found: Comparison, page: Path) -> None:
     """As one HTML page that asks no network for anything."""
-    template = environment(Path(__file__).parent).get_template("comparison.html.j2")
-    html = template.render(names=found.names, tables=tables(found))
-    with replaced(page) as aside:
-        aside.write_text(html, encoding="utf-8")
+    write_page(page, Path(__file__).with_name("comparison.html.j2"), names=found.names, tables=tables(found))
 
 
 def _text(sections: Sequence[Table]) -> Iterator[str]:

@@ -19,7 +19,7 @@ KINDS = {
 
 @dataclass(frozen=True)
 class ArtifactRow:
-    """A line of the ledger. anchor: its id in the page. name: what people call it. holds: counts in words."""
+    """A line of the table. anchor: its id in the page. name: what people call it. holds: counts in words."""
 
     anchor: str
     kind: str
@@ -32,7 +32,7 @@ class ArtifactRow:
     seconds: float
 
 
-def artifacts(story: Story) -> list[ArtifactRow]:
+def rows(story: Story) -> list[ArtifactRow]:
     """Dataset indexes, blends, checkpoints and the export, in this order."""
     lines = [
         _artifact(story, each.path, each.name, f"{many(each.fold.shards, 'shard')}, {compact(each.tokens)} tokens")
