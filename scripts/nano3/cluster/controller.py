@@ -30,12 +30,12 @@ MEMORY_MB = 4000
 SITE = {"account": "slurm_account", "partition": "slurm_partition"}
 
 
-class HeadError(Nano3Error):
+class ControllerError(Nano3Error):
     """Snakemake can't be submitted, or not be taken up again."""
 
 
 @dataclass(frozen=True)
-class Head:
+class Controller:
     """Snakemake with its arguments."""
 
     arguments: list[str]
@@ -46,7 +46,7 @@ class Head:
 
         profile: names account and partition. time_limit: of Snakemake's own job, as sbatch takes it;
         at its end the job is queued again.
-        Raises HeadError if Slurm refuses; SiteError if the profile is not filled in.
+        Raises ControllerError if Slurm refuses; SiteError if the profile is not filled in.
         """
         settings = yaml.safe_load((profile / "config.yaml").read_text(encoding="utf-8"))
         defaults, of_rules = settings.get("default-resources", {}), settings.get("set-resources", {})
@@ -70,7 +70,7 @@ class Head:
         command = ["sbatch", *options, *site, *manners, "/dev/stdin", *self.arguments]
         done = subprocess.run(command, input=script, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise HeadError(f"sbatch: {done.stderr.strip()}")
+            raise ControllerError(f"sbatch: {done.stderr.strip()}")
         job = done.stdout.strip().split(";")[0]
         print(f"job {job} runs: snakemake --profile {profile} {' '.join(self.arguments)}")
         print(f"follow  tail -F {LOGS}/controller-{job}.log")
@@ -109,7 +109,7 @@ def _cancel_leftovers(prefix: str) -> None:
     until = time.monotonic() + GONE_SECONDS
     while jobs := _jobs_called(prefix):
         if time.monotonic() > until:
-            raise HeadError(f"jobs {' '.join(jobs)} do not end: scancel them, then submit again")
+            raise ControllerError(f"jobs {' '.join(jobs)} do not end: scancel them, then submit again")
         subprocess.run(["scancel", *jobs], check=False)
         time.sleep(2)
 

@@ -1,17 +1,26 @@
-"""Pages of docs/ show what their commands print today."""
+"""Pages of docs/ show what their commands print today, schemas what the code reads."""
 
+import json
 from pathlib import Path
 
 import pytest
+from docs.refresh import SCHEMAS, PageError, refreshed
 
 from nano3.config.load import load_recipe
 from nano3.preview.mixture import mixture_plan
-from nano3.preview.pages import PageError, refreshed
+
+HOW = "run PYTHONPATH=scripts python docs/refresh.py"
 
 
 def test_the_page_of_recipes_shows_what_its_commands_print() -> None:
     text = Path("docs/recipes.md").read_text(encoding="utf-8")
-    assert refreshed(text, draw=False) == text, "run python scripts/refresh_page.py --page docs/recipes.md"
+    assert refreshed(text, draw=False) == text, HOW
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_the_committed_schemas_are_those_of_the_code(name: str) -> None:
+    committed = json.loads(Path(f"config/{name}.schema.json").read_text(encoding="utf-8"))
+    assert committed == SCHEMAS[name].model_json_schema(), HOW
 
 
 def test_both_recipes_have_the_mixture_that_the_page_shows_once() -> None:
