@@ -117,7 +117,7 @@ def _add_arguments(parser: argparse.ArgumentParser, verb: Verb) -> None:
 def _reader(kind: Any) -> dict[str, Any]:
     if kind in (str, int, float, Path):
         return {"type": kind}
-    if typing.get_origin(kind) is dict:
+    if typing.get_origin(kind) is dict or typing.is_typeddict(kind):
         return {"type": json.loads}
     if typing.get_origin(kind) is Literal:
         return {"choices": typing.get_args(kind)}

@@ -65,7 +65,7 @@ def _segment(segment: SegmentSummary, colour: int) -> Box:
 
 
 def _export(story: Story) -> Box:
-    difference = f"logits within {rate(story.logits['largest_difference'])}"
+    difference = f"logits within {rate(story.logits.largest_difference)}"
     lines = (f"{compact(story.last.parameters)} parameters", difference)
     return Box("Hugging Face", lines, anchor=anchor(story.export))
 

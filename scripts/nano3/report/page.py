@@ -8,10 +8,10 @@ of its own, no random name, and asks no network for anything.
 import json
 import os
 from pathlib import Path
-from typing import Any
 
 from nano3.artifact.digest import digest_file
-from nano3.artifact.receipt import Input, Output, Run, write_receipt
+from nano3.artifact.receipt import Input, Output, Run
+from nano3.artifact.steps import ReportFacts, ReportKey, ReportReceipt, read_receipt
 from nano3.config.load import parse_overrides
 from nano3.drawing.templates import write_page
 from nano3.provenance.lineage import closure
@@ -27,7 +27,7 @@ def write_report(
     export: Path,
     lineage: Path,
     shards: Path,
-    key: dict[str, Any],
+    key: ReportKey,
     page: Path,
     receipt: Path,
     recipe: Path,
@@ -63,8 +63,8 @@ def write_report(
         files=[_linked(file, page) for file in files],
         crate=CRATE if (page.parent / CRATE).exists() else None,
     )
-    inputs, outputs = [Input.receipt(export), *files], [Output.of(page)]
-    write_receipt(receipt, "write_report", run, key=key, inputs=inputs, outputs=outputs, facts={})
+    inputs, outputs = [read_receipt(export).as_input(export), *files], [Output.of(page)]
+    ReportReceipt.made(run, key=key, inputs=inputs, outputs=outputs, facts=ReportFacts()).write(receipt)
 
 
 def _linked(file: Input, page: Path) -> dict[str, str]:
