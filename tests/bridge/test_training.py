@@ -184,7 +184,9 @@ def test_a_learning_rate_that_is_not_ours_stops_the_segment(corpus: Corpus, monk
 def test_counters_of_more_than_32_bits_are_saved() -> None:
     from megatron.bridge.training.state import TrainState
 
-    bridge.count_beyond_int32()
+    from nano3.training.bridge.patches import count_beyond_int32
+
+    count_beyond_int32()
     seen = 25 * 10**12 // 4_096
     state = TrainState(step=745_058, consumed_train_samples=seen)
     again = TrainState()

@@ -79,9 +79,10 @@ def test_the_model_has_the_published_size(name: str) -> None:
 
 def test_parameters_are_those_of_a_model_that_is_built() -> None:
     from nano3.training.cpu.model import build_model
-    from nano3.training.cpu.process_group import init_process_group, stand_in_for_cuda
+    from nano3.training.cpu.patches import patch_megatron
+    from nano3.training.cpu.process_group import init_process_group
 
-    stand_in_for_cuda()
+    patch_megatron()
     init_process_group(0)
     model = load_recipe("tiny")[1].model
     built = build_model(model.model_dump(), "fp32")

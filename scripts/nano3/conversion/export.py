@@ -20,9 +20,10 @@ from nano3.artifact.files import write_json
 from nano3.artifact.receipt import Input, Output, Run
 from nano3.artifact.steps import ExportFacts, ExportKey, ExportReceipt, LogitCheck, SegmentReceipt, read_receipt
 from nano3.conversion.manifest import manifest_of
-from nano3.training.cpu.process_group import init_process_group, stand_in_for_cuda
+from nano3.training.cpu.patches import patch_megatron
+from nano3.training.cpu.process_group import init_process_group
 
-stand_in_for_cuda()
+patch_megatron()
 
 from megatron.core.models.mamba.mamba_model import MambaModel  # noqa: E402
 from transformers import NemotronHConfig, NemotronHForCausalLM  # noqa: E402

@@ -11,17 +11,14 @@ import os
 import shutil
 import time
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import torch
-from megatron.bridge.training import initialize
 from megatron.bridge.training.config import ConfigContainer, DatasetBuildContext, DatasetProvider
 from megatron.bridge.training.gpt_step import forward_step
 from megatron.bridge.training.pretrain import pretrain
-from megatron.bridge.training.state import TrainState
-from megatron.core import datasets
 
 from nano3.artifact.digest import digest_json, short
 from nano3.artifact.files import write_json
@@ -35,6 +32,7 @@ from nano3.config.recipe import Layout
 from nano3.training.attempts import AttemptLog, TrainingError, alone
 from nano3.training.bridge.callback import TrainingCallback
 from nano3.training.bridge.config import check_version, configured
+from nano3.training.bridge.patches import patch_bridge
 from nano3.training.bridge.settings import bridge_settings
 from nano3.training.bridge.window import Window
 from nano3.training.result import SegmentFiles, finish
@@ -44,7 +42,6 @@ PACKAGES = ("megatron-bridge", "megatron-core", "torch", "transformer-engine", "
 WORKERS = 4  # processes that read samples, for each rank
 LAST_WRITTEN = "run_config.yaml"  # what Bridge writes last into a checkpoint
 ALONE = {"RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500"}  # without a launcher
-COUNTERS = ("step", "consumed_train_samples", "skipped_train_samples", "consumed_valid_samples")
 
 
 @dataclass
@@ -182,29 +179,11 @@ def counters(checkpoint: Path) -> tuple[int, int]:
     return int(state["step"]), int(state["consumed_train_samples"])
 
 
-def count_beyond_int32() -> None:
-    """Let Bridge save its counters as 64 bits: 25T tokens in 4,096s are more samples than the 32 bits of 0.3 hold."""
-    saved = TrainState.state_dict
-
-    def state_dict(self: Any) -> dict[str, Any]:
-        small: dict[str, Any] = saved(replace(self, **dict.fromkeys(COUNTERS, 0)))
-        return small | {name: torch.tensor(getattr(self, name), dtype=torch.int64) for name in COUNTERS}
-
-    TrainState.state_dict = state_dict
-
-
-def keep_built_helpers() -> None:
-    """PyPI's megatron-core has its C++ helpers built, and no Makefile; Bridge would call make and end the process."""
-    if not (Path(datasets.__path__[0]) / "Makefile").exists():
-        initialize.compile_helpers = lambda: None
-
-
 def _pretrain(
     config: ConfigContainer, callback: TrainingCallback, preemption: Preemption, folder: Path, last: int
 ) -> None:
     """Run Bridge to the segment's end. Raises Preempted if it was told to stop before."""
-    count_beyond_int32()
-    keep_built_helpers()
+    patch_bridge()
     for name, value in ALONE.items():
         os.environ.setdefault(name, value)
     try:

@@ -26,6 +26,7 @@ from nano3.config.model import Model
 from nano3.config.parameters import parameters
 from nano3.config.recipe import Layout
 from nano3.training.attempts import AttemptLog, TrainingError, alone
+from nano3.training.cpu.patches import patch_megatron
 from nano3.training.cpu.process_group import (
     all_gather,
     broadcast,
@@ -33,12 +34,11 @@ from nano3.training.cpu.process_group import (
     rank,
     rank_slice,
     ranks,
-    stand_in_for_cuda,
 )
 from nano3.training.metrics import Progress
 from nano3.training.result import SegmentFiles, finish
 
-stand_in_for_cuda()
+patch_megatron()
 
 from megatron.core.distributed import DistributedDataParallel, DistributedDataParallelConfig  # noqa: E402
 from megatron.core.distributed.finalize_model_grads import finalize_model_grads  # noqa: E402
