@@ -78,7 +78,7 @@ class Comparison:
 
 
 def receipt_of(word: str) -> Path:
-    """The receipt that a path or a recipe's name means: its export's, or that of the segment with the most steps behind it."""
+    """The receipt that a path or a recipe's name means: its export's, or that of its last segment."""
     if Path(word).is_file():
         return Path(word)
     export = Path("results/exports") / word / "receipt.json"
