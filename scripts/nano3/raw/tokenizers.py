@@ -6,7 +6,6 @@ config/tokenizers/{name}.tsv    its files with size and SHA-256, written by pin_
 resources/tokenizers/{name}/    the files, downloaded
 """
 
-import csv
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 from pydantic import Field
 
 from nano3.core.schema import Closed, ConfigError, read_yaml, validated
+from nano3.core.tsv import read_table, write_table
 
 TOKENIZERS = Path("config/tokenizers")
 DOWNLOADS = Path("resources/tokenizers")
@@ -74,8 +74,7 @@ def read_pins(name: str) -> list[TokenizerFile]:
     path, remedy = pins_path(name), f"run `python scripts/pin_tokenizer.py {name}`"
     if not path.is_file():
         raise ConfigError(f"{path}: tokenizer {name} is not pinned: {remedy}")
-    with path.open(encoding="utf-8", newline="") as file:
-        lines = list(csv.reader(file, delimiter="\t"))
+    lines = list(read_table(path))
     try:
         if lines[0] != [field.name for field in fields(TokenizerFile)]:
             raise ValueError(lines[0])
@@ -89,7 +88,5 @@ def read_pins(name: str) -> list[TokenizerFile]:
 
 def write_pins(name: str, files: Sequence[TokenizerFile]) -> None:
     """Write a tokenizer's pins, sorted by name, one file a line."""
-    with pins_path(name).open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, delimiter="\t", lineterminator="\n")
-        writer.writerow(field.name for field in fields(TokenizerFile))
-        writer.writerows(astuple(each) for each in sorted(files, key=lambda each: each.name))
+    ordered = sorted(files, key=lambda file: file.name)
+    write_table(pins_path(name), (field.name for field in fields(TokenizerFile)), map(astuple, ordered))
