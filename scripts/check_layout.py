@@ -25,13 +25,13 @@ COLUMNS = (
 def main(recipe: RecipeName, overrides: SetOption = None) -> None:
     """Print one line for each segment of the recipe."""
     _, loaded = load_recipe(recipe, overrides or "")
-    placed = list(parallel_plans(loaded))
-    lines = [COLUMNS, *(_line(f"{phase}/{segment}", parallel_plan) for phase, segment, parallel_plan in placed)]
+    plans = list(parallel_plans(loaded))
+    lines = [COLUMNS, *(_line(f"{phase}/{segment}", parallel_plan) for phase, segment, parallel_plan in plans)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(COLUMNS))]
     for line in lines:
         print(line[0].ljust(widths[0]), *(word.rjust(width) for word, width in zip(line[1:], widths[1:], strict=True)))
     print()
-    for phase, segment, parallel_plan in placed:
+    for phase, segment, parallel_plan in plans:
         if parallel_plan.layout.trainer == "bridge":
             print(f"{phase}/{segment} also fits on", ", ".join(f"{size:,}" for size in worlds(parallel_plan)), "ranks")
         elif (without := parallel_plan.world - parallel_plan.batch) > 0:

@@ -54,7 +54,7 @@ def _flat(plan: Plan) -> bool:
 
 
 def _datasets(plan: Plan) -> Iterable[tuple[Node, Box]]:
-    """Tokens and index as one; the node is the index, or the tokens where the index is no part of the plan."""
+    """Tokens and index as one; the node is the index, or the tokens if the index is not in the plan."""
     indexes = {node.name: node for node in _of(plan, "index")}
     for tokens in _of(plan, "tokens"):
         counts = Counts.of(tokens)

@@ -1,4 +1,4 @@
-"""A plan for a terminal."""
+"""How does a plan read in a terminal?"""
 
 import textwrap
 from collections.abc import Iterator, Sequence

@@ -16,7 +16,7 @@ from typing import BinaryIO, Literal
 
 from nano3 import Nano3Error
 from nano3.artifact.digest import digest_file
-from nano3.core.retry import Result, causes, first_line, patiently
+from nano3.core.retry import Result, causes, first_line, retry
 
 Kind = Literal["dataset", "model"]
 HUB = "hf://"
@@ -34,7 +34,7 @@ def latest_commit(repository: str, name: str, kind: Kind = "dataset") -> str:
     from huggingface_hub import HfApi
 
     with _explained(repository, name, kind=kind):
-        return _patiently(lambda: str(HfApi().repo_info(repository, repo_type=kind, revision=name).sha))
+        return _retried(lambda: str(HfApi().repo_info(repository, repo_type=kind, revision=name).sha))
 
 
 def full_commit(repository: str, begin: str, kind: Kind = "dataset") -> str:
@@ -42,7 +42,7 @@ def full_commit(repository: str, begin: str, kind: Kind = "dataset") -> str:
     from huggingface_hub import HfApi
 
     with _explained(repository, "main", kind=kind):
-        commits = _patiently(lambda: HfApi().list_repo_commits(repository, repo_type=kind))
+        commits = _retried(lambda: HfApi().list_repo_commits(repository, repo_type=kind))
     found = [commit.commit_id for commit in commits if commit.commit_id.startswith(begin)]
     if len(found) != 1:
         raise HubError(
@@ -58,13 +58,13 @@ def split_files(repository: str, commit: str, subset: str | None, split: str) ->
     from huggingface_hub import HfApi
 
     with _explained(repository, commit), tempfile.TemporaryDirectory() as cache:
-        _patiently(lambda: HfApi().auth_check(repository, repo_type="dataset"))
-        _patiently(lambda: HfApi().dataset_info(repository, revision=commit))
+        _retried(lambda: HfApi().auth_check(repository, repo_type="dataset"))
+        _retried(lambda: HfApi().dataset_info(repository, revision=commit))
         source = PREFIX + repository  # without the prefix, a folder of that name here would be taken
         try:
-            config = _patiently(lambda: load_dataset_builder(source, subset, revision=commit, cache_dir=cache).config)
+            config = _retried(lambda: load_dataset_builder(source, subset, revision=commit, cache_dir=cache).config)
         except ValueError:
-            known = _patiently(lambda: get_dataset_config_names(source, revision=commit, cache_dir=cache))
+            known = _retried(lambda: get_dataset_config_names(source, revision=commit, cache_dir=cache))
             if subset in known or (known == ["default"] and not subset):
                 raise
             asked = f"has no subset {subset}" if subset else "has no default subset"
@@ -83,7 +83,7 @@ def list_files(repository: str, commit: str) -> list[str]:
     from huggingface_hub import HfApi
 
     with _explained(repository, commit, kind="model"):
-        return sorted(_patiently(lambda: HfApi().list_repo_files(repository, revision=commit)))
+        return sorted(_retried(lambda: HfApi().list_repo_files(repository, revision=commit)))
 
 
 def describe_files(
@@ -101,7 +101,7 @@ def describe_files(
         some = list(paths[first : first + PATHS_A_REQUEST])
         with _explained(repository, commit, kind=kind):
             ask = partial(HfApi().get_paths_info, repository, some, revision=commit, repo_type=kind)
-            found = _patiently(ask)
+            found = _retried(ask)
         files = [file for file in found if isinstance(file, RepoFile)]
         if missing := sorted({*some} - {file.path for file in files}):
             raise HubError(f"{missing[0]} is not in {repository} at {commit}: try again")
@@ -131,7 +131,7 @@ def fetch(origin: str, folder: Path) -> Path:
     try:
         with _explained(repository, commit, path, kind):
             return Path(
-                _patiently(lambda: hf_hub_download(repository, path, repo_type=kind, revision=commit, local_dir=folder))
+                _retried(lambda: hf_hub_download(repository, path, repo_type=kind, revision=commit, local_dir=folder))
             )
     except HubError:
         shutil.rmtree(folder, ignore_errors=True)
@@ -160,11 +160,11 @@ def _origin(repository: str, commit: str, path: str, kind: Kind) -> str:
     return f"{PREFIX if kind == 'dataset' else HUB}{repository}@{commit}/{path}"
 
 
-def _patiently(action: Callable[[], Result]) -> Result:
-    return patiently(action, _is_passing)
+def _retried(action: Callable[[], Result]) -> Result:
+    return retry(action, _is_transient)
 
 
-def _is_passing(error: Exception) -> bool:
+def _is_transient(error: Exception) -> bool:
     """Whether it may go well the next time: no connection, a cut one, an overloaded server."""
     from httpx2 import TransportError
     from huggingface_hub.errors import HfHubHTTPError

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from nano3 import Nano3Error
-from nano3.core.retry import first_line, patiently
+from nano3.core.retry import first_line, retry
 
 CHUNK_BYTES = 8 * 2**20
 PART = "shard.part"
@@ -28,7 +28,7 @@ def list_files(source: str, files: str) -> dict[str, int]:
         return {name.removeprefix(root).lstrip("/"): int(system.size(name)) for name in names}
 
     with _explained(source):
-        return patiently(found, _is_passing)
+        return retry(found, _is_transient)
 
 
 def chunks(url: str, begin: int = 0) -> Iterator[bytes]:
@@ -47,7 +47,7 @@ def chunks(url: str, begin: int = 0) -> Iterator[bytes]:
             raise
 
     with _explained(url):
-        while data := patiently(chunk, _is_passing):
+        while data := retry(chunk, _is_transient):
             begin += len(data)
             yield data
         file.close()
@@ -72,7 +72,7 @@ def _can_begin(url: str, at: int) -> bool:
 
     with _explained(url):
         try:
-            patiently(first, _is_passing)
+            retry(first, _is_transient)
         except ValueError:
             return False
         return True
@@ -81,7 +81,7 @@ def _can_begin(url: str, at: int) -> bool:
 @contextmanager
 def opened(url: str, anywhere: bool) -> Iterator[BinaryIO]:
     """A file to read from its beginning, or anywhere: that is a request for each stretch, and not every server can."""
-    with _explained(url), patiently(lambda: _opened(url, anywhere), _is_passing) as file:
+    with _explained(url), retry(lambda: _opened(url, anywhere), _is_transient) as file:
         yield file
 
 
@@ -99,7 +99,7 @@ def _located(url: str) -> tuple[Any, str]:
     return system, path
 
 
-def _is_passing(error: Exception) -> bool:
+def _is_transient(error: Exception) -> bool:
     """Whether it may go well the next time; what a driver says about the file itself stays so."""
     final = (FileNotFoundError, PermissionError, IsADirectoryError, ImportError, ValueError, TypeError)
     return not isinstance(error, final)

@@ -1,4 +1,4 @@
-"""Every artifact in a line, and the circumstances of all of them together."""
+"""Which artifacts is a report about? A row for each, and the circumstances of all of them together."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

@@ -41,8 +41,8 @@ def tokens_chart(story: Story) -> Markup:
             axes.text(HALF, top + 18, compact(dataset.tokens), ha="right", color=MUTED)
             axes.barh(top + 29, HALF, 10, color=LINE, alpha=0.55)
             axes.barh(top + 29, HALF * dataset.tokens / most, 10, color=COLOURS[0])
-        told = ", ".join(f"{dataset.name} {compact(dataset.tokens)}" for dataset in story.datasets)
-        return inline(figure, "tokens", f"Bar chart of training tokens per dataset: {told}.")
+        caption = ", ".join(f"{dataset.name} {compact(dataset.tokens)}" for dataset in story.datasets)
+        return inline(figure, "tokens", f"Bar chart of training tokens per dataset: {caption}.")
 
 
 def mixture_chart(story: Story) -> Markup:
@@ -70,11 +70,11 @@ def mixture_chart(story: Story) -> Markup:
             axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} %"))
             axes.grid(visible=False, axis="y")
             axes.spines["left"].set_visible(False)
-        told = "; ".join(
+        caption = "; ".join(
             f"{phase.name}: " + ", ".join(f"{name} {phase.realized.get(name, 0):.1%}" for name in names)
             for phase in story.phases
         )
-        return inline(figure, "mixture", f"Bar chart of target and realized shares. Realized, {told}.")
+        return inline(figure, "mixture", f"Bar chart of target and realized shares. Realized, {caption}.")
 
 
 def training_chart(story: Story) -> Markup:
@@ -116,9 +116,9 @@ def training_chart(story: Story) -> Markup:
             axes.yaxis.set_major_locator(MaxNLocator(3))
         _name_datasets(validation[-1], rows[1], story, names)
         figure.text(left / WIDE, 8 / height, "tokens trained on", color=MUTED)
-        told = f"Training loss goes from {story.segments[0].loss.first:.2f} to {story.last.loss.last:.2f}"
+        caption = f"Training loss goes from {story.segments[0].loss.first:.2f} to {story.last.loss.last:.2f}"
         return inline(
-            figure, "training", f"{told} over {compact(story.last.last_token)} tokens in {len(shares)} phases."
+            figure, "training", f"{caption} over {compact(story.last.last_token)} tokens in {len(shares)} phases."
         )
 
 

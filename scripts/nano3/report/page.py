@@ -1,8 +1,8 @@
 """
-The report: one offline page on an exported model and everything that it stands on.
+When does the report change? When a receipt behind it, or the lineage, does.
 
-When is the page another page? When a receipt it stands on, or the lineage, is another: it holds nothing else, no date
-of its own, no random name, and asks no network for anything.
+It is one offline page about an exported model and everything it was made from. It holds no date of its own and no
+random name, and loads nothing from a network.
 """
 
 import json

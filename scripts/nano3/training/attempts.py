@@ -60,19 +60,19 @@ class AttemptLog:
         self.path = folder / "attempts.jsonl"
 
     def attempts(self) -> list[Attempt]:
-        """All attempts in order; the first word on an attempt's end counts, for the other ranks fall after it."""
-        found: list[dict[str, Any]] = []
+        """All attempts in order; an attempt's first outcome counts, because the other ranks fail after it."""
+        entries: list[dict[str, Any]] = []
         for line in self._text().splitlines():
             try:
                 entry = json.loads(line)
             except ValueError:
                 continue  # torn, by a kill or a full disk
             if "began" in entry:
-                found.append({key: entry[key] for key in ("step", "again", "job")})
-            elif found:
-                found[-1].setdefault("outcome", entry["outcome"])
-                found[-1].setdefault("reason", entry["reason"])
-        return [Attempt(**entry) for entry in found]
+                entries.append({key: entry[key] for key in ("step", "again", "job")})
+            elif entries:
+                entries[-1].setdefault("outcome", entry["outcome"])
+                entries[-1].setdefault("reason", entry["reason"])
+        return [Attempt(**entry) for entry in entries]
 
     def refuse(self, step: int, attempt: int) -> None:
         """
@@ -91,7 +91,7 @@ class AttemptLog:
             return
         last = request[0]
         if last.outcome == "stopped" or (last.outcome == "told to end" and not _queued_again()):
-            raise TrainingError(f"not tried again, for the last attempt ended like this: {last.why}")
+            raise TrainingError(f"not tried again: the last attempt ended like this: {last.why}")
         if len(request) >= WITHOUT_PROGRESS and all(known.step == step for known in request[:WITHOUT_PROGRESS]):
             raise TrainingError(
                 f"{self.path.parent}: {WITHOUT_PROGRESS} attempts in a row came no further than step {step}; "

@@ -1,4 +1,4 @@
-"""The end of a segment: its metrics and its receipt, the same whoever trained it."""
+"""What does a segment leave when it is done? Its metrics and its receipt, the same from both trainers."""
 
 import json
 import warnings

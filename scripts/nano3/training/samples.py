@@ -30,8 +30,8 @@ class TrainSamples(Dataset[Sample]):
     The samples of a segment; number 0 is its first.
 
     Each is what Megatron-Core's GPTDataset gives: tokens and labels, int64 [length]; loss_mask, float32 [length], all
-    ones, for an end of document is predicted like any token; position_ids, int64 [length]. Opens the index cache and
-    builds nothing. data, length, count: of the segment's spec, tokens of a sample and samples. seed: of the training.
+    ones, because an end of document is predicted like any token; position_ids, int64 [length]. Opens the index cache, builds
+    nothing. data, length, count: of the segment's spec, tokens of a sample and samples. seed: of the training.
     Raises IndexCacheError if the index cache is not there.
     """
 
@@ -116,7 +116,7 @@ def batches(dataset: Any, first: int, count: int, most: int) -> Iterator[MicroBa
 
 
 def _most_pairs() -> int:
-    """How many pairs may be open at once: each takes up to two files, and the process is allowed only so many."""
+    """How many pairs may be open at once: each takes up to two files, and a process may open a limited number."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     return max(1, (most - OTHER_FILES) // 2)

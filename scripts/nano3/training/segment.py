@@ -1,4 +1,4 @@
-"""One door for all trainers: the layout says which of them trains a segment."""
+"""Which trainer trains a segment? The one that its layout names, behind one function for both."""
 
 from pathlib import Path
 from typing import Any

@@ -17,7 +17,7 @@ from nano3.artifact.steps import BlendReceipt, SegmentReceipt, Spec
 from nano3.config.recipe import Recipe
 
 # Raise it when a change to the training code changes what is computed: everything is then trained again. The code
-# itself is in no key, for what costs weeks of a cluster must not depend on how a line is written.
+# itself is in no key: what costs weeks of a cluster must not depend on how a line is written.
 NUMERICS_VERSION = 2
 
 

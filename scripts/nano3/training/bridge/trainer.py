@@ -3,7 +3,7 @@ The trainer for GPUs: Megatron-Bridge's pretrain() on all ranks of a layout, fro
 
 Each segment is a run of its own that loads the checkpoint before it. Bridge begins at random without a word where it
 finds none, and ends with status 0 where it stopped early: so what was loaded and what was saved are checked here.
-The last rank writes, for only the last pipeline stage has losses.
+The last rank writes, because only the last pipeline stage has losses.
 """
 
 import math
@@ -45,7 +45,7 @@ ALONE = {"RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_POR
 
 
 @dataclass
-class SegmentSamples(DatasetProvider):
+class SegmentProvider(DatasetProvider):
     """
     Bridge's way to a segment's samples: see TrainSamples and Window. As it is part of Bridge's configuration, it is
     made of plain values. folders: of the index cache.
@@ -125,7 +125,7 @@ def train_segment(
                 save_interval=save_interval,
                 stop_minutes=_minutes_to(preemption.stop_at),
             )
-            data = SegmentSamples(
+            data = SegmentProvider(
                 blend=str(blend),
                 folders=read_receipt(place.index_cache, IndexCacheReceipt).facts.folders,
                 data=spec["data"],
@@ -163,17 +163,17 @@ def train_segment(
 
 def newest_whole(folder: Path) -> Path | None:
     """The whole checkpoint with the most steps in a folder, if there is one."""
-    found = [path for path in folder.glob("iter_*") if (path / LAST_WRITTEN).is_file()]
-    return max(found, key=lambda path: path.name, default=None)
+    folders = [path for path in folder.glob("iter_*") if (path / LAST_WRITTEN).is_file()]
+    return max(folders, key=lambda path: path.name, default=None)
 
 
 def counters(checkpoint: Path) -> tuple[int, int]:
-    """Steps and samples that a checkpoint of Bridge has seen. Raises TrainingError if it is none, or is gone."""
+    """Steps and samples that a checkpoint of Bridge has seen. Raises TrainingError if there is none."""
     try:
         state = torch.load(checkpoint / "train_state.pt", weights_only=True)
     except FileNotFoundError:
         raise TrainingError(
-            f"{checkpoint}: is no checkpoint of Megatron-Bridge, or it is gone: train its segment again with "
+            f"{checkpoint}: not a checkpoint of Megatron-Bridge: train its segment again with "
             "layout.trainer bridge (delete the segment's receipt and run snakemake)"
         ) from None
     return int(state["step"]), int(state["consumed_train_samples"])

@@ -106,8 +106,8 @@ def load_model(model: MambaModel, checkpoint: Path) -> None:
 
 def newest(folder: Path) -> Path | None:
     """The checkpoint with the most steps in a folder, if there is one."""
-    found = [path for path in folder.glob("iter_*") if re.fullmatch(r"iter_\d{7,}", path.name)]
-    return max(found, key=steps_of, default=None)
+    folders = [path for path in folder.glob("iter_*") if re.fullmatch(r"iter_\d{7,}", path.name)]
+    return max(folders, key=steps_of, default=None)
 
 
 def steps_of(checkpoint: Path) -> int:

@@ -2,8 +2,8 @@
 The CPU trainer: Megatron-Core's data sets, hybrid model, router, scheduler and distributed checkpoints, on one process
 or data parallel on several.
 
-Its optimizer is torch's AdamW, for Megatron-Core's own needs CUDA. A segment that is interrupted goes on from its
-last checkpoint and repeats the same losses, for every step depends on nothing but the checkpoint and its own number.
+Its optimizer is torch's AdamW, because Megatron-Core's own needs CUDA. An interrupted segment resumes from its last
+checkpoint with the same losses, because a step depends on nothing but the checkpoint and its own number.
 Each rank takes its part of every global batch; how many there are moves the last digits of a loss, as micro-batches do.
 """
 
