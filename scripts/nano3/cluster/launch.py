@@ -123,8 +123,8 @@ def _ended(commands: list[tuple[list[str], dict[str, str]]]) -> int:
     """
     Start commands, wait for all, and return the status of the first that failed, or 0.
 
-    Each has a process group of its own, so a SIGINT or SIGTERM to this process (Ctrl-C, Snakemake) reaches it once: when
-    it is forwarded. srun gets none, because it would abort its tasks; Slurm has signalled those already.
+    Each has a process group of its own, so a SIGINT or SIGTERM to this process (Ctrl-C, Snakemake) reaches it once,
+    forwarded. srun gets none, because it would abort its tasks; Slurm has signalled those already.
     """
     forwards = commands[0][0][0] != "srun"
     started = [subprocess.Popen(words, env=environment, start_new_session=True) for words, environment in commands]
