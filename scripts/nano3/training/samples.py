@@ -30,8 +30,9 @@ class TrainSamples(Dataset[Sample]):
     The samples of a segment; number 0 is its first.
 
     Each is what Megatron-Core's GPTDataset gives: tokens and labels, int64 [length]; loss_mask, float32 [length], all
-    ones, because an end of document is predicted like any token; position_ids, int64 [length]. Opens the index
-    cache, builds nothing. data, length, count: of the segment's spec, tokens of a sample and samples. seed: of the training.
+    ones, because an end of document is predicted like any token; position_ids, int64 [length]. It opens the index
+    cache and builds nothing. data, length, count: of the segment's spec, tokens of a sample and samples. seed: of the
+    training.
     Raises IndexCacheError if the index cache is not there.
     """
 
