@@ -9,11 +9,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from nano3.artifact.digest import digest_json, short
 from nano3.artifact.files import write_json
-from nano3.artifact.steps import read_receipt
+from nano3.artifact.receipt import Run
+from nano3.artifact.steps import BlendReceipt, ShardReceipt, read_receipt
 from nano3.config.load import Settings, load_recipe
 from nano3.corpus.freshness import INDEX_FILES, ShardEntry, digest_entries, write_entries
 from nano3.graph import keys
@@ -22,8 +24,9 @@ from nano3.graph.state import LINEAGE, Asked
 from nano3.plan.plan import Plan, PlanError, as_json, make_plan
 from nano3.plan.text import WIDTH, as_text, sentences, verdict
 from nano3.sampling.blend import normalized
-from nano3.training.spec import PhaseBlend, scheduled_segments, segment_specs
+from nano3.training.spec import PhaseBlend, ScheduledSegment, scheduled_segments, segment_specs
 from tests.conftest import REPOSITORY
+from tests.receipts import receipt_input
 
 RECIPE = Path("config/recipes/tiny.yaml")
 SHARD_SECONDS, TOKENS_PER_SECOND = 2.0, 1000
@@ -34,18 +37,18 @@ NO_ROWS: dict[str, Any] = {"skipped": [], "valid": [], "test": []}
 
 
 def receipt(
-    path: Path, key: Mapping[str, Any], sources: Sequence[Path], facts: Mapping[str, Any], seconds: float
+    step: str, path: Path, key: Mapping[str, Any], sources: Sequence[Path], facts: Mapping[str, Any], seconds: float
 ) -> None:
     """A receipt as a step writes it, one second later than the last."""
     clock = next(CLOCK)
-    inputs = [{"kind": "receipt", "path": str(each), "digest": read_receipt(each)["content"]} for each in sources]
+    inputs = [msgspec.to_builtins(receipt_input(each)) for each in sources]
     ended = f"2026-01-{1 + clock // 86400:02}T{clock // 3600 % 24:02}:{clock // 60 % 60:02}:{clock % 60:02}+00:00"
     outputs = [{"path": f"{path}.{number}", "bytes": 300, "sha256": f"{number:064}"} for number in range(4)]
-    run = {"seconds": seconds, "started": ended, "ended": ended}
+    run = msgspec.to_builtins(Run().record()) | {"seconds": seconds, "started": ended, "ended": ended}
     content = digest_json([key, facts])
     path.parent.mkdir(parents=True, exist_ok=True)
-    step = {"step": "made", "content": content, "key": key, "inputs": inputs, "outputs": outputs}
-    write_json(path, step | {"facts": facts, "run": run})
+    made = {"step": step, "schema": 1, "content": content, "key": key, "inputs": inputs, "outputs": outputs}
+    write_json(path, made | {"facts": facts, "run": run})
 
 
 def tokens(asked: Asked, dataset: str) -> None:
@@ -56,17 +59,34 @@ def tokens(asked: Asked, dataset: str) -> None:
     for name, (shard, rows) in asked.shards[dataset].items():
         path = folder / "train" / f"{name}.json"
         facts = {"bytes_in": shard.bytes, "tokens": 10, "documents": 1, "rows": 1, **NO_ROWS}
-        receipt(path, keys.whole_key(shared, shard, rows), [], facts, SHARD_SECONDS)
+        receipt("tokenize_shard", path, keys.whole_key(shared, shard, rows), [], facts, SHARD_SECONDS)
         for split in ("train", "holdout"):
             for ending in ("bin", "idx"):
                 (folder / split / f"{name}.{ending}").write_bytes(bytes(300))
-        entries.append(ShardEntry.of(name, read_receipt(path), path.stat().st_mtime_ns))
+        entries.append(ShardEntry.of(name, read_receipt(path, ShardReceipt), path.stat().st_mtime_ns))
     write_entries(folder, entries)
     for name in INDEX_FILES[2:]:
         (folder / name).touch()
     first = [folder / "train" / f"{entries[0].shard}.json"]
     key = keys.index_key(asked.recipe, asked.shards[dataset].values())
-    receipt(folder / INDEX_FILES[0], key, first, {"digest": digest_entries(entries)}, 1)
+    empty = {"tokens": 0, "documents": 0}
+    counts: dict[str, Any] = {"tokens": 10, "documents": 1, "rows": 1, "skipped": 0, "valid": empty, "test": empty}
+    counts |= {"shards": {"count": len(entries), "digest": digest_entries(entries)}}
+    receipt("index_dataset", folder / INDEX_FILES[0], key, first, counts, 1)
+
+
+def segment_facts(each: ScheduledSegment) -> dict[str, Any]:
+    """Facts of a trained segment."""
+    facts: dict[str, Any] = {
+        "phase": each.phase,
+        "segment": each.segment,
+        "checkpoint": "",
+        "steps": 0,
+        "tokens_seen": 0,
+    }
+    facts |= {"loss": {"first": 1.0, "last": 1.0}, "ledger": {}, "parameters": 1, "validation": {}}
+    facts |= {"mixture": {"target": {}, "samples": {}, "largest_deviation": 0.0, "allowed": 1.0}}
+    return facts | {"tokens": each.tokens, "seconds_of_steps": each.tokens / TOKENS_PER_SECOND}
 
 
 def everything(asked: Asked) -> None:
@@ -77,30 +97,38 @@ def everything(asked: Asked) -> None:
     for phase, section in asked.recipe.phases.items():
         folder = Path(folders.blends) / phase
         indexes = [asked.tokens(dataset) / INDEX_FILES[0] for dataset in sorted(section.mixture)]
-        shares = {"datasets": {name: {"share": share} for name, share in normalized(section.mixture).items()}}
-        receipt(folder / "blend.receipt.json", keys.blend_key(asked.recipe, phase), indexes, shares, 1)
+        counts = {"tokens": 10, "documents": 1}
+        blended = {name: {"share": share, **counts} for name, share in normalized(section.mixture).items()}
+        shares = {"datasets": blended, "pairs": {}}
+        receipt("write_blend", folder / "blend.receipt.json", keys.blend_key(asked.recipe, phase), indexes, shares, 1)
         (folder / "blend.json").touch()
-        blends[phase] = PhaseBlend.of(read_receipt(folder / "blend.receipt.json"))
+        blends[phase] = PhaseBlend.of(read_receipt(folder / "blend.receipt.json", BlendReceipt))
     before: list[Path] = []
     specs = segment_specs(asked.recipe, blends)
     for phase in asked.recipe.phases:
         cache = Path(folders.blends) / phase / "index_cache.json"
-        receipt(cache, keys.index_cache_key(specs, phase), [cache.with_name("blend.receipt.json")], {}, 1)
-        for output in read_receipt(cache)["outputs"]:
-            Path(output["path"]).write_bytes(bytes(output["bytes"]))
+        facts: dict[str, Any] = {"folders": {}, "epochs": {}, "pairs": {}}
+        key = keys.index_cache_key(specs, phase)
+        receipt("build_index_cache", cache, key, [cache.with_name("blend.receipt.json")], facts, 1)
+        for output in read_receipt(cache).outputs:
+            Path(output.path).write_bytes(bytes(output.bytes))
     for each in scheduled_segments(asked.recipe):
         path, spec = asked.segment(each.phase, each.segment), specs[each.phase, each.segment]
-        facts = {"tokens": each.tokens, "seconds_of_steps": each.tokens / TOKENS_PER_SECOND}
-        receipt(path, spec, before, facts, 1)
+        facts = segment_facts(each)
+        receipt("train_segment", path, spec, before, facts, 1)
         path.with_name("metrics.jsonl").touch()
         Path(f"results/weights/{short(digest_json(spec))}/iter_{each.first_step + each.steps:07}").mkdir(parents=True)
         before = [path]
     export, report = Path(folders.export), Path(folders.report)
     (export / "model").mkdir(parents=True)
     (export / "manifest.json").touch()
-    receipt(export / "receipt.json", keys.export_key(asked.recipe), before, {}, 1)
-    receipt(report / "lineage.receipt.json", keys.lineage_key(), [export / "receipt.json"], {}, 1)
-    receipt(report / "report.receipt.json", keys.report_key(asked.name), [export / "receipt.json"], {}, 1)
+    logits = {"logits": {"largest_difference": 0.0, "tolerance": 1e-4, "tokens": 1}}
+    receipt("export_hf", export / "receipt.json", keys.export_key(asked.recipe), before, logits, 1)
+    counts = dict.fromkeys(("entity", "activity", "agent", "shards"), 1)
+    receipt("write_lineage", report / "lineage.receipt.json", keys.lineage_key(), [export / "receipt.json"], counts, 1)
+    receipt(
+        "write_report", report / "report.receipt.json", keys.report_key(asked.name), [export / "receipt.json"], {}, 1
+    )
     for name in (*LINEAGE, "index.html"):
         (report / name).touch()
 
@@ -186,7 +214,7 @@ def test_a_changed_share_is_certain_all_the_way(house: Path) -> None:
 
 def test_an_index_cache_without_its_files_is_made_again_and_nothing_else(house: Path) -> None:
     cache = Path(Asked.of(*load_recipe("tiny")).folders.blends) / "phase2/index_cache.json"
-    Path(read_receipt(cache)["outputs"][0]["path"]).unlink()
+    Path(read_receipt(cache).outputs[0].path).unlink()
     assert sentences(plan()) == ["the index cache of phase2: files that it names are gone"]
     assert runs(plan()) == {"WILL": ["cache:phase2"], "IF": []}
     cache.unlink()
@@ -315,7 +343,7 @@ def test_costs_are_work_times_measured_rates(house: Path) -> None:
 
 def test_gpus_are_counted_in_gpu_hours(house: Path) -> None:
     for path in Path("results/checkpoints").glob("*/*/*/receipt.json"):
-        made = read_receipt(path)
+        made = json.loads(path.read_text())
         made["facts"]["gpus"] = 8
         write_json(path, made)
     found = plan(what_if={"train.seed": 5})
