@@ -11,6 +11,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from pydantic import BaseModel
+
 from nano3 import Nano3Error
 from nano3.artifact.files import write_json
 from nano3.config.recipe import Recipe
@@ -19,7 +21,7 @@ from nano3.raw.datasets import Dataset
 from nano3.raw.tokenizers import HubTokenizer
 
 COMMAND = re.compile(r"(<!-- (python scripts/[^\n]+) -->\n)(.*?)(<!-- up to here -->)", re.DOTALL)
-SCHEMAS = {"recipe": Recipe, "dataset": Dataset, "tokenizer": HubTokenizer}
+SCHEMAS: dict[str, type[BaseModel]] = {"recipe": Recipe, "dataset": Dataset, "tokenizer": HubTokenizer}
 
 
 class PageError(Nano3Error):
