@@ -173,7 +173,7 @@ def test_a_checkpoint_that_is_gone_stops_the_segment(corpus: Corpus) -> None:
     with pytest.raises(TrainingError, match="Megatron-Bridge begins at step 0 instead of 3: it did not load"):
         trained(corpus, "after_lost", second, [receipt])
     (checkpoint / "train_state.pt").unlink()
-    with pytest.raises(TrainingError, match="is no checkpoint of Megatron-Bridge, or it is gone"):
+    with pytest.raises(TrainingError, match="not a checkpoint of Megatron-Bridge, or it is gone"):
         trained(corpus, "after_lost", second, [receipt])
 
 

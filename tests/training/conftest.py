@@ -1,7 +1,7 @@
 """A corpus and a network small enough to train inside a test."""
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -140,7 +140,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
                 indexes.append(_index(folder / dataset, writer))
     built = Corpus(folder)
     built.blend.write_text(json.dumps(splits))
-    outputs = [replace(Output.of(built.blend), path=str(built.blend))]
+    outputs = [Output.of(built.blend)]
     facts = BlendFacts(datasets={name: BlendedDataset(share, 0, 0) for name, share in SHARES.items()}, pairs={})
     inputs = [receipt_input(index) for index in indexes]
     BlendReceipt.made(Run(), key=BLEND_KEY, inputs=inputs, outputs=outputs, facts=facts).write(built.blend_receipt)

@@ -54,7 +54,7 @@ def test_an_attempt_that_was_killed_counts_and_says_where_to_look(
 
 def test_an_error_that_would_come_again_is_not_met_twice(log: AttemptLog) -> None:
     end(log, 10, 1, TrainingError("step 12: the loss is nan"))
-    with pytest.raises(TrainingError, match=r"not tried again, .*step 12: the loss is nan"):
+    with pytest.raises(TrainingError, match=r"not tried again: .*step 12: the loss is nan"):
         log.refuse(11, 2)
 
 
@@ -67,7 +67,7 @@ def test_who_runs_snakemake_anew_begins_with_a_clean_page(log: AttemptLog) -> No
 
 def test_preempted_goes_on_but_cancelled_does_not(log: AttemptLog, monkeypatch: pytest.MonkeyPatch) -> None:
     end(log, 10, 1, Preempted(TOLD, 12))
-    with pytest.raises(TrainingError, match=r"not tried again, .*told to end \(SIGTERM\); saved at step 12"):
+    with pytest.raises(TrainingError, match=r"not tried again: .*told to end \(SIGTERM\); saved at step 12"):
         log.refuse(12, 2)
     monkeypatch.setenv(RESTARTS, "1")
     log.refuse(12, 1)

@@ -173,7 +173,7 @@ def counters(checkpoint: Path) -> tuple[int, int]:
         state = torch.load(checkpoint / "train_state.pt", weights_only=True)
     except FileNotFoundError:
         raise TrainingError(
-            f"{checkpoint}: not a checkpoint of Megatron-Bridge: train its segment again with "
+            f"{checkpoint}: not a checkpoint of Megatron-Bridge, or it is gone: train its segment again with "
             "layout.trainer bridge (delete the segment's receipt and run snakemake)"
         ) from None
     return int(state["step"]), int(state["consumed_train_samples"])
