@@ -10,7 +10,8 @@ import pytest
 
 from nano3.provenance.compare import CompareError, compare, receipt_of
 from nano3.report.comparison import as_text, write_comparison
-from tests.receipts import CHECKPOINTS, EXPORT, build
+from tests.lineage import build
+from tests.receipts import CHECKPOINTS, EXPORT
 
 BEFORE = Path("before")
 

@@ -14,7 +14,8 @@ from nano3.artifact.receipt import Run
 from nano3.provenance.lineage import LineageError, closure
 from nano3.provenance.prov import write_lineage
 from nano3.provenance.ro_crate import content_uri
-from tests.receipts import CRATE, EXPORT, LINEAGE, REPORT, SHARDS, build
+from tests.lineage import build
+from tests.receipts import CRATE, EXPORT, LINEAGE, REPORT, SHARDS
 
 DATASETS = ["web", "code", "maths"]
 

@@ -15,7 +15,8 @@ from nano3.artifact.steps import SegmentReceipt, read_receipt
 from nano3.config.load import load_recipe
 from nano3.provenance.wandb_sync import DATA, FOLDER, MODEL, Target, left_out, publications, publish
 from tests.conftest import REPOSITORY
-from tests.receipts import BLENDS, CHECKPOINTS, INDEX_KEY, PHASES, build
+from tests.lineage import build
+from tests.receipts import BLENDS, CHECKPOINTS, INDEX_KEY, PHASES
 from tests.wandb_files import written
 
 OFFLINE = Target("offline", "stage0", "a-team")
@@ -159,6 +160,7 @@ def test_raw_bytes_pinned_anew_are_another_version(monkeypatch: pytest.MonkeyPat
     assert {each.split("@")[0] for each in versions() - before} == {"raw-tiny-code"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", [None, "0" * 40])
 def test_no_key_or_no_server_is_said_and_nothing_is_noted(key: str | None) -> None:
     environment = os.environ | {"WANDB_BASE_URL": "http://127.0.0.1:9"} | ({"WANDB_API_KEY": key} if key else {})

@@ -17,7 +17,8 @@ from nano3.report.figures import spread
 from nano3.report.page import write_report
 from nano3.report.sources import Value, values
 from tests.conftest import REPOSITORY
-from tests.receipts import CRATE, EXPORT, LINEAGE, PAGE, PHASES, RECEIPT, SHARDS, build
+from tests.lineage import build
+from tests.receipts import CRATE, EXPORT, LINEAGE, PAGE, PHASES, RECEIPT, SHARDS
 
 RECIPE = REPOSITORY / "config/recipes/tiny.yaml"
 

@@ -127,21 +127,21 @@ def _ended(commands: list[tuple[list[str], dict[str, str]]]) -> int:
     forwarded. srun gets none, because it would abort its tasks; Slurm has signalled those already.
     """
     forwards = commands[0][0][0] != "srun"
-    started = [subprocess.Popen(words, env=environment, start_new_session=True) for words, environment in commands]
-
-    def note(number: int, _frame: object) -> None:
-        if forwards:
-            _signal(started, number)
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, note)
+    received: list[int] = []  # not forwarded yet: a signal may come before all have started
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, lambda number, _frame: received.append(number))
+    processes = [subprocess.Popen(words, env=environment, start_new_session=True) for words, environment in commands]
     failed, until = 0, float("inf")
-    while None in (statuses := [process.poll() for process in started]):
+    while None in (statuses := [process.poll() for process in processes]):
+        while received:
+            number = received.pop(0)
+            if forwards:
+                _signal(processes, number)
         if not failed and (ill := [status for status in statuses if status]):
             failed, until = ill[0], time.monotonic() + END_SECONDS
-            _signal(started, signal.SIGTERM)
+            _signal(processes, signal.SIGTERM)
         if time.monotonic() > until:
-            _signal(started, signal.SIGKILL)
+            _signal(processes, signal.SIGKILL)
         time.sleep(0.05)
     failed = failed or next(filter(None, statuses), 0)
     return failed if failed >= 0 else 128 - failed
