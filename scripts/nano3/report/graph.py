@@ -47,7 +47,7 @@ def picture(story: Story) -> flow.Picture:
 
 def _dataset(dataset: DatasetSummary) -> Box:
     shards = many(dataset.fold.shards, "shard")
-    line = f"{shards} → {compact(dataset.tokens)} tokens · {compact(dataset.documents)} documents"
+    line = f"{shards} → {compact(dataset.facts.tokens)} tokens · {compact(dataset.facts.documents)} documents"
     return Box(dataset.name, (line,), anchor=anchor(dataset.path), stacked=True)
 
 
@@ -58,15 +58,15 @@ def _blend(phase: PhaseSummary, colour: int) -> Box:
 
 def _segment(segment: SegmentSummary, colour: int) -> Box:
     lines = (
-        f"{many(segment.steps, 'step')} · {compact(segment.tokens)} tokens",
-        f"validation loss {loss(mean(segment.validation['after']))} at {segment.sequence_length:,}",
+        f"{many(segment.steps, 'step')} · {compact(segment.facts.tokens)} tokens",
+        f"validation loss {loss(mean(segment.facts.validation['after']))} at {segment.length:,}",
     )
-    return Box(f"{segment.phase}/{segment.name}", lines, anchor=anchor(segment.path), colour=colour)
+    return Box(segment.name, lines, anchor=anchor(segment.path), colour=colour)
 
 
 def _export(story: Story) -> Box:
     difference = f"logits within {rate(story.logits.largest_difference)}"
-    lines = (f"{compact(story.last.parameters)} parameters", difference)
+    lines = (f"{compact(story.last.facts.parameters)} parameters", difference)
     return Box("Hugging Face", lines, anchor=anchor(story.export))
 
 
