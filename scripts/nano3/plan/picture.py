@@ -11,17 +11,10 @@ from nano3.core.formatting import count, many
 from nano3.drawing import flow
 from nano3.drawing.flow import Box, Column, Edge
 from nano3.graph.nodes import Certainty, Node
-from nano3.plan.plan import Counts, Plan
+from nano3.plan.plan import STATES, Counts, Plan
 
 ROOMY = 10  # datasets that have a second line and room between them
-SIGNS = {"fresh": "✓", "again": "↻", "new": "+", "if": "?", "unneeded": "–"}
-WORDS = {
-    "fresh": "fresh",
-    "again": "will be made again",
-    "new": "will be made",
-    "if": "if bytes change",
-    "unneeded": "missing, not needed",
-}
+SIGNS = {"fresh": "✓", "stale": "↻", "new": "+", "conditional": "?", "unneeded": "–"}
 
 
 def picture(plan: Plan) -> flow.Picture:
@@ -59,8 +52,8 @@ def _datasets(plan: Plan) -> Iterable[tuple[Node, Box]]:
     for tokens in _of(plan, "tokens"):
         counts = Counts.of(tokens)
         node = indexes.get(tokens.name, tokens)
-        state = "new" if counts.new == counts.total else "again" if counts.will else state_of(node)
-        words = f"index {WORDS[state]}" if state == "again" and not counts.will else WORDS[state]
+        state = "new" if counts.new == counts.total else "stale" if counts.will else state_of(node)
+        words = f"index {STATES[state]}" if state == "stale" and not counts.will else STATES[state]
         shards = (
             f"{count(counts.will)} of {many(counts.total, 'shard')}" if counts.will else many(counts.total, "shard")
         )
@@ -73,15 +66,15 @@ def _datasets(plan: Plan) -> Iterable[tuple[Node, Box]]:
 
 def _box(node: Node, title: str) -> Box:
     state = state_of(node)
-    return Box(title, (f"{SIGNS[state]} {WORDS[state]}",), state=state)
+    return Box(title, (f"{SIGNS[state]} {STATES[state]}",), state=state)
 
 
 def state_of(node: Node) -> str:
-    """A key of SIGNS for a node of one artifact."""
+    """A key of STATES for a node of one artifact."""
     if node.runs == Certainty.IF:
-        return "if"
+        return "conditional"
     if node.runs:
-        return "new" if node.absent else "again"
+        return "new" if node.absent else "stale"
     return "unneeded" if node.absent else "fresh"
 
 

@@ -26,6 +26,7 @@ from nano3.artifact.steps import (
 )
 from nano3.provenance.lineage import Receipts, dataset_of_index
 from nano3.provenance.shard_records import Fold, ShardRecord, folded
+from nano3.sampling.streams import tokens_of
 
 METRICS = "metrics.jsonl"
 LISTED = 100  # shards of a dataset, in the page
@@ -203,8 +204,7 @@ class Story:
     @property
     def read(self) -> dict[str, int]:
         """Tokens of each dataset that were read, in all phases, by the last segment's ledger."""
-        ledger = self.last.facts.ledger
-        return {dataset: sum(length * samples for length, samples in taken) for dataset, taken in ledger.items()}
+        return {dataset: tokens_of(consumed) for dataset, consumed in self.last.facts.ledger.items()}
 
     @property
     def epochs(self) -> dict[str, float]:
