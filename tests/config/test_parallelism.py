@@ -35,9 +35,9 @@ def fake_ranks(world: int, rank: int) -> Iterator[None]:
     """A process group of `world` ranks of which one exists; collectives do nothing."""
     from torch.testing._internal.distributed.fake_pg import FakeStore
 
-    from nano3.training.cpu.process_group import stand_in_for_cuda
+    from nano3.training.cpu.patches import patch_megatron
 
-    stand_in_for_cuda()
+    patch_megatron()
     from megatron.core import num_microbatches_calculator, parallel_state, tensor_parallel
 
     def forget() -> None:

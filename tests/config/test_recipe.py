@@ -1,13 +1,9 @@
-import json
 from pathlib import Path
 
 import pytest
 
 from nano3.config.load import load_recipe, parse_overrides, read_settings
-from nano3.config.recipe import Recipe
 from nano3.core.schema import ConfigError
-from nano3.raw.datasets import Dataset
-from nano3.raw.tokenizers import HubTokenizer
 
 
 @pytest.mark.parametrize(
@@ -146,12 +142,6 @@ def test_the_name_of_an_overridden_recipe_stays_when_the_recipe_itself_is_edited
     (tmp_path / "tiny.yaml").write_text(text.replace("tiny-math: 35", "tiny-math: 36"))
     overrides = "train.global_batch_size=16"
     assert load_recipe("tiny", overrides, folder=tmp_path)[0] == load_recipe("tiny", overrides)[0]
-
-
-def test_the_committed_schemas_are_those_of_the_code() -> None:
-    for name, model in (("recipe", Recipe), ("dataset", Dataset), ("tokenizer", HubTokenizer)):
-        committed = json.loads(Path(f"config/{name}.schema.json").read_text())
-        assert committed == model.model_json_schema(), "run python scripts/write_schema.py"
 
 
 def test_snakemake_may_take_the_last_quote() -> None:

@@ -445,11 +445,11 @@ def test_json_tells_what_the_text_tells(house: Path) -> None:
 
 
 def test_the_page_is_offline_and_tells_every_state_by_a_word(house: Path) -> None:
-    from nano3.plan.page import write_page, write_picture
+    from nano3.plan.page import write_picture, write_plan
 
     pin_again("tiny-math", "set-mm-01")
     found = plan()
-    write_page(found, Path("plan.html"))
+    write_plan(found, Path("plan.html"))
     write_picture(found, Path("plan.svg"))
     for file in (Path("plan.html"), Path("plan.svg")):
         text = file.read_text(encoding="utf-8")
@@ -469,7 +469,7 @@ def test_a_picture_of_many_datasets_has_a_line_for_each_and_stays_readable(bare:
                 Path(f"config/datasets/tiny-math.{ending}").read_bytes()
             )
     drawn = picture(plan(what_if={f"phases.phase1.mixture.{name}": 1 for name in names}))
-    boxes = [each.box for each in drawn.placed if each.box.title in names]
+    boxes = [each for each in drawn.boxes if each.box.title in names]
     assert len(boxes) == 30
     assert all(above.bottom < below.y for above, below in itertools.pairwise(boxes))
     assert drawn.height < 1500

@@ -144,9 +144,7 @@ def test_a_cancelled_segment_saves_and_is_not_tried_again_until_asked(site: Site
     slurm("scancel", job)
     printed, _ = snakemake.communicate()
     assert snakemake.returncode == 1
-    assert (
-        "not retried, because the last attempt ended like this: it was told to end (SIGTERM); saved at step" in printed
-    )
+    assert "not retried: the last attempt ended like this: it was told to end (SIGTERM); saved at step" in printed
     [cancelled] = attempts(site)
     site.snakemake(*asked(LONG))
     assert attempts(site)[1].step > cancelled.step
@@ -170,7 +168,7 @@ def test_a_loss_that_is_no_number_stops_with_the_reason(site: Site) -> None:
     [stopped] = attempts(site)
     assert stopped.outcome == "stopped"
     assert re.match(r"step \d+: the loss is (nan|inf)", stopped.why)
-    assert f"not retried, because the last attempt ended like this: {stopped.why}" in log(site, overrides)
+    assert f"not retried: the last attempt ended like this: {stopped.why}" in log(site, overrides)
 
 
 @pytest.fixture

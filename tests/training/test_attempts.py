@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from nano3.cluster.preemption import OUT_OF_TIME, Preempted
-from nano3.training.attempts import RESTARTS, AttemptLog, TrainingError
+from nano3.cluster.preemption import OUT_OF_TIME, RESTARTS, Preempted
+from nano3.training.attempts import AttemptLog, TrainingError
 
 TOLD = 128 + signal.SIGTERM
 
@@ -54,7 +54,7 @@ def test_an_attempt_that_was_killed_counts_and_says_where_to_look(
 
 def test_an_error_that_would_recur_is_not_retried(log: AttemptLog) -> None:
     end(log, 10, 1, TrainingError("step 12: the loss is nan"))
-    with pytest.raises(TrainingError, match=r"not retried, .*step 12: the loss is nan"):
+    with pytest.raises(TrainingError, match=r"not retried: .*step 12: the loss is nan"):
         log.refuse(11, 2)
 
 
@@ -67,7 +67,7 @@ def test_running_snakemake_again_resets_the_count(log: AttemptLog) -> None:
 
 def test_preempted_resumes_but_cancelled_does_not(log: AttemptLog, monkeypatch: pytest.MonkeyPatch) -> None:
     end(log, 10, 1, Preempted(TOLD, 12))
-    with pytest.raises(TrainingError, match=r"not retried, .*told to end \(SIGTERM\); saved at step 12"):
+    with pytest.raises(TrainingError, match=r"not retried: .*told to end \(SIGTERM\); saved at step 12"):
         log.refuse(12, 2)
     monkeypatch.setenv(RESTARTS, "1")
     log.refuse(12, 1)

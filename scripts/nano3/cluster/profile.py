@@ -1,8 +1,6 @@
 """
-What a cluster's profile leaves to the site, checked before a job is submitted: account and partitions.
-
-A profile is in use when one of Snakemake's default or per-rule resources comes from it; a line that still says FILL_IN
-is one error that names it, and so is a partition that this cluster does not have.
+Is the cluster's profile filled in? Checked before a job is submitted: a line that still says FILL_IN is an error that
+names it, and so is a partition that this cluster does not have.
 """
 
 import shutil
@@ -24,7 +22,7 @@ class SiteError(Nano3Error):
 
 def check_site(defaults: Resources, of_rules: Mapping[str, Resources]) -> None:
     """
-    Raises SiteError for the first line to mend.
+    Raises SiteError for the first line to fix.
 
     defaults, of_rules: default-resources and set-resources of the profile, as they are written there.
     """
@@ -49,7 +47,7 @@ def _lines(defaults: Resources, of_rules: Mapping[str, Resources]) -> Iterator[t
 
 
 def _partitions() -> set[str]:
-    """Names of all partitions of this cluster; none where there is no Slurm to ask."""
+    """Names of all partitions of this cluster; empty without Slurm."""
     if not shutil.which("sinfo"):
         return set()
     done = subprocess.run(["sinfo", "--all", "--noheader", "--format=%R"], capture_output=True, text=True, check=False)

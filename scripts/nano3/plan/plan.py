@@ -17,15 +17,21 @@ from nano3.graph.nodes import Cause, Certainty, Node, ancestors, causes, settle
 from nano3.graph.state import LINEAGE, Asked, State, read_state
 from nano3.plan.estimate import Estimate, estimate
 
+# Words of every view of a plan: kinds of artifacts, one and many, and the states that Counts counts.
 KINDS = {
-    "tokens": "token pairs",
-    "index": "dataset indexes",
-    "blend": "blends",
-    "cache": "index caches",
-    "segment": "segments",
-    "export": "export",
-    "lineage": "lineage",
-    "report": "report",
+    "tokens": ("token pair", "token pairs"),
+    "index": ("dataset index", "dataset indexes"),
+    "blend": ("blend", "blends"),
+    "cache": ("index cache", "index caches"),
+    "segment": ("segment", "segments"),
+    **{kind: (kind, kind) for kind in ("export", "lineage", "report")},
+}
+STATES = {
+    "fresh": "fresh",
+    "stale": "will be made again",
+    "new": "will be made",
+    "conditional": "if bytes change",
+    "unneeded": "missing, not needed",
 }
 EXAMPLES = 5  # names of shards in --json, of each dataset and reason
 

@@ -1,4 +1,4 @@
-"""A plan for a terminal."""
+"""How does a plan read in a terminal?"""
 
 import textwrap
 from collections.abc import Iterator, Sequence
@@ -8,11 +8,11 @@ from nano3.corpus.certificates import CERTIFICATES
 from nano3.graph.nodes import Certainty
 from nano3.graph.state import written
 from nano3.plan.estimate import Tokenizing, Training
-from nano3.plan.plan import KINDS, Plan
+from nano3.plan.plan import KINDS, STATES, Plan
 from nano3.plan.sentences import sentence
 
 WIDTH = 100
-COLUMNS = {"fresh": "fresh", "stale": "will be made again", "new": "will be made", "conditional": "if bytes change"}
+COLUMNS = {name: words for name, words in STATES.items() if name != "unneeded"}
 PAINT = {"fresh": "32", "stale": "33", "new": "36", "conditional": "35", "bold": "1"}
 UNMEASURED = "no estimate"
 
@@ -88,7 +88,7 @@ def _lines(plan: Plan, colour: bool) -> Iterator[str]:
         cells = [(name, getattr(counts, name)) for name in COLUMNS]
         row = (f"{f'{number:,}' if number else '-':>20}" for _, number in cells)
         painted = (paint(text, name) if number else text for (name, number), text in zip(cells, row, strict=True))
-        yield f"{KINDS[kind]:<17}" + "".join(painted)
+        yield f"{KINDS[kind][1]:<17}" + "".join(painted)
     if plan.causes:
         yield from ("", paint("Why", "bold"))
         for why in sentences(plan):
@@ -110,17 +110,7 @@ def _table(lines: Sequence[tuple[str, str, str]]) -> Iterator[str]:
 
 
 def _amount(kind: str, number: int) -> str:
-    noun = KINDS[kind]
-    return f"{number:,} {noun if number > 1 or kind in ('export', 'lineage', 'report') else SINGULAR[kind]}"
-
-
-SINGULAR = {
-    "tokens": "token pair",
-    "index": "dataset index",
-    "blend": "blend",
-    "cache": "index cache",
-    "segment": "segment",
-}
+    return f"{number:,} {KINDS[kind][number > 1]}"
 
 
 def _tokenizing(part: Tokenizing, jobs: int) -> str:

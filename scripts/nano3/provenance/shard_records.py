@@ -5,7 +5,6 @@ Their receipts are read once, one after another. Each becomes a line of a table,
 into sums and digests, so neither memory nor what people see grows with them.
 """
 
-import csv
 import hashlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from typing import Any, get_type_hints
 from nano3.artifact.files import replaced
 from nano3.artifact.receipt import Input
 from nano3.artifact.steps import IndexReceipt, ShardReceipt, read_receipt
+from nano3.core.tsv import read_table, table_writer
 from nano3.provenance.lineage import LineageError, check, dataset_of_index, software_name, software_of
 
 
@@ -48,6 +48,9 @@ class ShardRecord:
     host: str
     slurm_job: str
     software: str
+
+
+COLUMNS = [field.name for field in fields(ShardRecord)]
 
 
 class ShardRecords:
@@ -84,9 +87,7 @@ class ShardRecords:
 @contextmanager
 def written(path: Path, shards: Iterable[ShardRecord]) -> Iterator[Iterator[ShardRecord]]:
     """The same shards, each written to a table as it is consumed. The table appears when the block ends."""
-    with replaced(path) as aside, aside.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, delimiter="\t", lineterminator="\n")
-        writer.writerow(field.name for field in fields(ShardRecord))
+    with replaced(path) as aside, table_writer(aside, COLUMNS) as writer:
 
         def lines() -> Iterator[ShardRecord]:
             for shard in shards:
@@ -148,12 +149,11 @@ def folded(shards: Iterable[ShardRecord]) -> dict[str, Fold]:
 def read_shards(path: Path) -> Iterator[ShardRecord]:
     """The shards of a table that `written` wrote. Raises LineageError if it is not one."""
     kinds = list(get_type_hints(ShardRecord).values())
-    with path.open(encoding="utf-8", newline="") as file:
-        lines = csv.reader(file, delimiter="\t")
-        if next(lines, None) != [field.name for field in fields(ShardRecord)]:
-            raise LineageError(f"{path}: not a table of shards: delete it and build it with `snakemake {path}`")
-        for line in lines:
-            yield ShardRecord(*(kind(word) for kind, word in zip(kinds, line, strict=True)))
+    lines = read_table(path)
+    if next(lines, None) != COLUMNS:
+        raise LineageError(f"{path}: not a table of shards: delete it and build it with `snakemake {path}`")
+    for line in lines:
+        yield ShardRecord(*(kind(word) for kind, word in zip(kinds, line, strict=True)))
 
 
 def _shard(dataset: str, path: str, receipt: ShardReceipt, raw: Input, software: str) -> ShardRecord:

@@ -15,7 +15,7 @@ from typing import BinaryIO, Literal
 
 from nano3 import Nano3Error
 from nano3.artifact.digest import digest_file
-from nano3.core.retry import Result, causes, first_line, patiently
+from nano3.core.retry import Result, causes, first_line, retry
 from nano3.raw.datasets import HUB
 
 Kind = Literal["dataset", "model"]
@@ -160,7 +160,7 @@ def _origin(repository: str, commit: str, path: str, kind: Kind) -> str:
 
 
 def _retry(action: Callable[[], Result]) -> Result:
-    return patiently(action, _is_transient)
+    return retry(action, _is_transient)
 
 
 def _is_transient(error: Exception) -> bool:

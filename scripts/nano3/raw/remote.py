@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from nano3 import Nano3Error
-from nano3.core.retry import first_line, patiently
+from nano3.core.retry import first_line, retry
 
 CHUNK_BYTES = 8 * 2**20
 PART = "shard.part"
@@ -28,7 +28,7 @@ def list_files(source: str, files: str) -> dict[str, int]:
         return {name.removeprefix(root).lstrip("/"): int(system.size(name)) for name in names}
 
     with _explained(source):
-        return patiently(sizes, _is_transient)
+        return retry(sizes, _is_transient)
 
 
 def chunks(url: str, begin: int = 0) -> Iterator[bytes]:
@@ -47,7 +47,7 @@ def chunks(url: str, begin: int = 0) -> Iterator[bytes]:
             raise
 
     with _explained(url):
-        while data := patiently(chunk, _is_transient):
+        while data := retry(chunk, _is_transient):
             begin += len(data)
             yield data
         file.close()
@@ -72,7 +72,7 @@ def _can_resume(url: str, offset: int) -> bool:
 
     with _explained(url):
         try:
-            patiently(read_one_byte, _is_transient)
+            retry(read_one_byte, _is_transient)
         except ValueError:
             return False
         return True
@@ -81,7 +81,7 @@ def _can_resume(url: str, offset: int) -> bool:
 @contextmanager
 def opened(url: str, anywhere: bool) -> Iterator[BinaryIO]:
     """A file to read in order or, with `anywhere`, at random: one request per read, on servers that support ranges."""
-    with _explained(url), patiently(lambda: _open(url, anywhere), _is_transient) as file:
+    with _explained(url), retry(lambda: _open(url, anywhere), _is_transient) as file:
         yield file
 
 

@@ -22,9 +22,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from nano3 import Nano3Error
-from nano3.cluster.preemption import OUT_OF_TIME, Preempted
+from nano3.cluster.preemption import OUT_OF_TIME, RESTARTS, Preempted
 
-RESTARTS = "NANO3_RESTARTS"  # environment: how often Slurm has requeued this job; set by nano3.cluster.launch
 WITHOUT_PROGRESS = 2  # attempts in a row
 LOCK_SECONDS = 60.0  # a lost node may take this long to end its processes
 SILENT = "it ended without a message: killed (memory, time limit) or its node was lost; check `sacct -j {job}`"
@@ -91,7 +90,7 @@ class AttemptLog:
             return
         last = request[0]
         if last.outcome == "stopped" or (last.outcome == "told to end" and not _requeued()):
-            raise TrainingError(f"not retried, because the last attempt ended like this: {last.why}")
+            raise TrainingError(f"not retried: the last attempt ended like this: {last.why}")
         if len(request) >= WITHOUT_PROGRESS and all(earlier.step == step for earlier in request[:WITHOUT_PROGRESS]):
             raise TrainingError(
                 f"{self.path.parent}: {WITHOUT_PROGRESS} attempts in a row got no further than step {step}; "
