@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nano3.artifact.receipt import read_receipt
+from nano3.artifact.steps import read_receipt
 from nano3.config.model import Model
 from nano3.config.parameters import flops_per_token
 

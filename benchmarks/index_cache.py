@@ -22,7 +22,8 @@ import numpy as np
 from jinja2 import Template
 
 from nano3.artifact.digest import digest_json
-from nano3.artifact.receipt import Input, Run, read_receipt, write_receipt
+from nano3.artifact.receipt import Input, Run, write_receipt
+from nano3.artifact.steps import read_receipt
 from nano3.corpus.freshness import ShardEntry, digest_entries, write_entries
 from nano3.sampling.index_cache import build_index_cache
 from nano3.tokens.indexed_dataset import Pair, index_bytes

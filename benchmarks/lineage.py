@@ -17,7 +17,8 @@ from typing import Any
 from jinja2 import Template
 
 from nano3.artifact.digest import digest_json
-from nano3.artifact.receipt import Input, Output, Run, read_receipt, write_receipt
+from nano3.artifact.receipt import Input, Output, Run, write_receipt
+from nano3.artifact.steps import read_receipt
 from process import Cost, measure
 
 WORK = Path("build/lineage")

@@ -28,7 +28,8 @@ from nano3.raw.datasets import pins_path, raw_file, read_dataset, read_pins, sam
 from nano3.artifact.digest import canonical_json
 from nano3.corpus.freshness import INDEX_FILES, NEW, shard_reason, survey
 from nano3.corpus.bundles import bundle_bytes, bundle_shards
-from nano3.artifact.receipt import is_damaged, missing_output, read_receipt
+from nano3.artifact.receipt import missing_output
+from nano3.artifact.steps import is_damaged, read_receipt
 from nano3.config.load import load_recipe, read_settings, require_pins
 from nano3.cluster.profile import check_site
 from nano3.training.spec import PhaseBlend, segment_specs, scheduled_segments, why_trained

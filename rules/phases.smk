@@ -136,14 +136,14 @@ def refuse_frozen():
     blends = {}
     for phase in RECIPE.phases:
         blend = Path(blend_receipt(phase))
-        if not blend.is_file() or read_receipt(blend)["key"] != keys.blend_key(RECIPE, phase):
+        if not blend.is_file() or read_receipt(blend).key != keys.blend_key(RECIPE, phase):
             break
         blends[phase] = PhaseBlend.of(read_receipt(blend))
     specs = segment_specs(RECIPE, blends)
     for phase, segment in SEGMENTS:
         file = Path(segment_receipt((phase, segment)))
         if (phase, segment) in specs or file.is_file():
-            refuse_if_frozen(phase, segment, specs.get((phase, segment)) or read_receipt(file)["key"])
+            refuse_if_frozen(phase, segment, specs.get((phase, segment)) or read_receipt(file).key)
 
 
 try:

@@ -5,7 +5,28 @@ from pathlib import Path
 from typing import Any
 
 from nano3.artifact.digest import digest_json
-from nano3.artifact.receipt import Input, Output, Run, read_receipt, write_receipt
+from nano3.artifact.receipt import Input, Output, Run
+from nano3.artifact.steps import (
+    BlendFacts,
+    BlendKey,
+    BlendReceipt,
+    ExportFacts,
+    ExportReceipt,
+    IndexFacts,
+    IndexKey,
+    IndexReceipt,
+    LogitCheck,
+    LossRange,
+    SegmentFacts,
+    SegmentReceipt,
+    ShardFacts,
+    ShardKey,
+    ShardReceipt,
+    ShardsDigest,
+    Spec,
+    SplitCount,
+    read_receipt,
+)
 from nano3.provenance.prov import write_lineage
 from nano3.sampling.sampler import consumed_with, realized
 
@@ -20,6 +41,31 @@ LINEAGE, SHARDS, CRATE = (REPORT / name for name in ("lineage.json", "lineage.sh
 PAGE, RECEIPT = REPORT / "index.html", REPORT / "report.receipt.json"
 
 
+# Keys as the steps write them; tests change what they are about.
+SHARD_KEY: ShardKey = {
+    "tokenizer": {"sha256": "1" * 64},
+    "holdout": {"valid": 0.1, "test": 0.1},
+    "text_column": "text",
+    "code": "c",
+    "sha256": "0" * 64,
+    "rows": None,
+}
+INDEX_KEY: IndexKey = {"shards": "s", "sample": 0, "code": "c"}
+BLEND_KEY: BlendKey = {"mixture": {}, "tokens": "tiny", "code": "c"}
+SPEC: Spec = {
+    "numerics_version": 1,
+    "model": {},
+    "optimizer": {},
+    "precision": "fp32",
+    "seed": 1,
+    "learning_rate": {},
+    "steps": {"first": 0, "count": 1, "first_token": 0},
+    "batch": {"global_batch_size": 1, "sequence_length": 1},
+    "data": {"blend": "", "shares": {}, "block_tokens": 64, "first_sample": 0, "consumed": {}},
+    "before": None,
+}
+
+
 def build(datasets: list[str], shards: int = 2) -> None:
     """Receipts of a training on these datasets, in the shape that the steps write them."""
     indexes = [dataset_index(name, number, shards) for number, name in enumerate(datasets)]
@@ -30,16 +76,19 @@ def build(datasets: list[str], shards: int = 2) -> None:
         for name, batch, length, steps in segments:
             before = [segment(phase, name, blend, before, (batch, length, steps), (step, token))]
             step, token = step + steps, token + steps * batch * length
-    write_receipt(
-        EXPORT,
-        "export_hf",
+    ExportReceipt.made(
         Run(("numpy",)),
-        key={},
-        inputs=[Input.receipt(before[0])],
+        key={"tokenizer": {}, "longest_sequence": 1024, "code": "c"},
+        inputs=[receipt_input(before[0])],
         outputs=[made(EXPORT.parent / "model/model.safetensors", "weights")],
-        facts={"logits": {"largest_difference": 2e-6, "tolerance": 1e-4, "tokens": 1024}},
-    )
-    write_lineage(EXPORT, {}, LINEAGE, SHARDS, CRATE, REPORT / "lineage.receipt.json")
+        facts=ExportFacts(logits=LogitCheck(2e-6, 1e-4, 1024)),
+    ).write(EXPORT)
+    write_lineage(EXPORT, {"code": "c"}, LINEAGE, SHARDS, CRATE, REPORT / "lineage.receipt.json")
+
+
+def receipt_input(path: Path) -> Input:
+    """An artifact as what another one was made from."""
+    return read_receipt(path).as_input(path)
 
 
 def made(path: Path, text: str) -> Output:
@@ -49,37 +98,39 @@ def made(path: Path, text: str) -> Output:
     return Output.of(path)
 
 
+def shard_facts(**changes: Any) -> ShardFacts:
+    """Facts of a shard, with changes."""
+    facts: dict[str, Any] = {"rows": 0, "documents": 0, "tokens": 0, "valid": [], "test": [], "skipped": []}
+    return ShardFacts(**facts | changes)
+
+
 def dataset_index(name: str, number: int, shards: int) -> Path:
     """The index of a dataset and the receipts of its shards."""
     folder, receipts, tokens = TOKENS / name, [], 10_000 * (number + 1)
     for shard in range(shards):
         receipts.append(folder / "train" / f"shard_{shard:04}.json")
-        write_receipt(
-            receipts[-1],
-            "tokenize_shard",
+        ShardReceipt.made(
             Run(("pyarrow",)),
-            key={},
+            key=SHARD_KEY,
             inputs=[Input("file", f"raw/{name}/shard_{shard:04}.parquet", f"{number:032x}{shard:032x}")],
             outputs=[made(folder / "train" / f"shard_{shard:04}.bin", f"{name} {shard}")],
-            facts={"rows": 55, "documents": 50, "tokens": tokens, "valid": [1, 2, 3], "test": [4], "skipped": [9]},
-        )
-    held_out = {"valid": {"tokens": 300, "documents": 3 * shards}, "test": {"tokens": 100, "documents": shards}}
-    counts: dict[str, Any] = {
-        "tokens": tokens * shards,
-        "documents": 50 * shards,
-        "rows": 55 * shards,
-        "skipped": shards,
-    }
-    counts["shards"] = {"count": shards, "digest": digest_json(name)}
-    write_receipt(
-        folder / "index.json",
-        "index_dataset",
+            facts=shard_facts(rows=55, documents=50, tokens=tokens, valid=[1, 2, 3], test=[4], skipped=[9]),
+        ).write(receipts[-1])
+    IndexReceipt.made(
         Run(),
-        key={"shards": digest_json([name, shards])},
-        inputs=[Input.receipt(path) for path in receipts],
+        key={**INDEX_KEY, "shards": digest_json([name, shards])},
+        inputs=[receipt_input(path) for path in receipts],
         outputs=[made(folder / "valid.bin", name)],
-        facts=counts | held_out,
-    )
+        facts=IndexFacts(
+            tokens=tokens * shards,
+            documents=50 * shards,
+            rows=55 * shards,
+            skipped=shards,
+            shards=ShardsDigest(shards, digest_json(name)),
+            valid=SplitCount(300, 3 * shards),
+            test=SplitCount(100, shards),
+        ),
+    ).write(folder / "index.json")
     return folder / "index.json"
 
 
@@ -87,15 +138,13 @@ def phase_blend(phase: str, indexes: list[Path]) -> Path:
     """The blend of a phase: a dataset's share grows with its place."""
     receipt = BLENDS / phase / "blend.receipt.json"
     mixture = {path.parent.name: float(place + 1) for place, path in enumerate(indexes)}
-    write_receipt(
-        receipt,
-        "write_blend",
+    BlendReceipt.made(
         Run(),
-        key={"mixture": mixture},
-        inputs=[Input.receipt(path) for path in indexes],
+        key={**BLEND_KEY, "mixture": mixture},
+        inputs=[receipt_input(path) for path in indexes],
         outputs=[made(receipt.with_name("blend.json"), json.dumps({"train": ["1.0", phase]}))],
-        facts={"datasets": {}, "pairs": {"train": 2 * len(indexes), "valid": len(indexes), "test": len(indexes)}},
-    )
+        facts=BlendFacts(datasets={}, pairs={"train": 2 * len(indexes), "valid": len(indexes), "test": len(indexes)}),
+    ).write(receipt)
     return receipt
 
 
@@ -105,7 +154,7 @@ def segment(
     """A segment: its metrics and its receipt. The first dataset gets all samples that rounding leaves over."""
     folder = CHECKPOINTS / phase / name
     (size, length, steps), (step, token) = batch, done
-    mixture = json.loads(blend.read_text())["key"]["mixture"]
+    mixture = read_receipt(blend, BlendReceipt).key["mixture"]
     total = sum(mixture.values())
     samples = {dataset: int(steps * size * share / total) for dataset, share in mixture.items()}
     samples[next(iter(samples))] += steps * size - sum(samples.values())
@@ -127,29 +176,30 @@ def segment(
     validation = {"after": {dataset: loss - 0.1 for dataset, loss in losses.items()}}
     if PHASES[phase][0][0] == name:
         validation["before"] = losses
-    write_receipt(
-        folder / "receipt.json",
-        "train_segment",
+    SegmentReceipt.made(
         Run(("numpy",)),
         key={
+            **SPEC,
             "steps": {"first": step, "count": steps, "first_token": token},
             "batch": {"global_batch_size": size, "sequence_length": length},
         },
-        inputs=[Input.receipt(path) for path in (blend, *before)],
+        inputs=[receipt_input(path) for path in (blend, *before)],
         outputs=[made(folder / "weights/common.pt", f"{phase} {name}"), metrics],
-        facts={
-            "phase": phase,
-            "segment": name,
-            "parameters": 1_947_080,
-            "steps": step + steps,
-            "tokens": steps * size * length,
-            "tokens_seen": token + steps * size * length,
-            "loss": {"first": lines[0]["loss"], "last": lines[-1]["loss"]},
-            "validation": validation,
-            "checkpoint": str(folder / "weights"),
-            "ledger": consumed_with(read_receipt(before[0])["facts"]["ledger"] if before else {}, samples, length),
-            "mixture": realized({key: share / total for key, share in mixture.items()}, samples),
-            "seconds_of_steps": 2.5,
-        },
-    )
+        facts=SegmentFacts(
+            phase=phase,
+            segment=name,
+            parameters=1_947_080,
+            steps=step + steps,
+            tokens=steps * size * length,
+            tokens_seen=token + steps * size * length,
+            loss=LossRange(lines[0]["loss"], lines[-1]["loss"]),
+            validation=validation,
+            checkpoint=str(folder / "weights"),
+            ledger=consumed_with(
+                read_receipt(before[0], SegmentReceipt).facts.ledger if before else {}, samples, length
+            ),
+            mixture=realized({key: share / total for key, share in mixture.items()}, samples),
+            seconds_of_steps=2.5,
+        ),
+    ).write(folder / "receipt.json")
     return folder / "receipt.json"

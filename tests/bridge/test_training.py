@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from nano3.artifact.digest import digest_json, short
-from nano3.artifact.receipt import read_receipt
+from nano3.artifact.steps import read_receipt
 from nano3.cluster.preemption import OUT_OF_TIME, STOP_AT, Preempted
 from nano3.config.recipe import Layout
 from nano3.training import segment

@@ -9,7 +9,7 @@ import torch
 from transformers import AutoTokenizer, NemotronHForCausalLM
 
 from nano3.artifact.digest import digest_file
-from nano3.artifact.receipt import read_receipt
+from nano3.artifact.steps import read_receipt
 from nano3.conversion.export import TOLERANCE, largest_difference, to_transformers
 from nano3.training.cpu.checkpoints import load_model
 from nano3.training.cpu.model import build_model

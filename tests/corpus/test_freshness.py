@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from nano3.artifact.receipt import Input, Output, Run, read_receipt, write_receipt
+from nano3.artifact.receipt import Input, Output, Run, write_receipt
+from nano3.artifact.steps import read_receipt
 from nano3.corpus.freshness import (
     INDEX_FILES,
     NEW,

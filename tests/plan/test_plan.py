@@ -13,7 +13,7 @@ import pytest
 
 from nano3.artifact.digest import digest_json, short
 from nano3.artifact.files import write_json
-from nano3.artifact.receipt import read_receipt
+from nano3.artifact.steps import read_receipt
 from nano3.config.load import Settings, load_recipe
 from nano3.corpus.freshness import INDEX_FILES, ShardEntry, digest_entries, write_entries
 from nano3.graph import keys

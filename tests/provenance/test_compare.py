@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nano3.artifact.receipt import read_receipt
+from nano3.artifact.steps import read_receipt
 from nano3.provenance.compare import CompareError, compare
 from nano3.report.comparison import as_text, write_comparison
 from tests.receipts import CHECKPOINTS, EXPORT, build

@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from nano3.artifact.receipt import Input, Output, ReceiptError, Run, is_damaged, read_receipt, write_receipt
+from nano3.artifact.receipt import Input, Output, ReceiptError, Run, write_receipt
+from nano3.artifact.steps import is_damaged, read_receipt
 from nano3.provenance.lineage import LineageError, closure
 
 

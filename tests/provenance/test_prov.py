@@ -10,7 +10,8 @@ import pytest
 from prov.model import ProvActivity, ProvAgent, ProvDocument, ProvEntity
 
 from nano3.artifact.digest import digest_file
-from nano3.artifact.receipt import Run, read_receipt
+from nano3.artifact.receipt import Run
+from nano3.artifact.steps import read_receipt
 from nano3.provenance.lineage import LineageError, closure
 from nano3.provenance.prov import write_lineage
 from nano3.provenance.ro_crate import content_uri

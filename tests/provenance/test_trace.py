@@ -11,7 +11,7 @@ import pytest
 import tokenizers
 import zstandard
 
-from nano3.artifact.receipt import read_receipt
+from nano3.artifact.steps import read_receipt
 from nano3.provenance.trace import Piece, Row, TracedSegment, TraceError, segments, trace_row, trace_steps
 from tests.conftest import House
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import wandb
 
-from nano3.artifact.receipt import read_receipt
+from nano3.artifact.steps import read_receipt
 from nano3.config.load import load_recipe
 from nano3.provenance.wandb_sync import DATA, FOLDER, MODEL, Target, left_out, publications, publish
 from tests.conftest import REPOSITORY

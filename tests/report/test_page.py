@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from nano3.artifact.receipt import Output, read_receipt
+from nano3.artifact.receipt import Output
+from nano3.artifact.steps import read_receipt
 from nano3.core.formatting import MINUS, compact, duration, rate, signed, size
 from nano3.provenance.lineage import closure
 from nano3.provenance.shard_records import read_shards

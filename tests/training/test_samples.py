@@ -11,7 +11,7 @@ from megatron.core.datasets.indexed_dataset import IndexedDataset
 from megatron.core.datasets.utils import Split
 
 from nano3.artifact.digest import digest_file
-from nano3.artifact.receipt import read_receipt
+from nano3.artifact.steps import read_receipt
 from nano3.sampling.index_cache import IndexCacheError, build_index_cache, open_streams
 from nano3.sampling.streams import document_order, pair_seed
 from nano3.training.cpu.process_group import init_process_group

@@ -2,9 +2,10 @@ from itertools import pairwise
 
 import pytest
 
+from nano3.artifact.steps import Spec
 from nano3.config.load import load_recipe
 from nano3.sampling.blend import normalized
-from nano3.training.spec import PhaseBlend, Spec, scheduled_segments, segment_specs
+from nano3.training.spec import PhaseBlend, scheduled_segments, segment_specs
 
 BLENDS = {"phase1": "a", "phase2": "b", "long_context": "c"}
 

@@ -17,7 +17,8 @@ from torch import Tensor
 from nano3 import Nano3Error
 from nano3.artifact.digest import digest_file, digest_json
 from nano3.artifact.files import write_json
-from nano3.artifact.receipt import Input, Output, Run, read_receipt, write_receipt
+from nano3.artifact.receipt import Input, Output, Run
+from nano3.artifact.steps import ExportFacts, ExportKey, ExportReceipt, LogitCheck, SegmentReceipt, read_receipt
 from nano3.conversion.manifest import manifest_of
 from nano3.training.cpu.process_group import init_process_group, stand_in_for_cuda
 
@@ -40,9 +41,7 @@ class ExportError(Nano3Error):
     """The exported model is not the trained one."""
 
 
-def export_hf(
-    checkpoint: Path, tokenizer: Path, key: dict[str, Any], model: Path, manifest: Path, receipt: Path
-) -> None:
+def export_hf(checkpoint: Path, tokenizer: Path, key: ExportKey, model: Path, manifest: Path, receipt: Path) -> None:
     """
     The folder that transformers' from_pretrained reads, and its receipt.
 
@@ -51,11 +50,11 @@ def export_hf(
     Raises ExportError if its logits differ from Megatron-Core's by more than TOLERANCE.
     """
     run = Run(PACKAGES)
-    trained = read_receipt(checkpoint)
-    spec = trained["key"]
+    trained = read_receipt(checkpoint, SegmentReceipt)
+    spec = trained.key
     init_process_group(spec["seed"])
     megatron = build_model(spec["model"], spec["precision"]).eval()
-    load_model(megatron, Path(trained["facts"]["checkpoint"]))
+    load_model(megatron, Path(trained.facts.checkpoint))
 
     aside = model.with_name(f".{model.name}.part")
     shutil.rmtree(aside, ignore_errors=True)
@@ -73,16 +72,17 @@ def export_hf(
     aside.rename(model)
     files = [Output.of(path) for path in sorted(model.iterdir())]
     write_json(manifest, manifest_of(manifest, checkpoint, trained, model, files, longest))
-    write_receipt(
-        receipt,
-        "export_hf",
+    ExportReceipt.made(
         run,
         key=key,
-        inputs=[Input.receipt(checkpoint), *(Input("file", str(path), digest_file(path)) for path in tokenizer_files)],
+        inputs=[
+            trained.as_input(checkpoint),
+            *(Input("file", str(path), digest_file(path)) for path in tokenizer_files),
+        ],
         outputs=[*files, Output.of(manifest)],
         content=digest_json({Path(file.path).name: file.sha256 for file in files}),  # wherever the weights lie
-        facts={"logits": {"largest_difference": difference, "tolerance": TOLERANCE, "tokens": longest}},
-    )
+        facts=ExportFacts(logits=LogitCheck(difference, TOLERANCE, longest)),
+    ).write(receipt)
 
 
 def to_transformers(megatron: MambaModel, model: Mapping[str, Any], longest: int) -> NemotronHForCausalLM:

@@ -6,34 +6,33 @@ Paths are relative to the file, so it stays true when the folder of results is m
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from nano3.artifact.digest import digest_json
 from nano3.artifact.receipt import Output
+from nano3.artifact.steps import SegmentReceipt
 
 
 def manifest_of(
-    manifest: Path, checkpoint: Path, trained: Mapping[str, Any], model: Path, files: Sequence[Output], longest: int
+    manifest: Path, checkpoint: Path, trained: SegmentReceipt, model: Path, files: Sequence[Output], longest: int
 ) -> dict[str, Any]:
     """
     The manifest's content. manifest: where it will lie. checkpoint, trained: the last segment's receipt. model: the
     exported folder. files: in it. longest: tokens of the longest training sequence.
     """
-    facts, spec = trained["facts"], trained["key"]
-    weights = Path(facts["checkpoint"])
-    saved = {
-        Path(output["path"]).name: output["sha256"] for output in trained["outputs"] if _in(weights, output["path"])
-    }
+    facts, spec = trained.facts, trained.key
+    weights = Path(facts.checkpoint)
+    saved = {Path(output.path).name: output.sha256 for output in trained.outputs if _in(weights, output.path)}
     exported = {Path(output.path).name: output.sha256 for output in files}
     return {
         "stage": "pretrain",
         "next": "sft",
         "sequence_length": longest,
-        "step": facts["steps"],
-        "tokens": facts["tokens_seen"],
-        "parameters": facts["parameters"],
+        "step": facts.steps,
+        "tokens": facts.tokens_seen,
+        "parameters": facts.parameters,
         "spec": digest_json(spec),
         "receipt": _relative(checkpoint, manifest),
         "hugging_face": {

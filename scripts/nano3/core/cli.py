@@ -42,6 +42,6 @@ def run(function: Callable[..., Any]) -> None:
 def _reader(kind: Any) -> Callable[[str], Any]:
     if kind in (str, int, float, Path):
         return typing.cast(Callable[[str], Any], kind)
-    if typing.get_origin(kind) is dict:
+    if typing.get_origin(kind) is dict or typing.is_typeddict(kind):
         return json.loads
     raise TypeError(f"a command line can't give a {kind}")

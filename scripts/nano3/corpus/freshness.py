@@ -18,7 +18,8 @@ from typing import Any, NamedTuple, get_type_hints
 from nano3 import Nano3Error
 from nano3.artifact.digest import differences, digest_json
 from nano3.artifact.files import replaced
-from nano3.artifact.receipt import ReceiptError, read_receipt
+from nano3.artifact.receipt import ReceiptError
+from nano3.artifact.steps import ShardReceipt, read_receipt
 from nano3.core.tsv import read_table, write_table
 from nano3.raw.datasets import Shard
 
@@ -67,27 +68,27 @@ class ShardEntry(NamedTuple):
         return self.bin_bytes, self.idx_bytes, self.held_bin_bytes, self.held_idx_bytes
 
     @classmethod
-    def of(cls, shard: str, receipt: Mapping[str, Any], written: int) -> "ShardEntry":
+    def of(cls, shard: str, receipt: ShardReceipt, written: int) -> "ShardEntry":
         """The entry of a shard with this receipt."""
-        key, facts, (pair, index, held, held_index) = receipt["key"], receipt["facts"], receipt["outputs"]
+        key, facts, (pair, index, held, held_index) = receipt.key, receipt.facts, receipt.outputs
         return cls(
             shard,
             key["sha256"],
             _rows(key["rows"]),
             made_with(key),
-            facts["tokens"],
-            facts["documents"],
-            pair["bytes"],
-            index["bytes"],
-            held["bytes"],
-            held_index["bytes"],
-            pair["sha256"],
-            index["sha256"],
-            receipt["content"],
-            facts["rows"],
-            len(facts["skipped"]),
-            len(facts["valid"]),
-            len(facts["test"]),
+            facts.tokens,
+            facts.documents,
+            pair.bytes,
+            index.bytes,
+            held.bytes,
+            held_index.bytes,
+            pair.sha256,
+            index.sha256,
+            receipt.content,
+            facts.rows,
+            len(facts.skipped),
+            len(facts.valid),
+            len(facts.test),
             written,
         )
 
@@ -233,18 +234,18 @@ def _judged(folder: Path, name: str, key: Mapping[str, Any]) -> tuple[str | None
     train = f"{folder}/train/{name}"
     files = [f"{prefix}.{ending}" for prefix in (train, f"{folder}/holdout/{name}") for ending in ("bin", "idx")]
     try:
-        receipt = read_receipt(f"{train}.json")
+        receipt = read_receipt(f"{train}.json", ShardReceipt)
     except ReceiptError:
         there = any(map(os.path.exists, (f"{train}.json", *files)))
         return ("its receipt is missing or damaged" if there else NEW), None
-    if changed := differences(receipt["key"], dict(key)):
+    if changed := differences(receipt.key, dict(key)):
         return "; ".join(WORDS.get(what, f"{what}: {was} is now {now}") for what, (was, now) in changed.items()), None
-    for file, output in zip(files, receipt["outputs"], strict=True):
+    for file, output in zip(files, receipt.outputs, strict=True):
         size = os.path.getsize(file) if os.path.exists(file) else None
-        if size != output["bytes"]:
+        if size != output.bytes:
             kind = f"{'training' if file.startswith(train) else 'held-out'} .{file[-3:]}"
             return f"{kind} is missing" if size is None else f"{kind} has another size than was written", None
-    return None, receipt["content"]
+    return None, receipt.content
 
 
 def _rows(rows: int | None) -> str:

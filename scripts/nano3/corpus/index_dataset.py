@@ -23,7 +23,16 @@ import numpy.typing as npt
 
 from nano3 import Nano3Error
 from nano3.artifact.digest import digest_file, digest_json
-from nano3.artifact.receipt import Input, ReceiptError, Run, read_receipt, write_receipt
+from nano3.artifact.receipt import Input, ReceiptError, Run
+from nano3.artifact.steps import (
+    IndexFacts,
+    IndexKey,
+    IndexReceipt,
+    ShardReceipt,
+    ShardsDigest,
+    SplitCount,
+    read_receipt,
+)
 from nano3.corpus.freshness import FreshnessError, ShardEntry, digest_entries, opened, read_entries, write_entries
 from nano3.raw.datasets import read_pins, sampled
 from nano3.tokens.indexed_dataset import Pair, PairReader, PairWriter
@@ -33,7 +42,7 @@ class MergeError(Nano3Error):
     """A held-out pair is not what its receipt says."""
 
 
-def index_dataset(folder: Path, pins: Path, key: dict[str, Any], index: Path, valid: Path, test: Path) -> None:
+def index_dataset(folder: Path, pins: Path, key: IndexKey, index: Path, valid: Path, test: Path) -> None:
     """
     All shards of a dataset become one index, and their held-out documents one validation and one test pair.
 
@@ -58,7 +67,7 @@ def index_dataset(folder: Path, pins: Path, key: dict[str, Any], index: Path, va
                 entry = known
             else:
                 written = os.stat(path).st_mtime_ns if os.path.exists(path) else 0
-                receipt = read_receipt(path)
+                receipt = read_receipt(path, ShardReceipt)
                 entry = ShardEntry.of(shard, receipt, written)
             entries.append(entry)
             place = before.places[shard] if known and known.content == entry.content and before.merged else None
@@ -66,30 +75,28 @@ def index_dataset(folder: Path, pins: Path, key: dict[str, Any], index: Path, va
                 before.copy(begin, end, merged)
                 begin = end = place or 0
             if place is None:
-                _merge(Pair(folder / "holdout" / shard), receipt or read_receipt(path), merged)
+                _merge(Pair(folder / "holdout" / shard), receipt or read_receipt(path, ShardReceipt), merged)
             else:
                 end = place + 1
         before.copy(begin, end, merged)
     write_entries(folder, entries)
     outputs = [output for writer in merged.values() for output in writer.outputs]
     digest = digest_entries(entries)
-    write_receipt(
-        index,
-        "index_dataset",
+    IndexReceipt.made(
         run,
         key=key,
         inputs=[Input("receipt", f"{folder}/train/{entry.shard}.json", entry.content) for entry in entries],
         outputs=outputs,
         content=digest_json([digest, [output.sha256 for output in outputs]]),
-        facts={
-            "tokens": sum(entry.tokens for entry in entries),
-            "documents": sum(entry.documents for entry in entries),
-            "rows": sum(entry.rows_read for entry in entries),
-            "skipped": sum(entry.skipped for entry in entries),
-            "shards": {"count": len(entries), "digest": digest},
-            **{split: {"tokens": writer.tokens, "documents": writer.documents} for split, writer in merged.items()},
-        },
-    )
+        facts=IndexFacts(
+            tokens=sum(entry.tokens for entry in entries),
+            documents=sum(entry.documents for entry in entries),
+            rows=sum(entry.rows_read for entry in entries),
+            skipped=sum(entry.skipped for entry in entries),
+            shards=ShardsDigest(len(entries), digest),
+            **{split: SplitCount(writer.tokens, writer.documents) for split, writer in merged.items()},
+        ),
+    ).write(index)
 
 
 @dataclass(frozen=True)
@@ -104,18 +111,18 @@ class Before:
     merged: Mapping[str, "HeldOut"]
 
     @classmethod
-    def read(cls, folder: Path, index: Path, key: Mapping[str, Any], pairs: Mapping[str, Pair]) -> "Before":
+    def read(cls, folder: Path, index: Path, key: IndexKey, pairs: Mapping[str, Pair]) -> "Before":
         """What of it is proved whole and made as it would be now. pairs: the merged pairs by split."""
         nothing = cls({}, {}, {})
         try:
-            receipt = read_receipt(index)
-            entries = read_entries(folder, receipt["facts"]["shards"]["digest"])
+            receipt = read_receipt(index, IndexReceipt)
+            entries = read_entries(folder, receipt.facts.shards.digest)
         except (ReceiptError, FreshnessError):
             return nothing
-        if receipt["key"].get("code") != key.get("code"):
+        if receipt.key["code"] != key["code"]:
             return nothing
         files = [path for pair in pairs.values() for path in (pair.bin, pair.idx)]
-        noted = [output["sha256"] for output in receipt["outputs"]]
+        noted = [output.sha256 for output in receipt.outputs]
         whole = all(path.is_file() for path in files) and [digest_file(path) for path in files] == noted
         merged = {
             split: HeldOut.of(pair, [getattr(entry, split) for entry in entries])
@@ -163,13 +170,13 @@ def _sums(counts: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
     return np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
 
 
-def _merge(pair: Pair, receipt: Mapping[str, Any], merged: Mapping[str, PairWriter]) -> None:
+def _merge(pair: Pair, receipt: ShardReceipt, merged: Mapping[str, PairWriter]) -> None:
     """Add a shard's held-out documents to the dataset's, if they are the bytes that its receipt says."""
-    for path, output in ((pair.bin, receipt["outputs"][2]), (pair.idx, receipt["outputs"][3])):
-        if digest_file(path) != output["sha256"]:
+    for path, output in ((pair.bin, receipt.outputs[2]), (pair.idx, receipt.outputs[3])):
+        if digest_file(path) != output.sha256:
             raise MergeError(f"{path}: not the bytes that were written: delete it and build it with `snakemake {path}`")
-    piece, rows = PairReader.open(pair), receipt["facts"]
-    held_out = sorted(rows["valid"] + rows["test"])
+    piece, rows = PairReader.open(pair), {"valid": receipt.facts.valid, "test": receipt.facts.test}
+    held_out = sorted(receipt.facts.valid + receipt.facts.test)
     for split, writer in merged.items():
         wanted = np.isin(held_out, rows[split])
         writer.add(piece.tokens[np.repeat(wanted, piece.lengths)], piece.lengths[wanted])

@@ -1,10 +1,10 @@
 """Bulk work: the stale shards of a bundle become tokens, one after the other, in one process."""
 
 from pathlib import Path
-from typing import Any
 
 from nano3 import Nano3Error
 from nano3.artifact.files import write_json
+from nano3.artifact.steps import BundleKey, ShardKey, ShardSettings
 from nano3.corpus.bundles import Bundle
 from nano3.corpus.freshness import shard_reason
 from nano3.raw.datasets import raw_file, read_dataset, read_pins, sampled, shards_digest
@@ -21,7 +21,7 @@ def tokenize_bundle(
     bundle: str,
     pins: Path,
     tokenizer: Path,
-    key: dict[str, Any],
+    key: BundleKey,
     folder: Path,
     done: Path,
     sample: int = 0,
@@ -43,11 +43,16 @@ def tokenize_bundle(
     dataset, taken = read_dataset(name, pins.parent), sampled(read_pins(name, pins.parent), sample, name)
     if shards_digest(taken) != key["shards"]:
         raise BundleError(f"{pins}: changed while the graph was running: run snakemake again")
-    shared = {what: value for what, value in key.items() if what != "shards"}
+    shared: ShardSettings = {
+        "tokenizer": key["tokenizer"],
+        "holdout": key["holdout"],
+        "text_column": key["text_column"],
+        "code": key["code"],
+    }
     interval, faults, made = Bundle.parse(bundle), [], 0
     with Encoder.load(tokenizer, shared["tokenizer"], engine, threads) as encoder:
         for shard, rows in taken[interval.begin : interval.end]:
-            whole = shared | {"sha256": shard.sha256, "rows": rows}
+            whole: ShardKey = {**shared, "sha256": shard.sha256, "rows": rows}
             if shard_reason(folder, shard.name, whole) is None:
                 continue
             raw = Path(raw_file(name, dataset, shard))

@@ -9,10 +9,11 @@ from typing import Any
 
 from nano3.artifact.code import digest_code
 from nano3.artifact.digest import digest_file, digest_json
+from nano3.artifact.steps import Spec
 from nano3.config.mixture import MixtureError, as_floats, resolved
 from nano3.config.recipe import Recipe
 from nano3.raw.datasets import Dataset, Shard, shards_digest
-from nano3.training.spec import Spec, scheduled_segments
+from nano3.training.spec import scheduled_segments
 
 Key = dict[str, Any]
 PACKAGE = Path(__file__).resolve().parents[1]

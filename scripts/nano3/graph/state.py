@@ -13,16 +13,30 @@ from typing import Any
 
 from nano3.artifact.digest import differences
 from nano3.artifact.paths import Folders
-from nano3.artifact.receipt import ReceiptError, missing_output, read_receipt
+from nano3.artifact.receipt import Receipt, ReceiptError, missing_output
+from nano3.artifact.steps import (
+    BlendReceipt,
+    ExportReceipt,
+    IndexCacheReceipt,
+    IndexReceipt,
+    LineageReceipt,
+    R,
+    ReportReceipt,
+    SegmentReceipt,
+    ShardReceipt,
+    Spec,
+    StepReceipt,
+    is_damaged,
+    read_receipt,
+)
 from nano3.config.recipe import Recipe
 from nano3.corpus.freshness import INDEX_FILES, NEW, Survey, survey
 from nano3.graph import keys
 from nano3.graph.nodes import Certainty, Node, Source, settle
 from nano3.raw.datasets import Dataset, Shard, read_dataset, read_pins, sampled
 from nano3.sampling.blend import normalized
-from nano3.training.spec import PhaseBlend, Spec, scheduled_segments, segment_specs
+from nano3.training.spec import PhaseBlend, scheduled_segments, segment_specs
 
-Receipt = dict[str, Any]
 WORDS = {
     "shards": "the list of shards changed",
     "tokens": "other tokens are asked for",
@@ -129,13 +143,14 @@ def _tokens(asked: Asked, dataset: str, found: Survey, shared: keys.Key) -> Node
 def _other_tokens(asked: Asked, dataset: str, shared: keys.Key) -> str | None:
     """Why none of a dataset's tokens are there, if this recipe's blends were made from others that are."""
     for phase in asked.recipe.phases:
-        blend = _receipt(_blend_files(asked, phase)[1]) or {"key": {"tokens": asked.recipe.tokens_name}}
-        folder = Path(asked.folders.tokens).with_name(blend["key"]["tokens"])
+        blend = _receipt(_blend_files(asked, phase)[1], BlendReceipt)
+        tokens = blend.key["tokens"] if blend else asked.recipe.tokens_name
+        folder = Path(asked.folders.tokens).with_name(tokens)
         if folder.name != asked.recipe.tokens_name:
-            index = _receipt(folder / dataset / INDEX_FILES[0])
-            shard = _receipt(index["inputs"][0]["path"]) if index else None
+            index = _receipt(folder / dataset / INDEX_FILES[0], IndexReceipt)
+            shard = _receipt(index.inputs[0].path, ShardReceipt) if index else None
             if shard:
-                made = {name: value for name, value in shard["key"].items() if name in shared and name != "code"}
+                made = {name: value for name, value in shard.key.items() if name in shared and name != "code"}
                 change = _joined(_words("tokens", made, {name: shared[name] for name in made}))
                 return f"{change or 'the sample changed'}; the old tokens stay in {folder}"
     return None
@@ -143,26 +158,26 @@ def _other_tokens(asked: Asked, dataset: str, shared: keys.Key) -> str | None:
 
 def _index(asked: Asked, dataset: str, found: Survey, tokens: Node) -> Node:
     path, reason = asked.tokens(dataset) / INDEX_FILES[0], None
-    receipt = _receipt(path)
+    receipt = _receipt(path, IndexReceipt)
     if receipt:
         today = keys.index_key(asked.recipe, asked.shards[dataset].values())
         if found.stale:  # the list's digest has the shards' raw bytes, too
-            today["shards"] = receipt["key"]["shards"]
-        reason = _joined(_words("index", receipt["key"], today)) or (None if found.stale else found.behind)
+            today["shards"] = receipt.key["shards"]
+        reason = _joined(_words("index", receipt.key, today)) or (None if found.stale else found.behind)
     return _single("index", dataset, reason, [path], [Source(tokens, Certainty.WILL)])
 
 
 def _blend(asked: Asked, phase: str, indexes: Mapping[str, Node]) -> Node:
     files = _blend_files(asked, phase)
-    receipt, reasons, implied = _receipt(files[1]), [], False
+    receipt, reasons, implied = _receipt(files[1], BlendReceipt), [], False
     datasets = keys.blend_datasets(asked.recipe, phase)
     if receipt:
-        reasons = [*_words("blend", receipt["key"], keys.blend_key(asked.recipe, phase))]
-        used = {source["path"]: source["digest"] for source in receipt["inputs"]}
+        reasons = [*_words("blend", receipt.key, keys.blend_key(asked.recipe, phase))]
+        used = {source.path: source.digest for source in receipt.inputs}
         for dataset in datasets:
             path = asked.tokens(dataset) / INDEX_FILES[0]
-            index = _receipt(path)
-            if index and str(path) in used and (index["content"] != used[str(path)] or _later(index, receipt)):
+            index = _receipt(path, IndexReceipt)
+            if index and str(path) in used and (index.content != used[str(path)] or _later(index, receipt)):
                 reasons.append(f"the index of {dataset} was made again")
         implied = reasons == [WORDS["tokens"]]
     sources = [Source(indexes[dataset], Certainty.WILL) for dataset in datasets]
@@ -177,10 +192,10 @@ def _cache(asked: Asked, phase: str, specs: Mapping[tuple[str, str], Spec], blen
     it needs only how many samples that draws, which another share may leave as it was.
     """
     files = [Path(asked.folders.blends) / phase / "index_cache.json"]
-    receipt, reason = _receipt(files[0]), None
+    receipt, reason = _receipt(files[0], IndexCacheReceipt), None
     if receipt:
         known = not blends[phase].runs and not blends[phase].absent
-        was, today = (_drawn(key, known) for key in (receipt["key"], keys.index_cache_key(specs, phase)))
+        was, today = (_drawn(key, known) for key in (dict(receipt.key), keys.index_cache_key(specs, phase)))
         reason = _joined(_words("cache", was, today)) or (
             "files that it names are gone" if missing_output(receipt) else None
         )
@@ -208,17 +223,17 @@ def _segment(
 ) -> Node:
     path, reason = asked.segment(phase, segment), None
     files = [path, path.with_name("metrics.jsonl")]
-    receipt, phases = _receipt(path), list(blends)
+    receipt, phases = _receipt(path, SegmentReceipt), list(blends)
     earlier = phases[: phases.index(phase)]
     if receipt:
-        was = dict(receipt["key"])
+        was: dict[str, Any] = dict(receipt.key)
         if blends[phase].runs or blends[phase].absent:
             was["data"] = was["data"] | {"blend": spec["data"]["blend"]}
         if any(node.changed or node.runs for node in [*before, *(blends[name] for name in earlier)]):
             was["before"] = spec["before"]
         reason = _joined(_words("segment", was, spec))
         for node in before[-1:]:
-            one = _receipt(asked.segment(*node.name.split("/")))
+            one = _receipt(asked.segment(*node.name.split("/")), SegmentReceipt)
             reason = reason or (WORDS["before"] if one and _later(one, receipt) else None)
     sources = [Source(node, Certainty.WILL) for node in before[-1:]]
     sources += [Source(node, Certainty.NO) for name in earlier for node in (blends[name], caches[name])]
@@ -229,33 +244,36 @@ def _segment(
 
 def _share_moved(asked: Asked, phase: str) -> bool:
     """Whether a phase's blend was made with other shares."""
-    blend, today = _receipt(_blend_files(asked, phase)[1]), keys.mixture_decision(asked.recipe, phase)
+    blend, today = _receipt(_blend_files(asked, phase)[1], BlendReceipt), keys.mixture_decision(asked.recipe, phase)
     return (
         blend is not None
         and "over_cap" not in today
-        and normalized(blend["key"]["mixture"]) != normalized(today["mixture"])
+        and normalized(blend.key["mixture"]) != normalized(today["mixture"])
     )
 
 
 def _ends(asked: Asked, drawn_from: Sequence[Node], last: Node) -> list[Node]:
     """The export of the last segment, its lineage and the report."""
     export, report = Path(asked.folders.export), Path(asked.folders.report)
-    places = {
+    places: dict[str, tuple[type[StepReceipt], Mapping[str, Any], list[Path]]] = {
         "export": (
+            ExportReceipt,
             keys.export_key(asked.recipe),
             [export / "model", export / "receipt.json", export / "manifest.json"],
         ),
-        "lineage": (keys.lineage_key(), [report / name for name in LINEAGE]),
-        "report": (keys.report_key(asked.name), [report / "index.html", report / "report.receipt.json"]),
+        "lineage": (LineageReceipt, keys.lineage_key(), [report / name for name in LINEAGE]),
+        "report": (ReportReceipt, keys.report_key(asked.name), [report / "index.html", report / "report.receipt.json"]),
     }
     nodes: list[Node] = []
-    above = [(last, _receipt(asked.segment(*last.name.split("/"))))]
-    for kind, (key, files) in places.items():
-        receipt = _receipt(files[1])
+    above: list[tuple[Node, StepReceipt | None]] = [
+        (last, _receipt(asked.segment(*last.name.split("/")), SegmentReceipt))
+    ]
+    for kind, (model, key, files) in places.items():
+        receipt = _receipt(files[1], model)
         reason = None
         if receipt:
             later = [node.kind for node, source in above if source and _later(source, receipt)]
-            reason = _joined(_words(kind, receipt["key"], key)) or (f"the {later[0]} was made again" if later else None)
+            reason = _joined(_words(kind, receipt.key, key)) or (f"the {later[0]} was made again" if later else None)
         sources = [Source(node, Certainty.WILL) for node, _ in above]
         sources += [Source(node, Certainty.NO) for node in drawn_from]
         nodes.append(_single(kind, asked.name, reason, files, sources))
@@ -268,7 +286,7 @@ def _single(kind: str, name: str, reason: str | None, files: Sequence[Path], sou
     node = Node(kind, name, sources=sources)
     if not all(file.exists() for file in files):
         node.absent = {NEW: [name]}
-    elif not _receipt(files[0] if kind in ("index", "cache", "segment") else files[1]):
+    elif is_damaged(files[0] if kind in ("index", "cache", "segment") else files[1]):
         node.changed = {"its receipt is damaged": [name]}
     elif reason:
         node.changed = {reason: [name]}
@@ -282,32 +300,32 @@ def _blend_files(asked: Asked, phase: str) -> list[Path]:
 
 def _mixed(asked: Asked, phase: str) -> PhaseBlend:
     """A phase's blend, or the one that it was trained on; an empty one if nobody knows."""
-    if receipt := _receipt(_blend_files(asked, phase)[1]):
+    if receipt := _receipt(_blend_files(asked, phase)[1], BlendReceipt):
         return PhaseBlend.of(receipt)
     segments = (
         asked.segment(each.phase, each.segment) for each in scheduled_segments(asked.recipe) if each.phase == phase
     )
-    data = next((found["key"]["data"] for path in segments if (found := _receipt(path))), None)
+    data = next((found.key["data"] for path in segments if (found := _receipt(path, SegmentReceipt))), None)
     return PhaseBlend(data["blend"], data["shares"]) if data else PhaseBlend("", {})
 
 
-def _receipt(path: Path | str) -> Receipt | None:
-    """A receipt, or None where it is missing or damaged."""
+def _receipt(path: Path | str, kind: type[R]) -> R | None:
+    """A receipt, or None where it is missing, damaged or of another schema."""
     try:
-        return read_receipt(path)
+        return read_receipt(path, kind)
     except ReceiptError:
         return None
 
 
-def _later(source: Receipt, receipt: Receipt) -> bool:
+def _later(source: Receipt[Any, Any], receipt: Receipt[Any, Any]) -> bool:
     """Whether what something was made from was made again since."""
-    return bool(source["run"]["ended"] > receipt["run"]["ended"])
+    return bool(source.run.ended > receipt.run.ended)
 
 
-def _words(kind: str, was: keys.Key, today: keys.Key) -> list[str]:
+def _words(kind: str, was: Mapping[str, Any], today: Mapping[str, Any]) -> list[str]:
     """What differs between two keys."""
     said: dict[str, None] = {}
-    for name, (before, after) in differences(was, today).items():
+    for name, (before, after) in differences(dict(was), dict(today)).items():
         if name == "code":
             said[CODE[kind]] = None
         elif name.startswith("mixture."):

@@ -9,10 +9,10 @@ from dataclasses import astuple, dataclass
 from functools import reduce
 from operator import add
 from pathlib import Path
-from typing import Any
 
 from nano3.artifact.digest import digest_json, short
-from nano3.artifact.receipt import ReceiptError, read_receipt
+from nano3.artifact.receipt import ReceiptError
+from nano3.artifact.steps import R, SegmentReceipt, ShardReceipt, read_receipt
 from nano3.core.formatting import SPACE, many, size
 from nano3.graph.nodes import Certainty, Node, ancestors
 from nano3.graph.state import Asked, State
@@ -147,11 +147,11 @@ def _rate(asked: Asked, dataset: str) -> Rate | None:
     step = max(1, len(names) // PER_DATASET)
     for folder in (here, *sorted(here.parent.parent.glob(f"*/{dataset}"))):
         paths = [folder / "train" / f"{name}.json" for name in names[::step]]
-        receipts = [receipt for path in paths if (receipt := _read(path)) and receipt["key"]["rows"] is None]
-        total = sum(receipt["facts"]["bytes_in"] for receipt in receipts)
-        seconds = sum(receipt["run"]["seconds"] for receipt in receipts)
+        receipts = [receipt for path in paths if (receipt := _read(path, ShardReceipt)) and receipt.key["rows"] is None]
+        total = sum(receipt.facts.bytes_in for receipt in receipts)
+        seconds = sum(receipt.run.seconds for receipt in receipts)
         if total and seconds:
-            written = sum(output["bytes"] for receipt in receipts for output in receipt["outputs"])
+            written = sum(output.bytes for receipt in receipts for output in receipt.outputs)
             return Rate(len(receipts), total, seconds, written)
     return None
 
@@ -162,13 +162,13 @@ def _training(state: State, nodes: Iterable[Node]) -> Training | None:
     if not wanted:
         return None
     model = next(iter(state.specs.values()))["model"]
-    found = (_read(path) for path in sorted(Path("results/checkpoints").glob("*/*/*/receipt.json")))
-    measured = [receipt for receipt in found if receipt and receipt["key"]["model"] == model]
+    found = (_read(path, SegmentReceipt) for path in sorted(Path("results/checkpoints").glob("*/*/*/receipt.json")))
+    measured = [receipt for receipt in found if receipt and receipt.key["model"] == model]
     left = {scheduled: scheduled.tokens - _done(state, scheduled, node) for scheduled, node in wanted.items()}
     tokens = sum(left.values())
     if not measured:
         return Training(len(wanted), tokens, None, 0, "nothing was measured yet with this model")
-    gpus = max(receipt["facts"].get("gpus", 0) for receipt in measured)
+    gpus = max(receipt.facts.gpus for receipt in measured)
     seconds = sum(amount / _speed(measured, scheduled, gpus) for scheduled, amount in left.items())
     device = f"tokens/s per GPU on {gpus} GPUs" if gpus else "tokens/s on a CPU"
     speed = f"{tokens / seconds:,.0f} {device}, " if seconds else ""
@@ -186,18 +186,18 @@ def _done(state: State, scheduled: ScheduledSegment, node: Node) -> int:
     return done * scheduled.global_batch_size * scheduled.sequence_length
 
 
-def _speed(measured: Sequence[dict[str, Any]], scheduled: ScheduledSegment, gpus: int) -> float:
+def _speed(measured: Sequence[SegmentReceipt], scheduled: ScheduledSegment, gpus: int) -> float:
     """Tokens per second, of one GPU if there are any; of segments with the same batch and sequence if there are any."""
     batch = {"global_batch_size": scheduled.global_batch_size, "sequence_length": scheduled.sequence_length}
-    alike = [receipt for receipt in measured if receipt["key"]["batch"] == batch] or measured
+    alike = [receipt for receipt in measured if receipt.key["batch"] == batch] or measured
     if gpus:
-        alike = [receipt for receipt in alike if receipt["facts"].get("gpus")] or alike
-    seconds = sum(receipt["facts"]["seconds_of_steps"] * receipt["facts"].get("gpus", 1) for receipt in alike)
-    return float(sum(receipt["facts"]["tokens"] for receipt in alike) / seconds)
+        alike = [receipt for receipt in alike if receipt.facts.gpus] or alike
+    seconds = sum(receipt.facts.seconds_of_steps * (receipt.facts.gpus or 1) for receipt in alike)
+    return float(sum(receipt.facts.tokens for receipt in alike) / seconds)
 
 
-def _read(path: Path) -> dict[str, Any] | None:
+def _read(path: Path, kind: type[R]) -> R | None:
     try:
-        return read_receipt(path)
+        return read_receipt(path, kind)
     except ReceiptError:
         return None

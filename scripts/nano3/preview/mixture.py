@@ -8,7 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from nano3.artifact.receipt import read_receipt
+from nano3.artifact.steps import IndexReceipt, read_receipt
 from nano3.config.mixture import MixtureError, Part, resolved
 from nano3.config.recipe import Recipe
 from nano3.core.formatting import compact
@@ -70,7 +70,7 @@ def known_tokens(recipe: Recipe) -> tuple[dict[str, int], set[str]]:
     for dataset in recipe.datasets:
         index = folder / dataset / INDEX_FILES[0] if folder else None
         if index and index.is_file():
-            tokens[dataset] = int(read_receipt(index)["facts"]["tokens"])
+            tokens[dataset] = read_receipt(index, IndexReceipt).facts.tokens
         elif estimate := read_dataset(dataset).tokens_estimate:
             tokens[dataset] = estimate
             estimated.add(dataset)

@@ -13,6 +13,7 @@ from typing import Any
 
 from nano3 import Nano3Error
 from nano3.artifact.digest import differences
+from nano3.artifact.steps import IndexReceipt, SegmentReceipt
 from nano3.provenance.lineage import Receipts, closure, dataset_of_index, software_of
 
 CONSEQUENCES = ("before", "data")
@@ -110,14 +111,11 @@ def compare(before: str, after: str) -> Comparison:
     )
 
 
-def _of_step(receipts: Receipts, step: str) -> dict[str, dict[str, Any]]:
-    return {path: receipt for path, receipt in receipts.items() if receipt["step"] == step}
-
-
-def _segments(receipts: Receipts) -> dict[str, dict[str, Any]]:
+def _segments(receipts: Receipts) -> dict[str, SegmentReceipt]:
     """Receipts of the segments by phase/segment, in the order of training."""
-    trained = sorted(_of_step(receipts, "train_segment").values(), key=lambda each: int(each["key"]["steps"]["first"]))
-    return {f"{each['facts']['phase']}/{each['facts']['segment']}": each for each in trained}
+    trained = [receipt for receipt in receipts.values() if isinstance(receipt, SegmentReceipt)]
+    trained.sort(key=lambda each: each.key["steps"]["first"])
+    return {f"{each.facts.phase}/{each.facts.segment}": each for each in trained}
 
 
 def _union(first: Iterable[str], second: Iterable[str]) -> list[str]:
@@ -126,14 +124,13 @@ def _union(first: Iterable[str], second: Iterable[str]) -> list[str]:
 
 def _data(sides: tuple[Receipts, Receipts]) -> Iterable[Data]:
     indexes = [
-        {dataset_of_index(path): receipt for path, receipt in _of_step(side, "index_dataset").items()} for side in sides
+        {dataset_of_index(path): each for path, each in side.items() if isinstance(each, IndexReceipt)}
+        for side in sides
     ]
     for dataset in sorted(_union(*indexes)):
         both = [side.get(dataset) for side in indexes]
         shards = [
-            {Path(each["path"]).stem: each["digest"] for each in receipt["inputs"] if each["kind"] == "receipt"}
-            if receipt
-            else {}
+            {Path(each.path).stem: each.digest for each in receipt.inputs if each.kind == "receipt"} if receipt else {}
             for receipt in both
         ]
         before, after = shards
@@ -146,23 +143,23 @@ def _data(sides: tuple[Receipts, Receipts]) -> Iterable[Data]:
         }
         yield Data(
             dataset,
-            _pair(receipt["facts"]["tokens"] if receipt else None for receipt in both),
+            _pair(receipt.facts.tokens if receipt else None for receipt in both),
             _pair(len(own) if receipt else None for own, receipt in zip(shards, both, strict=True)),
             **{kind: len(every) for kind, every in names.items()},
             names={kind: tuple(every[:NAMED]) for kind, every in names.items() if every},
         )
 
 
-def _mixture(segments: tuple[Mapping[str, Any], Mapping[str, Any]]) -> Iterable[Share]:
+def _mixture(segments: tuple[Mapping[str, SegmentReceipt], Mapping[str, SegmentReceipt]]) -> Iterable[Share]:
     targets: list[dict[tuple[str, str], float]] = [{}, {}]
     drawn: list[dict[tuple[str, str], int]] = [{}, {}]
     for side, target, tokens in zip(segments, targets, drawn, strict=True):
         for receipt in side.values():
-            facts, length = receipt["facts"], receipt["key"]["batch"]["sequence_length"]
-            for dataset, share in facts["mixture"]["target"].items():
-                place = (facts["phase"], dataset)
+            facts, length = receipt.facts, receipt.key["batch"]["sequence_length"]
+            for dataset, share in facts.mixture.target.items():
+                place = (facts.phase, dataset)
                 target[place] = share
-                tokens[place] = tokens.get(place, 0) + facts["mixture"]["samples"].get(dataset, 0) * length
+                tokens[place] = tokens.get(place, 0) + facts.mixture.samples.get(dataset, 0) * length
     for place in dict.fromkeys([*targets[0], *targets[1]]):
         shares, taken = _pair(each.get(place) for each in targets), _pair(each.get(place) for each in drawn)
         if shares[0] != shares[1] or taken[0] != taken[1]:
@@ -187,18 +184,16 @@ def _software(receipts: Receipts) -> dict[str, dict[str, set[str]]]:
     found: dict[str, dict[str, set[str]]] = {}
     for receipt in receipts.values():
         for key, (_, value) in differences({}, software_of(receipt)).items():
-            found.setdefault(receipt["step"], {}).setdefault(key, set()).add(str(value))
+            found.setdefault(receipt.step, {}).setdefault(key, set()).add(str(value))
     return found
 
 
-def _settings(segments: tuple[Mapping[str, Any], Mapping[str, Any]]) -> Iterable[Change]:
+def _settings(segments: tuple[Mapping[str, SegmentReceipt], Mapping[str, SegmentReceipt]]) -> Iterable[Change]:
     """Values of specs that differ, each with the segments it differs in."""
     found: dict[str, Change] = {}
     for name in _union(*segments):
         specs = [
-            {key: value for key, value in side[name]["key"].items() if key not in CONSEQUENCES}
-            if name in side
-            else None
+            {key: value for key, value in side[name].key.items() if key not in CONSEQUENCES} if name in side else None
             for side in segments
         ]
         if None in specs:
@@ -211,13 +206,13 @@ def _settings(segments: tuple[Mapping[str, Any], Mapping[str, Any]]) -> Iterable
     return found.values()
 
 
-def _losses(segments: tuple[Mapping[str, Any], Mapping[str, Any]]) -> Iterable[Loss]:
+def _losses(segments: tuple[Mapping[str, SegmentReceipt], Mapping[str, SegmentReceipt]]) -> Iterable[Loss]:
     for name in _union(*segments):
-        facts = [side[name]["facts"] if name in side else None for side in segments]
-        validation = [list(each["validation"]["after"].values()) if each else [] for each in facts]
+        facts = [side[name].facts if name in side else None for side in segments]
+        validation = [list(each.validation["after"].values()) if each else [] for each in facts]
         yield Loss(
             name,
-            _pair(each["loss"]["last"] if each else None for each in facts),
+            _pair(each.loss.last if each else None for each in facts),
             _pair(sum(every) / len(every) if every else None for every in validation),
         )
 

@@ -9,9 +9,10 @@ from typing import Any
 
 from nano3 import Nano3Error
 from nano3.artifact.digest import digest_json, short
-from nano3.artifact.receipt import read_receipt
+from nano3.artifact.receipt import Input, Receipt
+from nano3.artifact.steps import IndexReceipt, StepReceipt, read_receipt
 
-Receipts = dict[str, dict[str, Any]]
+Receipts = dict[str, StepReceipt]
 
 
 class LineageError(Nano3Error):
@@ -28,11 +29,11 @@ def closure(receipt: Path) -> Receipts:
     waiting = [str(receipt)]
     while waiting:
         user = waiting.pop(0)
-        if found[user]["step"] == "index_dataset":
+        if isinstance(found[user], IndexReceipt):
             continue
-        for source in found[user]["inputs"]:
-            path = source["path"]
-            if source["kind"] != "receipt":
+        for source in found[user].inputs:
+            path = source.path
+            if source.kind != "receipt":
                 continue
             if path not in found:
                 found[path] = read_receipt(path)
@@ -41,14 +42,14 @@ def closure(receipt: Path) -> Receipts:
     return found
 
 
-def software_of(receipt: Mapping[str, Any]) -> dict[str, Any]:
+def software_of(receipt: Receipt[Any, Any]) -> dict[str, Any]:
     """What made an artifact: commit, code digest, container, versions. Many artifacts share it."""
-    run = receipt["run"]
+    run = receipt.run
     return {
-        "git": run["git"],
-        "code": receipt["key"].get("code"),
-        "container": run.get("container"),
-        "packages": run["packages"] | {"python": run["python"]},
+        "git": run.git and {"commit": run.git.commit, "dirty": run.git.dirty},
+        "code": receipt.key.get("code"),
+        "container": run.container,
+        "packages": run.packages | {"python": run.python},
     }
 
 
@@ -62,9 +63,9 @@ def dataset_of_index(path: str) -> str:
     return Path(path).parent.name
 
 
-def check(user: str, source: Mapping[str, str], receipt: Mapping[str, Any]) -> None:
+def check(user: str, source: Input, receipt: Receipt[Any, Any]) -> None:
     """Raises LineageError if a receipt is not the one that `user`, another receipt's path, was made from."""
-    if receipt["content"] != source["digest"]:
+    if receipt.content != source.digest:
         raise LineageError(
-            f"{user}: was made from another content of {source['path']}: build it again with `snakemake {user}`"
+            f"{user}: was made from another content of {source.path}: build it again with `snakemake {user}`"
         )

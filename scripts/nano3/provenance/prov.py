@@ -17,7 +17,8 @@ from typing import Any
 
 from nano3.artifact.digest import digest_json
 from nano3.artifact.files import write_json
-from nano3.artifact.receipt import Input, Output, Run, write_receipt
+from nano3.artifact.receipt import Output, Run
+from nano3.artifact.steps import IndexReceipt, LineageFacts, LineageKey, LineageReceipt
 from nano3.provenance.lineage import Receipts, closure, dataset_of_index, software_name, software_of
 from nano3.provenance.ro_crate import write_crate
 from nano3.provenance.shard_records import Fold, ShardRecords, folded, written
@@ -25,7 +26,7 @@ from nano3.provenance.shard_records import Fold, ShardRecords, folded, written
 PREFIXES = ("nano3", "artifact", "file", "pairs", "raw", "step", "software")
 
 
-def write_lineage(export: Path, key: dict[str, Any], lineage: Path, shards: Path, crate: Path, receipt: Path) -> None:
+def write_lineage(export: Path, key: LineageKey, lineage: Path, shards: Path, crate: Path, receipt: Path) -> None:
     """
     The lineage of the artifact that the receipt `export` stands for, and a receipt of its own.
 
@@ -35,7 +36,7 @@ def write_lineage(export: Path, key: dict[str, Any], lineage: Path, shards: Path
     """
     run = Run(("rocrate",))
     receipts, met = closure(export), ShardRecords()
-    indexes = {path: each for path, each in receipts.items() if each["step"] == "index_dataset"}
+    indexes = {path: each for path, each in receipts.items() if isinstance(each, IndexReceipt)}
     every = (shard for path, index in indexes.items() for shard in met.read(path, index))
     with written(shards, every) as passed:
         folds = folded(passed)
@@ -43,42 +44,44 @@ def write_lineage(export: Path, key: dict[str, Any], lineage: Path, shards: Path
     write_json(lineage, document)
     workflow = write_crate(crate, str(export), receipts, folds.values(), met, [lineage, shards])
     outputs = [Output.of(path) for path in (lineage, shards, crate, workflow)]
-    facts = {kind: len(document[kind]) for kind in ("entity", "activity", "agent")} | {
-        "shards": sum(fold.shards for fold in folds.values())
-    }
-    write_receipt(receipt, "write_lineage", run, key=key, inputs=[Input.receipt(export)], outputs=outputs, facts=facts)
+    entities, activities, agents = (len(document[kind]) for kind in ("entity", "activity", "agent"))
+    facts = LineageFacts(
+        entity=entities, activity=activities, agent=agents, shards=sum(fold.shards for fold in folds.values())
+    )
+    inputs = [receipts[str(export)].as_input(export)]
+    LineageReceipt.made(run, key=key, inputs=inputs, outputs=outputs, facts=facts).write(receipt)
 
 
 def provenance(receipts: Receipts, folds: Mapping[str, Fold], met: ShardRecords, table: str) -> dict[str, Any]:
     """Receipts and folded shards in PROV-JSON. met: the reader of the shards. table: where each shard has a line."""
     document = Document()
     for path, receipt in receipts.items():
-        run, activity = receipt["run"], f"step:{path}"
+        run, activity = receipt.run, f"step:{path}"
         document.did(
             activity,
-            receipt["step"],
-            (run["started"], run["ended"]),
+            receipt.step,
+            (run.started, run.ended),
             {
-                "nano3:seconds": run["seconds"],
-                "nano3:processorSeconds": run.get("processor_seconds"),
-                "nano3:host": run["host"],
-                "nano3:slurmJob": run["slurm_job"],
-                "nano3:key": digest_json(receipt["key"]),
+                "nano3:seconds": run.seconds,
+                "nano3:processorSeconds": run.processor_seconds,
+                "nano3:host": run.host,
+                "nano3:slurmJob": run.slurm_job,
+                "nano3:key": digest_json(receipt.key),
             },
             [software_of(receipt)],
         )
-        document.made(activity, f"artifact:{path}", receipt["step"], {"nano3:content": receipt["content"]})
-        for output in receipt["outputs"]:
-            facts = {"nano3:sha256": output["sha256"], "nano3:bytes": output["bytes"]}
-            document.made(activity, f"file:{output['path']}", "file", facts)
-        if receipt["step"] == "index_dataset":
+        document.made(activity, f"artifact:{path}", receipt.step, {"nano3:content": receipt.content})
+        for output in receipt.outputs:
+            facts = {"nano3:sha256": output.sha256, "nano3:bytes": output.bytes}
+            document.made(activity, f"file:{output.path}", "file", facts)
+        if isinstance(receipt, IndexReceipt):
             document.use(activity, f"pairs:{dataset_of_index(path)}")
             continue
-        for source in receipt["inputs"]:
-            if source["kind"] == "receipt":
-                document.use(activity, f"artifact:{source['path']}")
+        for source in receipt.inputs:
+            if source.kind == "receipt":
+                document.use(activity, f"artifact:{source.path}")
             else:
-                document.use_file(activity, source["path"], source["digest"])
+                document.use_file(activity, source.path, source.digest)
     for dataset, fold in folds.items():
         document.folded(fold, met.software[dataset], met.other_inputs[dataset], table)
     return document.json()

@@ -18,7 +18,8 @@ from rocrate.rocrate import ROCrate
 
 from nano3.artifact.code import SCRIPTS
 from nano3.artifact.files import replaced, write_json
-from nano3.artifact.receipt import Output
+from nano3.artifact.receipt import Output, Receipt
+from nano3.artifact.steps import IndexReceipt
 from nano3.provenance.lineage import Receipts, dataset_of_index, software_name, software_of
 from nano3.provenance.shard_records import Fold, ShardRecords
 
@@ -51,7 +52,7 @@ def write_crate(
     workflow = metadata.parent / WORKFLOW.name
     with replaced(workflow) as aside:
         shutil.copyfile(WORKFLOW, aside)
-    crate = Crate(export, receipts[export]["run"]["ended"], workflow)
+    crate = Crate(export, receipts[export].run.ended, workflow)
     for file in files:
         crate.holds(file)
     for fold in folds:
@@ -116,21 +117,21 @@ class Crate:
             {"seconds": fold.seconds, "processor_seconds": fold.processor_seconds},
         )
 
-    def made(self, path: str, receipt: Mapping[str, Any]) -> None:
+    def made(self, path: str, receipt: Receipt[Any, Any]) -> None:
         """The artifact of a receipt, a collection of its files, and the action that made it."""
-        run, step = receipt["run"], receipt["step"]
-        artifact = self._collection(f"#artifact/{path}", f"{step}: {Path(path).parent}", receipt["content"])
-        artifact["hasPart"] = [self._file(output["path"], _content(Output(**output))) for output in receipt["outputs"]]
+        run, step = receipt.run, receipt.step
+        artifact = self._collection(f"#artifact/{path}", f"{step}: {Path(path).parent}", receipt.content)
+        artifact["hasPart"] = [self._file(output.path, _content(output)) for output in receipt.outputs]
         used: list[Entity | dict[str, str]] = [
-            {"@id": f"#artifact/{source['path']}"}
-            if source["kind"] == "receipt"
-            else self._file(source["path"], {"sha256": source["digest"]})
-            for source in receipt["inputs"]
+            {"@id": f"#artifact/{source.path}"}
+            if source.kind == "receipt"
+            else self._file(source.path, {"sha256": source.digest})
+            for source in receipt.inputs
         ]
-        if step == "index_dataset":
+        if isinstance(receipt, IndexReceipt):
             used = [{"@id": f"#pairs/{dataset_of_index(path)}"}]
-        times = {"startTime": run["started"], "endTime": run["ended"], "result": artifact}
-        usage = {"seconds": run["seconds"], "processor_seconds": run.get("processor_seconds", 0.0)}
+        times = {"startTime": run.started, "endTime": run.ended, "result": artifact}
+        usage = {"seconds": run.seconds, "processor_seconds": run.processor_seconds}
         self._act(path, step, [software_of(receipt)], times, used, usage)
 
     def finished(self, result: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ with them.
 
 import csv
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, field, fields
 from itertools import groupby
@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from nano3.artifact.files import replaced
-from nano3.artifact.receipt import read_receipt
+from nano3.artifact.receipt import Input
+from nano3.artifact.steps import IndexReceipt, ShardReceipt, read_receipt
 from nano3.provenance.lineage import LineageError, check, dataset_of_index, software_name, software_of
 
 
@@ -60,7 +61,7 @@ class ShardRecords:
         self.software: dict[str, dict[str, dict[str, Any]]] = {}
         self.other_inputs: dict[str, dict[str, str]] = {}
 
-    def read(self, path: str, index: Mapping[str, Any]) -> Iterator[ShardRecord]:
+    def read(self, path: str, index: IndexReceipt) -> Iterator[ShardRecord]:
         """
         The shards of a dataset in catalogue order. path, index: the dataset's index, which is a receipt.
 
@@ -68,17 +69,17 @@ class ShardRecords:
         """
         dataset = dataset_of_index(path)
         software, other_inputs = self.software.setdefault(dataset, {}), self.other_inputs.setdefault(dataset, {})
-        for source in index["inputs"]:
-            if source["kind"] != "receipt":
+        for source in index.inputs:
+            if source.kind != "receipt":
                 continue
-            receipt = read_receipt(source["path"])
+            receipt = read_receipt(source.path, ShardReceipt)
             check(path, source, receipt)
             made = software_of(receipt)
             name = software_name(made)
             software.setdefault(name, made)
-            raw, *others = (each for each in receipt["inputs"] if each["kind"] == "file")
-            other_inputs.update((each["path"], each["digest"]) for each in others)
-            yield _shard(dataset, source["path"], receipt, raw, name)
+            raw, *others = (each for each in receipt.inputs if each.kind == "file")
+            other_inputs.update((each.path, each.digest) for each in others)
+            yield _shard(dataset, source.path, receipt, raw, name)
 
 
 @contextmanager
@@ -156,25 +157,25 @@ def read_shards(path: Path) -> Iterator[ShardRecord]:
             yield ShardRecord(*(kind(word) for kind, word in zip(kinds, line, strict=True)))
 
 
-def _shard(dataset: str, path: str, receipt: Mapping[str, Any], raw: Mapping[str, str], software: str) -> ShardRecord:
-    facts, run = receipt["facts"], receipt["run"]
+def _shard(dataset: str, path: str, receipt: ShardReceipt, raw: Input, software: str) -> ShardRecord:
+    facts, run = receipt.facts, receipt.run
     return ShardRecord(
         dataset=dataset,
         shard=Path(path).stem,
-        raw=raw["path"],
-        sha256=raw["digest"],
-        origin=facts.get("origin", ""),
+        raw=raw.path,
+        sha256=raw.digest,
+        origin=facts.origin,
         receipt=path,
-        content=receipt["content"],
-        rows=facts["rows"],
-        documents=facts["documents"],
-        tokens=facts["tokens"],
-        bytes=sum(output["bytes"] for output in receipt["outputs"]),
-        started=run["started"],
-        ended=run["ended"],
-        seconds=run["seconds"],
-        processor_seconds=run.get("processor_seconds", 0.0),
-        host=run["host"],
-        slurm_job=run["slurm_job"] or "",
+        content=receipt.content,
+        rows=facts.rows,
+        documents=facts.documents,
+        tokens=facts.tokens,
+        bytes=sum(output.bytes for output in receipt.outputs),
+        started=run.started,
+        ended=run.ended,
+        seconds=run.seconds,
+        processor_seconds=run.processor_seconds,
+        host=run.host,
+        slurm_job=run.slurm_job or "",
         software=software,
     )

@@ -10,19 +10,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from nano3 import Nano3Error
-from nano3.artifact.receipt import read_receipt
+from nano3.artifact.steps import BlendReceipt, IndexCacheReceipt, SegmentReceipt, ShardReceipt, read_receipt
 from nano3.sampling.index_cache import DatasetStream, EpochIndex, open_streams
 from nano3.sampling.sampler import SamplePlace, SegmentSampler
 from nano3.sampling.streams import ranges
 from nano3.tokens.indexed_dataset import Pair, PairReader, read_lengths
-
-Receipt = dict[str, Any]
 
 
 class TraceError(Nano3Error):
@@ -89,9 +86,9 @@ class TracedSegment:
     """A trained segment, as its receipt tells of it."""
 
     def __init__(self, receipt: Path) -> None:
-        self.receipt = read_receipt(receipt)
-        self.spec, facts = self.receipt["key"], self.receipt["facts"]
-        self.phase, self.name = facts["phase"], facts["segment"]
+        self.receipt = read_receipt(receipt, SegmentReceipt)
+        self.spec, facts = self.receipt.key, self.receipt.facts
+        self.phase, self.name = facts.phase, facts.segment
         self.first, self.count = self.spec["steps"]["first"], self.spec["steps"]["count"]
         self.size, self.length = self.spec["batch"]["global_batch_size"], self.spec["batch"]["sequence_length"]
 
@@ -103,9 +100,10 @@ class TracedSegment:
     @cached_property
     def streams(self) -> dict[str, DatasetStream]:
         """The streams of its datasets. Raises IndexCacheError where they are gone."""
-        receipts = {receipt["step"]: receipt for receipt in map(read_receipt, self._inputs())}
-        blend = next(output["path"] for output in receipts["write_blend"]["outputs"])
-        return open_streams(Path(blend), receipts["build_index_cache"]["facts"]["folders"])
+        receipts = [*map(read_receipt, self._inputs())]
+        blend = next(each.outputs[0].path for each in receipts if isinstance(each, BlendReceipt))
+        folders = next(each.facts.folders for each in receipts if isinstance(each, IndexCacheReceipt))
+        return open_streams(Path(blend), folders)
 
     @cached_property
     def sampler(self) -> SegmentSampler:
@@ -119,7 +117,7 @@ class TracedSegment:
         return self.streams[dataset].epoch(number)
 
     def _inputs(self) -> Iterator[str]:
-        return (source["path"] for source in self.receipt["inputs"] if source["kind"] == "receipt")
+        return (source.path for source in self.receipt.inputs if source.kind == "receipt")
 
 
 class TracedShard:
@@ -130,12 +128,12 @@ class TracedShard:
     """
 
     def __init__(self, prefix: str) -> None:
-        receipt = read_receipt(f"{prefix}.json")
-        facts, (raw, tokenizer) = receipt["facts"], receipt["inputs"]
-        self.pair, self.name, self.rows = Pair(Path(prefix)), Path(prefix).name, facts["rows"]
-        self.raw, self.origin, self.sha256 = raw["path"], facts["origin"], raw["digest"]
-        self.tokenizer = Path(tokenizer["path"])
-        self.fates = {row: fate for fate in ("valid", "test", "skipped") for row in facts[fate]}
+        receipt = read_receipt(f"{prefix}.json", ShardReceipt)
+        facts, (raw, tokenizer) = receipt.facts, receipt.inputs
+        self.pair, self.name, self.rows = Pair(Path(prefix)), Path(prefix).name, facts.rows
+        self.raw, self.origin, self.sha256 = raw.path, facts.origin, raw.digest
+        self.tokenizer = Path(tokenizer.path)
+        self.fates = {row: fate for fate in ("valid", "test", "skipped") for row in getattr(facts, fate)}
         self._outside = np.array(sorted(self.fates), dtype=np.int64)
         self._documents_before = self._outside - np.arange(len(self._outside))
 

@@ -13,14 +13,15 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from tqdm import tqdm
 
 from nano3 import Nano3Error
 from nano3.artifact.digest import digest_file
 from nano3.artifact.paths import Folders
-from nano3.artifact.receipt import ReceiptError, read_receipt
+from nano3.artifact.receipt import ReceiptError
+from nano3.artifact.steps import IndexReceipt, SegmentReceipt, StepReceipt, read_receipt
 from nano3.config.recipe import Recipe
 from nano3.core.tsv import read_table
 from nano3.corpus.freshness import SHARDS, FreshnessError, read_entries
@@ -152,27 +153,27 @@ def artifacts(name: str, recipe: Recipe) -> Iterator[CheckedArtifact]:
 
 def _files(artifact: CheckedArtifact, unmade: Mapping[str, CheckedArtifact]) -> Iterator[File]:
     """What a receipt says is there. unmade: artifacts that have no receipt; one that an index lists is missing."""
-    kind, _, path = artifact
+    path = artifact.receipt
     try:
         receipt = read_receipt(path)
     except ReceiptError:
         yield File(artifact, path, None, "", (path,), path)
         return
-    for output in receipt["outputs"]:
-        delete, build = _remedy(artifact, output["path"], receipt)
-        yield File(artifact, output["path"], output["bytes"], output["sha256"], delete, build)
-    if kind == "index":
+    for output in receipt.outputs:
+        delete, build = _remedy(artifact, output.path, receipt)
+        yield File(artifact, output.path, output.bytes, output.sha256, delete, build)
+    if isinstance(receipt, IndexReceipt):
         shards = str(Path(path).with_name(SHARDS))
-        yield File(artifact, shards, None, receipt["facts"]["shards"]["digest"], (shards,), path)
-        for source in receipt["inputs"]:
-            if shard := unmade.get(source["path"]):
+        yield File(artifact, shards, None, receipt.facts.shards.digest, (shards,), path)
+        for source in receipt.inputs:
+            if shard := unmade.get(source.path):
                 yield File(shard, shard.receipt, None, "", (), shard.receipt)
 
 
-def _remedy(artifact: CheckedArtifact, path: str, receipt: Mapping[str, Any]) -> tuple[tuple[str, ...], str]:
+def _remedy(artifact: CheckedArtifact, path: str, receipt: StepReceipt) -> tuple[tuple[str, ...], str]:
     """What to delete, and what to build then, where a file of an artifact is damaged or gone."""
-    if artifact.kind == "segment":
-        checkpoint = Path(receipt["facts"]["checkpoint"])
+    if isinstance(receipt, SegmentReceipt):
+        checkpoint = Path(receipt.facts.checkpoint)
         weights = Path(path).is_relative_to(checkpoint)  # else metrics, written again from what lies by the weights
         return (str(checkpoint.parent) if weights else path, artifact.receipt), artifact.receipt
     if artifact.kind == "export":

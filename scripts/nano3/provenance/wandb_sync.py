@@ -16,13 +16,14 @@ from itertools import dropwhile
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import wandb
 
 from nano3 import Nano3Error
 from nano3.artifact.digest import digest_json, short
 from nano3.artifact.files import write_json
 from nano3.artifact.paths import Folders
-from nano3.artifact.receipt import read_receipt
+from nano3.artifact.steps import BlendReceipt, IndexReceipt, SegmentReceipt, read_receipt
 from nano3.config.recipe import Recipe
 from nano3.corpus.freshness import SHARDS
 from nano3.provenance.lineage import dataset_of_index
@@ -191,22 +192,22 @@ def _receipts(name: str, recipe: Recipe) -> Iterator[tuple[str, str | None, Path
 
 def _data(phase: str, path: Path, recipe: Recipe) -> Publication:
     """A phase's blend, made of raw data sets and a tokenizer."""
-    receipt, blend = read_receipt(path), path.with_name("blend.json")
-    indexes = {dataset_of_index(each["path"]): each["path"] for each in receipt["inputs"]}
-    facts = receipt["facts"]
+    receipt, blend = read_receipt(path, BlendReceipt), path.with_name("blend.json")
+    indexes = {dataset_of_index(each.path): each.path for each in receipt.inputs}
+    facts = msgspec.to_builtins(receipt.facts)
     artifact = PublishedArtifact(
         DATA,
         "dataset",
         {
             "blend.json": json.loads(blend.read_text(encoding="utf-8")),
-            "content.json": {"blend": receipt["content"], "phase": phase},
+            "content.json": {"blend": receipt.content, "phase": phase},
         },
         dict(_files("index.json", SHARDS, beside=indexes)),
-        {"phase": phase, "mixture": receipt["key"]["mixture"], **facts},
+        {"phase": phase, "mixture": receipt.key["mixture"], **facts},
         (phase,),
     )
-    inputs = [_raw(dataset, read_receipt(index)) for dataset, index in indexes.items()]
-    config = {"phase": phase, "blend": receipt["key"]}
+    inputs = [_raw(dataset, read_receipt(index, IndexReceipt)) for dataset, index in indexes.items()]
+    config = {"phase": phase, "blend": receipt.key}
     return Publication(f"data/{phase}", "data-prep", config, (*inputs, _tokenizer(recipe)), artifact)
 
 
@@ -218,11 +219,11 @@ def _files(*names: str, beside: Mapping[str, str]) -> Iterator[tuple[str, str]]:
                 yield f"{dataset}/{file.name}", file.resolve().as_uri()
 
 
-def _raw(dataset: str, index: Mapping[str, Any]) -> PublishedArtifact:
+def _raw(dataset: str, index: IndexReceipt) -> PublishedArtifact:
     """A data set's raw shards, as they are pinned; another revision with the same bytes is the same version."""
     described = read_dataset(dataset)
-    about = {"source": described.source, "revision": described.revision, "shards": index["facts"]["shards"]["count"]}
-    return PublishedArtifact(f"raw-{dataset}", "dataset", {"shards.json": {dataset: index["key"]["shards"]}}, {}, about)
+    about = {"source": described.source, "revision": described.revision, "shards": index.facts.shards.count}
+    return PublishedArtifact(f"raw-{dataset}", "dataset", {"shards.json": {dataset: index.key["shards"]}}, {}, about)
 
 
 def _tokenizer(recipe: Recipe) -> PublishedArtifact:
@@ -235,23 +236,23 @@ def _tokenizer(recipe: Recipe) -> PublishedArtifact:
 
 def _model(path: Path, inputs: tuple[PublishedArtifact, ...]) -> Publication:
     """A segment's checkpoint, with the curves of its training."""
-    receipt = read_receipt(path)
-    facts, spec = receipt["facts"], digest_json(receipt["key"])
-    phase, segment = facts["phase"], facts["segment"]
-    weights = Path(facts["checkpoint"]).resolve()
+    receipt = read_receipt(path, SegmentReceipt)
+    facts, spec = receipt.facts, digest_json(receipt.key)
+    phase, segment = facts.phase, facts.segment
+    weights = Path(facts.checkpoint).resolve()
     told = ("parameters", "tokens", "tokens_seen", "loss", "validation", "mixture")
     artifact = PublishedArtifact(
         MODEL,
         "model",
-        {"content.json": {"checkpoint": receipt["content"], "spec": spec}, "spec.json": receipt["key"]},
+        {"content.json": {"checkpoint": receipt.content, "spec": spec}, "spec.json": receipt.key},
         {"checkpoint": weights.as_uri()} if weights.exists() else {},
         {
             "path": str(weights),
-            "step": facts["steps"],
+            "step": facts.steps,
             "phase": phase,
             "segment": segment,
             "spec": spec,
-            **{key: facts[key] for key in told},
+            **{key: msgspec.to_builtins(getattr(facts, key)) for key in told},
         },
         (phase, f"{phase}-{segment}"),
     )
@@ -260,6 +261,6 @@ def _model(path: Path, inputs: tuple[PublishedArtifact, ...]) -> Publication:
         (line["step"], {"tokens": line["tokens"], **{f"{phase}/{key}": line[key] for key in CURVES if key in line}})
         for line in lines
     )
-    validation = {f"validation/{dataset}": loss for dataset, loss in facts["validation"]["after"].items()}
-    config = {"phase": phase, "segment": segment, "spec": receipt["key"]}
+    validation = {f"validation/{dataset}": loss for dataset, loss in facts.validation["after"].items()}
+    config = {"phase": phase, "segment": segment, "spec": receipt.key}
     return Publication(f"{phase}/{segment}", "pretrain", config, inputs, artifact, curves, validation)

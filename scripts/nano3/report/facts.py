@@ -12,6 +12,17 @@ import numpy.typing as npt
 
 from nano3 import Nano3Error
 from nano3.artifact.digest import digest_file
+from nano3.artifact.receipt import Output
+from nano3.artifact.steps import (
+    BlendReceipt,
+    ExportReceipt,
+    IndexReceipt,
+    LogitCheck,
+    LossRange,
+    R,
+    SegmentReceipt,
+    StepReceipt,
+)
 from nano3.provenance.lineage import Receipts, dataset_of_index
 from nano3.provenance.shard_records import Fold, ShardRecord, folded
 
@@ -72,7 +83,7 @@ class SegmentSummary:
     global_batch_size: int
     sequence_length: int
     seconds_of_steps: float
-    loss: Mapping[str, float]
+    loss: LossRange
     validation: Mapping[str, Mapping[str, float]]
     target: Mapping[str, float]
     samples: Mapping[str, int]
@@ -183,7 +194,7 @@ class Story:
     @property
     def read(self) -> dict[str, int]:
         """Tokens of each dataset that were read, in all phases, by the last segment's ledger."""
-        ledger = self.receipts[self.last.path]["facts"]["ledger"]
+        ledger = _of(self.receipts[self.last.path], SegmentReceipt).facts.ledger
         return {dataset: sum(length * samples for length, samples in taken) for dataset, taken in ledger.items()}
 
     @property
@@ -212,10 +223,9 @@ class Story:
         return mean(self.phases[-1].after)
 
     @property
-    def logits(self) -> Mapping[str, float]:
+    def logits(self) -> LogitCheck:
         """How far the export's logits lie from the trained model's."""
-        logits: Mapping[str, float] = self.receipts[self.export]["facts"]["logits"]
-        return logits
+        return _of(self.receipts[self.export], ExportReceipt).facts.logits
 
 
 def mean(losses: Mapping[str, float]) -> float:
@@ -232,28 +242,29 @@ def collect(receipts: Receipts, shards: Iterable[ShardRecord]) -> Story:
     Raises ReportError if no segment is among them, or a segment's metrics are not the ones that its receipt lists.
     """
     export = next(iter(receipts))
-    trained = [path for path, receipt in receipts.items() if receipt["step"] == "train_segment"]
-    trained.sort(key=lambda path: int(receipts[path]["key"]["steps"]["first"]))
+    trained = [(path, receipt) for path, receipt in receipts.items() if isinstance(receipt, SegmentReceipt)]
+    trained.sort(key=lambda each: each[1].key["steps"]["first"])
     if not trained:
         raise ReportError(f"{export}: stands on no trained segment: give the receipt of an export")
-    indexes = [path for path, receipt in receipts.items() if receipt["step"] == "index_dataset"]
+    indexes = {path: receipt for path, receipt in receipts.items() if isinstance(receipt, IndexReceipt)}
     listed: dict[str, list[ShardRecord]] = {dataset_of_index(path): [] for path in indexes}
     folds = folded(_listing(shards, listed))
     datasets = sorted(
-        (_dataset(path, receipts[path], folds, listed) for path in indexes), key=lambda each: (-each.tokens, each.name)
+        (_dataset(path, receipt, folds, listed) for path, receipt in indexes.items()),
+        key=lambda each: (-each.tokens, each.name),
     )
     phases: dict[str, list[SegmentSummary]] = {}
-    blends: dict[str, str] = {}
-    for path in trained:
-        segment = _segment(path, receipts[path])
+    blends: dict[str, tuple[str, BlendReceipt]] = {}
+    for path, receipt in trained:
+        segment = _segment(path, receipt)
         phases.setdefault(segment.phase, []).append(segment)
-        blends[segment.phase] = _source(path, receipts, "write_blend")
+        blends[segment.phase] = _blend(path, receipts)
     return Story(
         receipts,
         export,
         tuple(datasets),
         tuple(
-            PhaseSummary(name, blends[name], receipts[blends[name]]["facts"]["pairs"]["train"], tuple(segments))
+            PhaseSummary(name, blends[name][0], blends[name][1].facts.pairs["train"], tuple(segments))
             for name, segments in phases.items()
         ),
     )
@@ -268,57 +279,57 @@ def _listing(shards: Iterable[ShardRecord], listed: Mapping[str, list[ShardRecor
 
 
 def _dataset(
-    path: str, receipt: Mapping[str, Any], folds: Mapping[str, Fold], listed: Mapping[str, Sequence[ShardRecord]]
+    path: str, receipt: IndexReceipt, folds: Mapping[str, Fold], listed: Mapping[str, Sequence[ShardRecord]]
 ) -> DatasetSummary:
-    facts, name = receipt["facts"], dataset_of_index(path)
+    facts, name = receipt.facts, dataset_of_index(path)
     return DatasetSummary(
         name=name,
         path=path,
-        tokens=facts["tokens"],
-        documents=facts["documents"],
-        rows=facts["rows"],
-        skipped=facts["skipped"],
-        valid_documents=facts["valid"]["documents"],
-        test_documents=facts["test"]["documents"],
+        tokens=facts.tokens,
+        documents=facts.documents,
+        rows=facts.rows,
+        skipped=facts.skipped,
+        valid_documents=facts.valid.documents,
+        test_documents=facts.test.documents,
         fold=folds[name],
         listed=tuple(listed[name]),
     )
 
 
-def _segment(path: str, receipt: Mapping[str, Any]) -> SegmentSummary:
-    facts, key = receipt["facts"], receipt["key"]
+def _segment(path: str, receipt: SegmentReceipt) -> SegmentSummary:
+    facts, key = receipt.facts, receipt.key
     return SegmentSummary(
-        phase=facts["phase"],
-        name=facts["segment"],
+        phase=facts.phase,
+        name=facts.segment,
         path=path,
-        parameters=facts["parameters"],
+        parameters=facts.parameters,
         steps=key["steps"]["count"],
         first_token=key["steps"]["first_token"],
-        tokens=facts["tokens"],
+        tokens=facts.tokens,
         global_batch_size=key["batch"]["global_batch_size"],
         sequence_length=key["batch"]["sequence_length"],
-        seconds_of_steps=facts["seconds_of_steps"],
-        loss=facts["loss"],
-        validation=facts["validation"],
-        target=facts["mixture"]["target"],
-        samples=facts["mixture"]["samples"],
-        deviation=facts["mixture"]["largest_deviation"],
-        allowed=facts["mixture"]["allowed"],
-        layout={key: facts[key] for key in ("ranks", "gpus") if key in facts} | facts.get("layout", {}),
-        wall_seconds=receipt["run"]["seconds"],
-        metrics=_metrics(path, receipt["outputs"]),
+        seconds_of_steps=facts.seconds_of_steps,
+        loss=facts.loss,
+        validation=facts.validation,
+        target=facts.mixture.target,
+        samples=facts.mixture.samples,
+        deviation=facts.mixture.largest_deviation,
+        allowed=facts.mixture.allowed,
+        layout={"ranks": facts.ranks, **({"gpus": facts.gpus} if facts.gpus else {}), **facts.layout},
+        wall_seconds=receipt.run.seconds,
+        metrics=_metrics(path, receipt.outputs),
     )
 
 
-def _metrics(receipt: str, outputs: Sequence[Mapping[str, Any]]) -> Metrics:
+def _metrics(receipt: str, outputs: Sequence[Output]) -> Metrics:
     """The metrics that a segment's receipt lists. Raises ReportError if they are not there in that form."""
-    listed = next((output for output in outputs if Path(output["path"]).name == METRICS), None)
+    listed = next((output for output in outputs if Path(output.path).name == METRICS), None)
     if listed is None:
         raise ReportError(f"{receipt}: lists no {METRICS}: delete it and build it again with `snakemake {receipt}`")
-    path = Path(listed["path"])
+    path = Path(listed.path)
     if not path.is_file():
         raise ReportError(f"{path}: missing, but {receipt} lists it: build it again with `snakemake {path}`")
-    if digest_file(path) != listed["sha256"]:
+    if digest_file(path) != listed.sha256:
         raise ReportError(
             f"{path}: not the file that {receipt} lists: delete it and build it again with `snakemake {path}`"
         )
@@ -327,10 +338,17 @@ def _metrics(receipt: str, outputs: Sequence[Mapping[str, Any]]) -> Metrics:
     return Metrics(*np.array(rows, dtype=np.float64).reshape(-1, 3).T)
 
 
-def _source(path: str, receipts: Receipts, step: str) -> str:
-    """The first artifact of a kind that an artifact was made from."""
-    sources: list[str] = [source["path"] for source in receipts[path]["inputs"] if source["kind"] == "receipt"]
-    found = next((source for source in sources if receipts[source]["step"] == step), None)
-    if found is None:
-        raise ReportError(f"{path}: its inputs name no {step}: delete it and build it again with `snakemake {path}`")
-    return found
+def _blend(path: str, receipts: Receipts) -> tuple[str, BlendReceipt]:
+    """The blend that a segment was trained on."""
+    for source in receipts[path].inputs:
+        blend = receipts.get(source.path)
+        if isinstance(blend, BlendReceipt):
+            return source.path, blend
+    raise ReportError(f"{path}: its inputs name no blend: delete it and build it again with `snakemake {path}`")
+
+
+def _of(receipt: StepReceipt, kind: type[R]) -> R:
+    """A receipt as that of a step. Raises ReportError if it is of another."""
+    if not isinstance(receipt, kind):
+        raise ReportError(f"a receipt of {receipt.step} stands where one of {kind.__name__} belongs")
+    return receipt

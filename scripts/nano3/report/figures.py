@@ -116,7 +116,7 @@ def training_chart(story: Story) -> Markup:
             axes.yaxis.set_major_locator(MaxNLocator(3))
         _name_datasets(validation[-1], rows[1], story, names)
         figure.text(left / WIDE, 8 / height, "tokens trained on", color=MUTED)
-        told = f"Training loss goes from {story.segments[0].loss['first']:.2f} to {story.last.loss['last']:.2f}"
+        told = f"Training loss goes from {story.segments[0].loss.first:.2f} to {story.last.loss.last:.2f}"
         return inline(
             figure, "training", f"{told} over {compact(story.last.last_token)} tokens in {len(shares)} phases."
         )

@@ -121,7 +121,7 @@ def _segment_text(segment: SegmentSummary) -> Text:
 
 
 def _export_text(story: Story) -> Text:
-    difference = f"logits within {rate(story.logits['largest_difference'])}"
+    difference = f"logits within {rate(story.logits.largest_difference)}"
     return "Hugging Face", (f"{compact(story.last.parameters)} parameters", difference)
 
 

@@ -62,7 +62,7 @@ def circumstances(story: Story, agents: Iterable[Mapping[str, Any]]) -> dict[str
 
     agents: of the lineage, for the software of token pairs.
     """
-    runs = [receipt["run"] for receipt in story.receipts.values()]
+    runs = [receipt.run for receipt in story.receipts.values()]
     folds = [dataset.fold for dataset in story.datasets]
     software = list(agents)
     versions = (version.rpartition(" ") for agent in software for version in agent["nano3:version"])
@@ -70,17 +70,16 @@ def circumstances(story: Story, agents: Iterable[Mapping[str, Any]]) -> dict[str
     for name, _, version in versions:
         packages.setdefault(name, set()).add(version)
     commits = (f"{agent['nano3:commit']}{'+' * agent['nano3:dirty']}" for agent in software if "nano3:commit" in agent)
-    outputs = (output["bytes"] for receipt in story.receipts.values() for output in receipt["outputs"])
+    outputs = (output.bytes for receipt in story.receipts.values() for output in receipt.outputs)
     return {
         "artifacts": len(runs) + story.raw_shards,
-        "seconds": sum(run["seconds"] for run in runs) + sum(fold.seconds for fold in folds),
-        "processor_seconds": sum(run.get("processor_seconds", 0) for run in runs)
-        + sum(fold.processor_seconds for fold in folds),
+        "seconds": sum(run.seconds for run in runs) + sum(fold.seconds for fold in folds),
+        "processor_seconds": sum(run.processor_seconds for run in runs) + sum(fold.processor_seconds for fold in folds),
         "bytes": sum(outputs) + sum(fold.bytes for fold in folds),
-        "started": min([*(run["started"] for run in runs), *(fold.started for fold in folds)]),
-        "ended": max(run["ended"] for run in runs),
-        "hosts": _distinct([*(run["host"] for run in runs), *(host for fold in folds for host in sorted(fold.hosts))]),
-        "slurm_jobs": _distinct(run["slurm_job"] for run in runs),
+        "started": min([*(run.started for run in runs), *(fold.started for fold in folds)]),
+        "ended": max(run.ended for run in runs),
+        "hosts": _distinct([*(run.host for run in runs), *(host for fold in folds for host in sorted(fold.hosts))]),
+        "slurm_jobs": _distinct(run.slurm_job for run in runs),
         "containers": _distinct(agent.get("nano3:container") for agent in software),
         "commits": _distinct(commits),
         "packages": {name: sorted(found) for name, found in sorted(packages.items())},
@@ -95,12 +94,12 @@ def _artifact(story: Story, path: str, name: str, holds: str) -> ArtifactRow:
     receipt = story.receipts[path]
     return ArtifactRow(
         anchor=anchor(path),
-        kind=KINDS[receipt["step"]],
+        kind=KINDS[receipt.step],
         name=name,
         path=path,
-        content=receipt["content"],
+        content=receipt.content,
         holds=holds,
-        files=len(receipt["outputs"]),
-        bytes=sum(output["bytes"] for output in receipt["outputs"]),
-        seconds=receipt["run"]["seconds"],
+        files=len(receipt.outputs),
+        bytes=sum(output.bytes for output in receipt.outputs),
+        seconds=receipt.run.seconds,
     )

@@ -8,11 +8,11 @@ of its own, no random name, and asks no network for anything.
 import json
 import os
 from pathlib import Path
-from typing import Any
 
 from nano3.artifact.digest import digest_file
 from nano3.artifact.files import replaced
-from nano3.artifact.receipt import Input, Output, Run, write_receipt
+from nano3.artifact.receipt import Input, Output, Run
+from nano3.artifact.steps import ReportFacts, ReportKey, ReportReceipt, read_receipt
 from nano3.config.load import parse_overrides
 from nano3.drawing.templates import environment
 from nano3.provenance.lineage import closure
@@ -28,7 +28,7 @@ def write_report(
     export: Path,
     lineage: Path,
     shards: Path,
-    key: dict[str, Any],
+    key: ReportKey,
     page: Path,
     receipt: Path,
     recipe: Path,
@@ -65,8 +65,8 @@ def write_report(
     )
     with replaced(page) as aside:
         aside.write_text(html, encoding="utf-8")
-    inputs, outputs = [Input.receipt(export), *files], [Output.of(page)]
-    write_receipt(receipt, "write_report", run, key=key, inputs=inputs, outputs=outputs, facts={})
+    inputs, outputs = [read_receipt(export).as_input(export), *files], [Output.of(page)]
+    ReportReceipt.made(run, key=key, inputs=inputs, outputs=outputs, facts=ReportFacts()).write(receipt)
 
 
 def _linked(file: Input, page: Path) -> dict[str, str]:

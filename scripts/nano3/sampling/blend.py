@@ -11,12 +11,12 @@ samples, so a dataset's share is divided over its shards by their tokens.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from nano3 import Nano3Error
 from nano3.artifact.digest import digest_json
 from nano3.artifact.files import write_json
-from nano3.artifact.receipt import Input, Output, Run, read_receipt, write_receipt
+from nano3.artifact.receipt import Output, Run
+from nano3.artifact.steps import BlendedDataset, BlendFacts, BlendKey, BlendReceipt, IndexReceipt, read_receipt
 from nano3.config.mixture import MixtureError, as_floats, resolved
 from nano3.corpus import freshness
 
@@ -52,7 +52,7 @@ def train_entries(share: float, shards: Sequence[freshness.ShardEntry], folder: 
     ]
 
 
-def write_blend(indexes: list[Path], key: dict[str, Any], blend: Path, receipt: Path) -> None:
+def write_blend(indexes: list[Path], key: BlendKey, blend: Path, receipt: Path) -> None:
     """
     The blend.json of a phase from its datasets' indexes.
 
@@ -62,9 +62,9 @@ def write_blend(indexes: list[Path], key: dict[str, Any], blend: Path, receipt: 
     shares can't be drawn, BlendError if no dataset has a validation or test document.
     """
     run = Run()
-    receipts = {path.parent.name: read_receipt(path) for path in indexes}
+    receipts = {path.parent.name: read_receipt(path, IndexReceipt) for path in indexes}
     try:
-        parts = resolved(key, {dataset: index["facts"]["tokens"] for dataset, index in receipts.items()})
+        parts = resolved(key, {dataset: index.facts.tokens for dataset, index in receipts.items()})
     except MixtureError as error:
         raise MixtureError(f"{blend}: {error}") from None
     shares = as_floats({part.dataset: part.share for part in parts if part.share})
@@ -73,27 +73,25 @@ def write_blend(indexes: list[Path], key: dict[str, Any], blend: Path, receipt: 
     facts = {}
     for dataset, share in shares.items():
         index, folder = receipts[dataset], folders[dataset]
-        shards = freshness.read_entries(folder, index["facts"]["shards"]["digest"])
+        shards = freshness.read_entries(folder, index.facts.shards.digest)
         splits["train"] += train_entries(share, shards, folder)
-        for split, outputs in (("valid", index["outputs"][:2]), ("test", index["outputs"][2:])):
-            if index["facts"][split]["tokens"] > 0:
-                digests = (outputs[0]["sha256"], outputs[1]["sha256"])
+        for split, outputs in (("valid", index.outputs[:2]), ("test", index.outputs[2:])):
+            if getattr(index.facts, split).tokens > 0:
+                digests = (outputs[0].sha256, outputs[1].sha256)
                 splits[split].append(BlendEntry(share, str(folder / split), digests))
-        facts[dataset] = {"share": share, "tokens": index["facts"]["tokens"], "documents": index["facts"]["documents"]}
+        facts[dataset] = BlendedDataset(share, index.facts.tokens, index.facts.documents)
     for split, entries in splits.items():
         if not entries:
             raise BlendError(f"{blend}: no {split} documents in any dataset: raise holdout.{split} in the recipe")
     write_json(blend, {split: _flat(entries) for split, entries in splits.items()})
-    write_receipt(
-        receipt,
-        "write_blend",
+    BlendReceipt.made(
         run,
         key=key,
-        inputs=[Input.receipt(path) for path in indexes],
+        inputs=[receipts[path.parent.name].as_input(path) for path in indexes],
         outputs=[Output.of(blend)],
         content=digest_json({split: [[e.weight, *e.digests] for e in entries] for split, entries in splits.items()}),
-        facts={"datasets": facts, "pairs": {split: len(entries) for split, entries in splits.items()}},
-    )
+        facts=BlendFacts(datasets=facts, pairs={split: len(entries) for split, entries in splits.items()}),
+    ).write(receipt)
 
 
 def _flat(entries: Sequence[BlendEntry]) -> list[str]:

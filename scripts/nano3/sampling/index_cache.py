@@ -17,7 +17,6 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +24,15 @@ import numpy.typing as npt
 from nano3 import Nano3Error
 from nano3.artifact.digest import digest_json, short
 from nano3.artifact.files import replaced
-from nano3.artifact.receipt import Input, Output, Run, read_receipt, write_receipt
+from nano3.artifact.receipt import Output, Run
+from nano3.artifact.steps import (
+    BlendReceipt,
+    IndexCacheFacts,
+    IndexCacheKey,
+    IndexCacheReceipt,
+    IndexReceipt,
+    read_receipt,
+)
 from nano3.corpus import freshness
 from nano3.sampling.blend_json import train_prefixes
 from nano3.sampling.interleave import Numbers
@@ -100,7 +107,7 @@ def open_streams(blend: Path, folders: Mapping[str, str]) -> dict[str, DatasetSt
 
 
 def build_index_cache(
-    blend: Path, blend_receipt: Path, key: dict[str, Any], streams: Path, receipt: Path, processes: int = 1
+    blend: Path, blend_receipt: Path, key: IndexCacheKey, streams: Path, receipt: Path, processes: int = 1
 ) -> None:
     """
     Build what a phase's training needs of its datasets' index caches and is not there, and a receipt that says where.
@@ -110,8 +117,8 @@ def build_index_cache(
     Raises StreamError if a dataset's pairs are too short, IndexCacheError if the blend is not the one of the key.
     """
     run = Run(("numpy",))
-    mixed, seed = read_receipt(blend_receipt), key["seed"]
-    if any(segment["data"]["blend"] != mixed["content"] for segment in key["segments"]):
+    mixed, seed = read_receipt(blend_receipt, BlendReceipt), key["seed"]
+    if any(segment["data"]["blend"] != mixed.content for segment in key["segments"]):
         raise IndexCacheError(f"{blend}: changed since the job was planned: run snakemake again")
     pairs = _pairs(mixed)
     identities = {dataset: digest_json([seed, *(entry.bin for entry in each)]) for dataset, each in pairs.items()}
@@ -128,34 +135,32 @@ def build_index_cache(
                     for prefix, entry in zip(prefixes[dataset], entries, strict=True)
                 ]
                 outputs += _epoch(folders[dataset], epoch, work, pool)
-    write_receipt(
-        receipt,
-        "build_index_cache",
+    IndexCacheReceipt.made(
         run,
         key=key,
-        inputs=[Input.receipt(blend_receipt)],
+        inputs=[mixed.as_input(blend_receipt)],
         outputs=outputs,
         content=digest_json(identities),
-        facts={
-            "folders": {dataset: str(folder) for dataset, folder in folders.items()},
-            "epochs": epochs,
-            "pairs": {dataset: len(entries) for dataset, entries in pairs.items()},
-        },
-    )
+        facts=IndexCacheFacts(
+            folders={dataset: str(folder) for dataset, folder in folders.items()},
+            epochs=epochs,
+            pairs={dataset: len(entries) for dataset, entries in pairs.items()},
+        ),
+    ).write(receipt)
 
 
-def _pairs(mixed: Mapping[str, Any]) -> dict[str, list[freshness.ShardEntry]]:
+def _pairs(mixed: BlendReceipt) -> dict[str, list[freshness.ShardEntry]]:
     """The pairs of each dataset of a blend that have tokens, by its receipt, in catalogue order."""
     pairs = {}
-    indexes = {path.parent.name: path for path in (Path(source["path"]) for source in mixed["inputs"])}
-    for dataset in mixed["facts"]["datasets"]:  # a share may depend on other indexes, too
+    indexes = {path.parent.name: path for path in (Path(source.path) for source in mixed.inputs)}
+    for dataset in mixed.facts.datasets:  # a share may depend on other indexes, too
         index = indexes[dataset]
-        entries = freshness.read_entries(index.parent, read_receipt(index)["facts"]["shards"]["digest"])
+        entries = freshness.read_entries(index.parent, read_receipt(index, IndexReceipt).facts.shards.digest)
         pairs[dataset] = [entry for entry in entries if entry.tokens > 0]
     return pairs
 
 
-def _epochs(key: Mapping[str, Any], pairs: Mapping[str, Sequence[freshness.ShardEntry]]) -> dict[str, list[int]]:
+def _epochs(key: IndexCacheKey, pairs: Mapping[str, Sequence[freshness.ShardEntry]]) -> dict[str, list[int]]:
     """The epochs of each dataset that a phase's segments read."""
     tokens = {dataset: np.array([entry.tokens for entry in entries]) for dataset, entries in pairs.items()}
     epochs: dict[str, set[int]] = {dataset: set() for dataset in pairs}

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from nano3.artifact.steps import RealizedMixture, SegmentData
 from nano3.sampling.interleave import Interleaving, Numbers
 from nano3.sampling.streams import Stream, consumed_after
 
@@ -37,7 +38,7 @@ class SegmentSampler:
     shape [pairs]. Raises StreamError if a dataset's pairs are shorter than a sample.
     """
 
-    def __init__(self, data: Mapping[str, Any], length: int, seed: int, tokens: Mapping[str, Numbers]) -> None:
+    def __init__(self, data: SegmentData, length: int, seed: int, tokens: Mapping[str, Numbers]) -> None:
         self.datasets = sorted(data["shares"])
         self._first = data["first_sample"]
         self._mix = mixing(data["shares"], seed)
@@ -96,19 +97,12 @@ def consumed_with(taken: ConsumedByDataset, samples: Mapping[str, int], length: 
     return dict(sorted({**taken, **more}.items()))
 
 
-def realized(shares: Mapping[str, float], samples: Mapping[str, int]) -> dict[str, Any]:
+def realized(shares: Mapping[str, float], samples: Mapping[str, int]) -> RealizedMixture:
     """
-    The mixture that was drawn beside the one that was asked for. samples: of each dataset, as drawn.
-
-    target: shares. samples: as given. largest_deviation: between the two shares of any dataset. allowed: what rounding
-    explains, ALLOWED_SAMPLES of all samples.
+    The mixture that was read beside the one that was asked for. samples: of each dataset, as read. Rounding explains
+    ALLOWED_SAMPLES of all samples.
     """
     total = sum(samples.values())
     off = {name: abs(samples[name] / total - share) for name, share in shares.items()}
     allowed = ALLOWED_SAMPLES / total
-    return {
-        "target": dict(shares),
-        "samples": dict(samples),
-        "largest_deviation": max(off.values()),
-        "allowed": allowed,
-    }
+    return RealizedMixture(dict(shares), dict(samples), max(off.values()), allowed)

@@ -14,7 +14,7 @@ waited for by another: memory holds one of them at a time.
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -31,7 +31,8 @@ import xxhash
 
 from nano3 import Nano3Error
 from nano3.artifact.digest import digest_file, digest_json
-from nano3.artifact.receipt import Input, Run, write_receipt
+from nano3.artifact.receipt import Input, Run
+from nano3.artifact.steps import HoldoutKey, ShardFacts, ShardKey, ShardReceipt
 from nano3.raw.readers import read_text
 from nano3.tokens.encoder import Encoder, Part, characters_of, documents_of, ids_of, offsets_of
 from nano3.tokens.indexed_dataset import Pair, PairWriter, token_dtype
@@ -102,7 +103,7 @@ class DocumentBatch:
 def tokenize_shard(
     raw: Path,
     tokenizer: Path,
-    key: dict[str, Any],
+    key: ShardKey,
     train: Path,
     holdout: Path,
     receipt: Path,
@@ -130,7 +131,7 @@ def tokenize(
     encoder: Encoder,
     raw: Path,
     tokenizer: Path,
-    key: dict[str, Any],
+    key: ShardKey,
     train: Path,
     holdout: Path,
     receipt: Path,
@@ -162,23 +163,21 @@ def tokenize(
             check.result()
         if written is not None:
             written.result()
-    write_receipt(
-        receipt,
-        "tokenize_shard",
+    ShardReceipt.made(
         run,
         key=key,
         inputs=[Input("file", str(raw), key["sha256"]), Input("file", str(tokenizer), key["tokenizer"]["sha256"])],
         outputs=kept.outputs + held.outputs,
         content=digest_json([[output.sha256 for output in kept.outputs + held.outputs], tally.rows]),
-        facts={
-            "bytes_in": raw.stat().st_size,
-            "rows": kept.documents + sum(map(len, tally.rows.values())),
-            "documents": kept.documents,
-            "tokens": kept.tokens,
+        facts=ShardFacts(
+            bytes_in=raw.stat().st_size,
+            rows=kept.documents + sum(map(len, tally.rows.values())),
+            documents=kept.documents,
+            tokens=kept.tokens,
             **tally.facts(),
-            "origin": origin or str(raw),
-        },
-    )
+            origin=origin or str(raw),
+        ),
+    ).write(receipt)
 
 
 @contextmanager
@@ -212,7 +211,7 @@ def _pinned(raw: Path, sha256: str, tally: Tally) -> Iterator[None]:
 def _batches(
     read: Iterator[pa.LargeStringArray],
     encoder: Encoder,
-    key: Mapping[str, Any],
+    key: ShardKey,
     checked_documents: int,
     tally: Tally,
 ) -> Iterator[DocumentBatch]:
@@ -232,7 +231,7 @@ def _batch(
     texts: pa.LargeStringArray,
     first: int,
     encoder: Encoder,
-    key: Mapping[str, Any],
+    key: ShardKey,
     checked: npt.NDArray[np.bool_],
     tally: Tally,
 ) -> DocumentBatch:
@@ -269,7 +268,7 @@ def _encoded(batch: DocumentBatch, encoder: Encoder, checks: list[Future[None]])
     yield partial(encoder.framed, ids, lengths)
 
 
-def splits_of(texts: pa.LargeStringArray, holdout: Mapping[str, float]) -> npt.NDArray[np.int8]:
+def splits_of(texts: pa.LargeStringArray, holdout: HoldoutKey) -> npt.NDArray[np.int8]:
     """
     Where each document belongs: TRAIN, VALID or TEST, shape [texts]. The hash is XXH3-64 of the UTF-8 text.
 

@@ -1,12 +1,12 @@
 """The learning rate at a token, by Megatron-Core's scheduler."""
 
-from typing import Any
-
 import torch
 from megatron.core.optimizer_param_scheduler import OptimizerParamScheduler
 
+from nano3.artifact.steps import Spec
 
-def set_rate(optimizer: torch.optim.Optimizer, spec: dict[str, Any], token: int) -> float:
+
+def set_rate(optimizer: torch.optim.Optimizer, spec: Spec, token: int) -> float:
     """
     Learning rate and weight decay at a token, by Megatron-Core's scheduler with tokens for its steps.
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from nano3.artifact.digest import digest_json
 from nano3.artifact.files import replaced
-from nano3.artifact.receipt import Input, Output, Run, write_receipt
+from nano3.artifact.receipt import Output, Run
+from nano3.artifact.steps import LossRange, SegmentFacts, SegmentReceipt, Spec, read_receipt
 from nano3.sampling.sampler import consumed_samples, consumed_with, realized
 
 
@@ -29,10 +30,10 @@ class SegmentFiles:
 def finish(
     run: Run,
     place: SegmentFiles,
-    spec: Mapping[str, Any],
+    spec: Spec,
     checkpoint: Path,
     steps: Sequence[Mapping[str, Any]],
-    earlier: Mapping[str, Any] | None,
+    earlier: SegmentReceipt | None,
     **facts: Any,
 ) -> None:
     """
@@ -48,31 +49,29 @@ def finish(
     count = spec["steps"]["count"] * spec["batch"]["global_batch_size"]
     drew = consumed_samples(data["shares"], spec["seed"], data["first_sample"], count)
     mixture = realized(data["shares"], drew)
-    if mixture["largest_deviation"] > mixture["allowed"]:
-        off = f"{mixture['largest_deviation']:.2%}"
+    if mixture.largest_deviation > mixture.allowed:
+        off = f"{mixture.largest_deviation:.2%}"
         warnings.warn(f"{place.phase}/{place.segment}: the mixture drawn is off by {off}", stacklevel=1)
-    write_receipt(
-        place.receipt,
-        "train_segment",
+    SegmentReceipt.made(
         run,
         key=spec,
-        inputs=[Input.receipt(path) for path in (place.blend_receipt, place.index_cache, *place.before)],
+        inputs=[read_receipt(path).as_input(path) for path in (place.blend_receipt, place.index_cache, *place.before)],
         outputs=[*saved, Output.of(place.metrics)],
         content=digest_json({Path(file.path).name: file.sha256 for file in saved if _weights(Path(file.path))}),
-        facts={
-            "phase": place.phase,
-            "segment": place.segment,
-            "checkpoint": str(checkpoint),
-            "steps": spec["steps"]["first"] + spec["steps"]["count"],
-            "tokens": count * length,
-            "tokens_seen": spec["steps"]["first_token"] + count * length,
-            "loss": {"first": steps[0]["loss"], "last": steps[-1]["loss"]},
-            "mixture": mixture,
-            "ledger": consumed_with(earlier["facts"]["ledger"] if earlier else {}, drew, length),
-            "seconds_of_steps": round(sum(step["seconds"] for step in steps), 3),
+        facts=SegmentFacts(
+            phase=place.phase,
+            segment=place.segment,
+            checkpoint=str(checkpoint),
+            steps=spec["steps"]["first"] + spec["steps"]["count"],
+            tokens=count * length,
+            tokens_seen=spec["steps"]["first_token"] + count * length,
+            loss=LossRange(steps[0]["loss"], steps[-1]["loss"]),
+            mixture=mixture,
+            ledger=consumed_with(earlier.facts.ledger if earlier else {}, drew, length),
+            seconds_of_steps=round(sum(step["seconds"] for step in steps), 3),
             **facts,
-        },
-    )
+        ),
+    ).write(place.receipt)
 
 
 def _weights(file: Path) -> bool:

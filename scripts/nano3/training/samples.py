@@ -14,6 +14,7 @@ from megatron.core.datasets.indexed_dataset import IndexedDataset
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from nano3.artifact.steps import SegmentData
 from nano3.sampling.blend_json import dataset_of
 from nano3.sampling.index_cache import DatasetStream, EpochIndex, open_streams
 from nano3.sampling.interleave import Numbers
@@ -35,7 +36,7 @@ class TrainSamples(Dataset[Sample]):
     """
 
     def __init__(
-        self, blend: Path, folders: Mapping[str, str], data: Mapping[str, Any], length: int, count: int, seed: int
+        self, blend: Path, folders: Mapping[str, str], data: SegmentData, length: int, count: int, seed: int
     ) -> None:
         self.length, self.count = length, count
         self._streams: dict[str, DatasetStream] = open_streams(blend, folders)

@@ -3,12 +3,13 @@
 from pathlib import Path
 from typing import Any
 
+from nano3.artifact.steps import Spec
 from nano3.config.recipe import Layout
 from nano3.training.result import SegmentFiles
 
 
 def train_segment(
-    spec: dict[str, Any],
+    spec: Spec,
     phase: str,
     segment: str,
     blend: Path,

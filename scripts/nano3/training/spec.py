@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from nano3.artifact.digest import differences, digest_json
+from nano3.artifact.steps import BlendReceipt, SegmentReceipt, Spec
 from nano3.config.recipe import Recipe
-
-Spec = dict[str, Any]
 
 # Raise it when a change to the training code changes what is computed: everything is then trained again. The code
 # itself is in no key, for what costs weeks of a cluster must not depend on how a line is written.
@@ -89,9 +88,9 @@ class PhaseBlend:
     shares: Mapping[str, float]
 
     @classmethod
-    def of(cls, receipt: Mapping[str, Any]) -> "PhaseBlend":
+    def of(cls, receipt: BlendReceipt) -> "PhaseBlend":
         """The blend that a receipt stands for."""
-        return cls(receipt["content"], {name: facts["share"] for name, facts in receipt["facts"]["datasets"].items()})
+        return cls(receipt.content, {name: blended.share for name, blended in receipt.facts.datasets.items()})
 
 
 def segment_specs(recipe: Recipe, blends: Mapping[str, PhaseBlend]) -> dict[tuple[str, str], Spec]:
@@ -133,7 +132,7 @@ def segment_specs(recipe: Recipe, blends: Mapping[str, PhaseBlend]) -> dict[tupl
     return specs
 
 
-def why_trained(receipt: Mapping[str, Any] | None, spec: Spec, shares: Mapping[str, float] | None) -> str | None:
+def why_trained(receipt: SegmentReceipt | None, spec: Spec, shares: Mapping[str, float] | None) -> str | None:
     """
     Why a segment has to be trained, in words; None if its receipt is that of its spec.
 
@@ -142,13 +141,13 @@ def why_trained(receipt: Mapping[str, Any] | None, spec: Spec, shares: Mapping[s
     """
     if receipt is None:
         return "it has no receipt"
-    changed = differences(receipt["key"], spec)
+    changed = differences(dict(receipt.key), dict(spec))
     reasons = [
         f"{key}: {was} is now {now}"
         for key, (was, now) in changed.items()
         if key != "before" and not key.startswith("data.")
     ]
-    moved = _moved(receipt["facts"]["mixture"]["target"], shares) if shares else ""
+    moved = _moved(receipt.facts.mixture.target, shares) if shares else ""
     if moved or "data.blend" in changed:
         reasons.insert(0, f"its blend changed, in {moved or 'the tokens of its datasets'}")
     if "before" in changed:
@@ -164,13 +163,13 @@ def _moved(before: Mapping[str, float], shares: Mapping[str, float]) -> str:
     )
 
 
-def curve_until(recipe: Recipe, scheduled: ScheduledSegment) -> Spec:
+def curve_until(recipe: Recipe, scheduled: ScheduledSegment) -> dict[str, Any]:
     """The learning rate up to the end of a segment, in tokens; the decay appears only once it has begun."""
     constant = recipe.phases[scheduled.phase].learning_rate
     if constant is not None:
         return {"constant": constant}
     curve = recipe.learning_rate
-    rate: Spec = {"peak": curve.peak, "warmup_tokens": curve.warmup_tokens}
+    rate: dict[str, Any] = {"peak": curve.peak, "warmup_tokens": curve.warmup_tokens}
     decay_from = recipe.curve_tokens - curve.decay_tokens
     if curve.decay_tokens and scheduled.last_step_token > decay_from:
         rate["decay"] = {

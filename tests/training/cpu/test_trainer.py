@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from nano3.artifact.digest import digest_json
-from nano3.artifact.receipt import read_receipt
+from nano3.artifact.steps import read_receipt
 from nano3.cluster.preemption import OUT_OF_TIME, STOP_AT, Preempted
 from nano3.sampling.sampler import consumed_samples, consumed_with
 from nano3.training.attempts import RESTARTS, TrainingError

@@ -19,6 +19,7 @@ from megatron.bridge.training.gpt_step import forward_step
 from megatron.core import parallel_state
 
 from nano3.artifact.files import write_json
+from nano3.artifact.steps import Spec
 from nano3.training.attempts import TrainingError
 from nano3.training.bridge.config import check_settings, finished
 from nano3.training.bridge.window import SampleSource
@@ -31,7 +32,7 @@ class TrainingCallback(Callback):
 
     def __init__(
         self,
-        spec: dict[str, Any],
+        spec: Spec,
         settings: dict[str, Any],
         measured: Path,
         samples: Mapping[str, SampleSource],

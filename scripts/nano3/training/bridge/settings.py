@@ -7,13 +7,13 @@ of samples there, exactly: see schedule(). What is not named here is how Bridge 
 communication), and stays as its own recipe of the model has it.
 """
 
-from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from nano3.artifact.steps import Spec
 from nano3.config.parallelism import ParallelPlan
 from nano3.training import architecture
 
@@ -23,7 +23,7 @@ DISTRIBUTED_TIMEOUT = 30  # minutes: the first step compiles kernels
 
 
 def bridge_settings(
-    spec: Mapping[str, Any],
+    spec: Spec,
     parallel_plan: ParallelPlan,
     *,
     samples_before: int,
@@ -72,7 +72,7 @@ def bridge_settings(
     }
 
 
-def schedule(spec: Mapping[str, Any], samples_before: int) -> dict[str, Any]:
+def schedule(spec: Spec, samples_before: int) -> dict[str, Any]:
     """
     The segment's stretch of the learning-rate curve in samples, for Megatron-Core's OptimizerParamScheduler.
 
@@ -82,7 +82,8 @@ def schedule(spec: Mapping[str, Any], samples_before: int) -> dict[str, Any]:
     samples, which it takes from the checkpoint, and nothing else.
     """
     rate, length, first = spec["learning_rate"], spec["batch"]["sequence_length"], spec["steps"]["first_token"]
-    peak, warmup, fall = rate.get("constant", rate.get("peak")), rate.get("warmup_tokens", 0), rate.get("decay")
+    peak = rate["constant"] if "constant" in rate else rate["peak"]
+    warmup, fall = rate.get("warmup_tokens", 0), rate.get("decay")
     decay = spec["optimizer"]["weight_decay"]
 
     def place(token: int) -> int | float:
@@ -115,7 +116,7 @@ def _number(value: Fraction) -> int | float:
     return int(value) if value.denominator == 1 else float(value)
 
 
-def _model(spec: Mapping[str, Any], parallel_plan: ParallelPlan) -> dict[str, Any]:
+def _model(spec: Spec, parallel_plan: ParallelPlan) -> dict[str, Any]:
     model, bf16 = spec["model"], spec["precision"] == "bf16"
     settings = architecture.transformer(model) | {key: model[key] for key in architecture.OWN}
     alone = parallel_plan.tp * parallel_plan.ep == 1
@@ -156,7 +157,7 @@ def _model(spec: Mapping[str, Any], parallel_plan: ParallelPlan) -> dict[str, An
     }
 
 
-def _optimizer(spec: Mapping[str, Any]) -> dict[str, Any]:
+def _optimizer(spec: Spec) -> dict[str, Any]:
     bf16 = spec["precision"] == "bf16"
     return {f"optimizer.{key}": value for key, value in spec["optimizer"].items()} | {
         "optimizer.optimizer": "adam",

@@ -13,7 +13,7 @@ import time
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from megatron.bridge.training import initialize
@@ -25,7 +25,8 @@ from megatron.core import datasets
 
 from nano3.artifact.digest import digest_json, short
 from nano3.artifact.files import write_json
-from nano3.artifact.receipt import Run, read_receipt
+from nano3.artifact.receipt import Run
+from nano3.artifact.steps import IndexCacheReceipt, SegmentData, SegmentReceipt, Spec, read_receipt
 from nano3.cluster.preemption import OUT_OF_TIME, Preempted, Preemption
 from nano3.config.model import Model
 from nano3.config.parallelism import ParallelPlan
@@ -55,7 +56,7 @@ class SegmentSamples(DatasetProvider):
 
     blend: str = ""
     folders: dict[str, str] = field(default_factory=dict)
-    data: dict[str, Any] = field(default_factory=dict)
+    data: SegmentData = field(default_factory=lambda: cast(SegmentData, {}))
     length: int = 0
     before: int = 0
     count: int = 0
@@ -71,7 +72,7 @@ class SegmentSamples(DatasetProvider):
 
 
 def train_segment(
-    spec: dict[str, Any],
+    spec: Spec,
     place: SegmentFiles,
     blend: Path,
     weights: Path,
@@ -89,7 +90,7 @@ def train_segment(
     """
     run = Run(PACKAGES)
     check_version()
-    if read_receipt(place.blend_receipt)["content"] != spec["data"]["blend"]:
+    if read_receipt(place.blend_receipt).content != spec["data"]["blend"]:
         raise TrainingError(f"{blend}: changed since the segment was planned: run snakemake again")
     rank = int(os.environ.get("RANK", "0"))
     first_rank, last_rank = rank == 0, rank == layout.processes - 1
@@ -102,12 +103,12 @@ def train_segment(
     )
     folder = weights / short(digest_json(spec))
     folder.mkdir(parents=True, exist_ok=True)
-    earlier = read_receipt(place.before[0]) if place.before else None
+    earlier = read_receipt(place.before[0], SegmentReceipt) if place.before else None
     first, count = spec["steps"]["first"], spec["steps"]["count"]
     preemption, attempts = Preemption(), AttemptLog(folder)
     with alone(folder) if first_rank else nullcontext():
         own = newest_whole(folder)
-        start = own or (Path(earlier["facts"]["checkpoint"]) if earlier else None)
+        start = own or (Path(earlier.facts.checkpoint) if earlier else None)
         done, seen = counters(start) if start else (0, 0)
         before = seen - (done - first) * parallel_plan.batch
         if own is None and done != first:
@@ -129,7 +130,7 @@ def train_segment(
             )
             data = SegmentSamples(
                 blend=str(blend),
-                folders=read_receipt(place.index_cache)["facts"]["folders"],
+                folders=read_receipt(place.index_cache, IndexCacheReceipt).facts.folders,
                 data=spec["data"],
                 length=parallel_plan.length,
                 before=before,
@@ -140,7 +141,7 @@ def train_segment(
             callback = TrainingCallback(
                 spec, settings, folder / f"validation_{evaluation_tokens}.json", validation, done, last_rank
             )
-            callback.measures_before = earlier is None or earlier["facts"]["phase"] != place.phase
+            callback.measures_before = earlier is None or earlier.facts.phase != place.phase
             _pretrain(configured(settings, data), callback, preemption, folder, first + count)
             if not last_rank:
                 return

@@ -19,7 +19,8 @@ import torch
 
 from nano3.artifact.digest import digest_json, short
 from nano3.artifact.files import write_json
-from nano3.artifact.receipt import Run, read_receipt
+from nano3.artifact.receipt import Run
+from nano3.artifact.steps import IndexCacheReceipt, SegmentReceipt, Spec, read_receipt
 from nano3.cluster.preemption import Preempted, Preemption
 from nano3.config.model import Model
 from nano3.config.parameters import parameters
@@ -59,7 +60,7 @@ NO_WEIGHT_DECAY_DIMENSIONS = 1
 
 
 def train_segment(
-    spec: dict[str, Any],
+    spec: Spec,
     place: SegmentFiles,
     blend: Path,
     weights: Path,
@@ -79,10 +80,10 @@ def train_segment(
     Preempted if it stopped early, with a checkpoint.
     """
     run = Run(PACKAGES)
-    content = read_receipt(place.blend_receipt)["content"]
+    content = read_receipt(place.blend_receipt).content
     if content != spec["data"]["blend"]:
         raise TrainingError(f"{blend}: changed since the segment was planned: run snakemake again")
-    earlier = read_receipt(place.before[0]) if place.before else None
+    earlier = read_receipt(place.before[0], SegmentReceipt) if place.before else None
     torch.set_num_threads(threads)
     init_process_group(spec["seed"])
     first_rank = rank() == 0
@@ -100,7 +101,7 @@ def train_segment(
             trained = _fresh(spec)
             length = spec["batch"]["sequence_length"]
             count = spec["steps"]["count"] * spec["batch"]["global_batch_size"]
-            folders = read_receipt(place.index_cache)["facts"]["folders"]
+            folders = read_receipt(place.index_cache, IndexCacheReceipt).facts.folders
             samples = TrainSamples(blend, folders, spec["data"], length, count, spec["seed"])
             micro_batch = max(1, layout.micro_batch_tokens // length)
             measured = folder / f"validation_{evaluation_tokens}.json"
@@ -111,7 +112,7 @@ def train_segment(
                 write_json(folder / "spec.json", spec)
 
             done = _begin(trained, earlier, spec["steps"]["first"])
-            if earlier is None or earlier["facts"]["phase"] != place.phase:
+            if earlier is None or earlier.facts.phase != place.phase:
                 validation.measure("before", trained.model)
             if own:
                 done = load(trained, own)
@@ -145,7 +146,7 @@ def train_segment(
 
 def _train(
     trained: Trained,
-    spec: dict[str, Any],
+    spec: Spec,
     done: int,
     samples: TrainSamples,
     micro_batch: int,
@@ -190,7 +191,7 @@ def _check_pairs(blend: Path) -> None:
                     raise TrainingError(f"{path}: is gone: build it again with `snakemake {path}`")
 
 
-def _fresh(spec: dict[str, Any]) -> Trained:
+def _fresh(spec: Spec) -> Trained:
     """The model with weights drawn from the seed, and an optimizer that decays matrices only."""
     model = build_model(spec["model"], spec["precision"]).train()
     settings = spec["optimizer"]
@@ -202,12 +203,12 @@ def _fresh(spec: dict[str, Any]) -> Trained:
     return Trained(model, optimizer, DistributedDataParallel(model.config, DistributedDataParallelConfig(), model))
 
 
-def _begin(trained: Trained, earlier: dict[str, Any] | None, first: int) -> int:
+def _begin(trained: Trained, earlier: SegmentReceipt | None, first: int) -> int:
     """Continue from the segment before this one, if there is one; returns the steps done."""
     if earlier is None:
         return 0
-    checkpoint = Path(earlier["facts"]["checkpoint"])
-    place = f"results/checkpoints/*/{earlier['facts']['phase']}/{earlier['facts']['segment']}"
+    checkpoint = Path(earlier.facts.checkpoint)
+    place = f"results/checkpoints/*/{earlier.facts.phase}/{earlier.facts.segment}"
     if not checkpoint.is_dir():
         raise TrainingError(f"{checkpoint}: the weights are gone: delete {place}/receipt.json and run snakemake again")
     step = load(trained, checkpoint)
@@ -216,9 +217,7 @@ def _begin(trained: Trained, earlier: dict[str, Any] | None, first: int) -> int:
     return step
 
 
-def _train_step(
-    trained: Trained, spec: dict[str, Any], step: int, samples: TrainSamples, micro_batch: int
-) -> dict[str, Any]:
+def _train_step(trained: Trained, spec: Spec, step: int, samples: TrainSamples, micro_batch: int) -> dict[str, Any]:
     """One optimizer step; step counts from the beginning of training. Returns its line of metrics."""
     began = time.perf_counter()
     size, length = spec["batch"]["global_batch_size"], spec["batch"]["sequence_length"]
@@ -233,7 +232,7 @@ def _train_step(
         # Megatron-Core takes the mean of the ranks' gradients, but these are parts of one: hence times ranks.
         MoEAuxLossAutoScaler.set_loss_scale(torch.tensor(part * ranks()))
         loss = _losses(trained.parallel, batch).mean() * part
-        (loss * ranks()).backward()
+        (loss * ranks()).backward()  # type: ignore[no-untyped-call]
         shares.append(loss.item())
     total = sum(all_gather([sum(shares)]))
     if not math.isfinite(total):
