@@ -13,12 +13,13 @@ import pytest
 
 from nano3.artifact.digest import digest_json, short
 from nano3.artifact.files import write_json
+from nano3.artifact.paths import LINEAGE
 from nano3.artifact.steps import read_receipt
 from nano3.config.load import Settings, load_recipe
 from nano3.corpus.freshness import INDEX_FILES, ShardEntry, digest_entries, write_entries
 from nano3.graph import keys
 from nano3.graph.nodes import Certainty
-from nano3.graph.state import LINEAGE, Asked
+from nano3.graph.request import Request
 from nano3.plan.plan import Plan, PlanError, as_json, make_plan
 from nano3.plan.text import WIDTH, as_text, sentences, verdict
 from nano3.sampling.blend import normalized
@@ -48,12 +49,12 @@ def receipt(
     write_json(path, step | {"facts": facts, "run": run})
 
 
-def tokens(asked: Asked, dataset: str) -> None:
+def tokens(request: Request, dataset: str) -> None:
     """Leave all of a dataset's tokens and their index."""
-    folder, entries = asked.tokens(dataset), []
+    folder, entries = request.tokens(dataset), []
     (folder / "holdout").mkdir(parents=True, exist_ok=True)
-    shared = keys.shared_key(asked.recipe, asked.datasets[dataset])
-    for name, (shard, rows) in asked.shards[dataset].items():
+    shared = keys.shared_key(request.recipe, request.datasets[dataset])
+    for name, (shard, rows) in request.shards[dataset].items():
         path = folder / "train" / f"{name}.json"
         facts = {"bytes_in": shard.bytes, "tokens": 10, "documents": 1, "rows": 1, **NO_ROWS}
         receipt(path, keys.whole_key(shared, shard, rows), [], facts, SHARD_SECONDS)
@@ -65,31 +66,31 @@ def tokens(asked: Asked, dataset: str) -> None:
     for name in INDEX_FILES[2:]:
         (folder / name).touch()
     first = [folder / "train" / f"{entries[0].shard}.json"]
-    key = keys.index_key(asked.recipe, asked.shards[dataset].values())
+    key = keys.index_key(request.recipe, request.shards[dataset].values())
     receipt(folder / INDEX_FILES[0], key, first, {"digest": digest_entries(entries)}, 1)
 
 
-def everything(asked: Asked) -> None:
+def everything(request: Request) -> None:
     """Leave what a finished run leaves, as receipts and empty files."""
-    folders, blends = asked.folders, {}
-    for dataset in asked.datasets:
-        tokens(asked, dataset)
-    for phase, section in asked.recipe.phases.items():
+    folders, blends = request.paths, {}
+    for dataset in request.datasets:
+        tokens(request, dataset)
+    for phase, section in request.recipe.phases.items():
         folder = Path(folders.blends) / phase
-        indexes = [asked.tokens(dataset) / INDEX_FILES[0] for dataset in sorted(section.mixture)]
+        indexes = [request.tokens(dataset) / INDEX_FILES[0] for dataset in sorted(section.mixture)]
         shares = {"datasets": {name: {"share": share} for name, share in normalized(section.mixture).items()}}
-        receipt(folder / "blend.receipt.json", keys.blend_key(asked.recipe, phase), indexes, shares, 1)
+        receipt(folder / "blend.receipt.json", keys.blend_key(request.recipe, phase), indexes, shares, 1)
         (folder / "blend.json").touch()
         blends[phase] = PhaseBlend.of(read_receipt(folder / "blend.receipt.json"))
     before: list[Path] = []
-    specs = segment_specs(asked.recipe, blends)
-    for phase in asked.recipe.phases:
+    specs = segment_specs(request.recipe, blends)
+    for phase in request.recipe.phases:
         cache = Path(folders.blends) / phase / "index_cache.json"
         receipt(cache, keys.index_cache_key(specs, phase), [cache.with_name("blend.receipt.json")], {}, 1)
         for output in read_receipt(cache)["outputs"]:
             Path(output["path"]).write_bytes(bytes(output["bytes"]))
-    for each in scheduled_segments(asked.recipe):
-        path, spec = asked.segment(each.phase, each.segment), specs[each.phase, each.segment]
+    for each in scheduled_segments(request.recipe):
+        path, spec = request.segment(each.phase, each.segment), specs[each.phase, each.segment]
         facts = {"tokens": each.tokens, "seconds_of_steps": each.tokens / TOKENS_PER_SECOND}
         receipt(path, spec, before, facts, 1)
         path.with_name("metrics.jsonl").touch()
@@ -98,9 +99,9 @@ def everything(asked: Asked) -> None:
     export, report = Path(folders.export), Path(folders.report)
     (export / "model").mkdir(parents=True)
     (export / "manifest.json").touch()
-    receipt(export / "receipt.json", keys.export_key(asked.recipe), before, {}, 1)
+    receipt(export / "receipt.json", keys.export_key(request.recipe), before, {}, 1)
     receipt(report / "lineage.receipt.json", keys.lineage_key(), [export / "receipt.json"], {}, 1)
-    receipt(report / "report.receipt.json", keys.report_key(asked.name), [export / "receipt.json"], {}, 1)
+    receipt(report / "report.receipt.json", keys.report_key(request.name), [export / "receipt.json"], {}, 1)
     for name in (*LINEAGE, "index.html"):
         (report / name).touch()
 
@@ -120,7 +121,7 @@ def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def house(bare: Path) -> Path:
     """The same with everything built."""
-    everything(Asked.of(*load_recipe("tiny")))
+    everything(Request.of(*load_recipe("tiny")))
     return bare
 
 
@@ -185,7 +186,7 @@ def test_a_changed_share_is_certain_all_the_way(house: Path) -> None:
 
 
 def test_an_index_cache_without_its_files_is_made_again_and_nothing_else(house: Path) -> None:
-    cache = Path(Asked.of(*load_recipe("tiny")).folders.blends) / "phase2/index_cache.json"
+    cache = Path(Request.of(*load_recipe("tiny")).paths.blends) / "phase2/index_cache.json"
     Path(read_receipt(cache)["outputs"][0]["path"]).unlink()
     assert sentences(plan()) == ["the index cache of phase2: files that it names are gone"]
     assert runs(plan()) == {"WILL": ["cache:phase2"], "IF": []}
@@ -214,8 +215,8 @@ def test_one_reason_for_many_datasets_is_one_sentence(house: Path) -> None:
 
 def test_reasons_that_differ_are_told_apart(house: Path) -> None:
     pin_again("tiny-math", "set-mm-01")
-    asked = Asked.of(*load_recipe("tiny"))
-    (asked.tokens("tiny-math") / "train/set-mm-00.bin").write_bytes(b"short")
+    request = Request.of(*load_recipe("tiny"))
+    (request.tokens("tiny-math") / "train/set-mm-00.bin").write_bytes(b"short")
     edit(RECIPE, "floor: 3.0e-5", "floor: 2.0e-5")
     said = sentences(plan())
     assert [each.split("; ")[0] for each in said] == [
@@ -240,9 +241,9 @@ def test_what_changes_no_result_is_no_change(house: Path) -> None:
 
 
 def test_a_what_if_keeps_the_recipes_name_and_an_override_does_not(house: Path) -> None:
-    assert plan(what_if={"learning_rate.floor": 2e-5}).state.asked.name == "tiny"
+    assert plan(what_if={"learning_rate.floor": 2e-5}).state.request.name == "tiny"
     other = plan(set="learning_rate.floor=2e-5")
-    assert re.fullmatch(r"tiny\+[0-9a-f]{12}", other.state.asked.name)
+    assert re.fullmatch(r"tiny\+[0-9a-f]{12}", other.state.request.name)
     assert other.counts["segment"].new == 6
 
 
@@ -252,15 +253,15 @@ def test_a_damaged_receipt_is_a_reason(house: Path) -> None:
 
 
 def test_an_index_that_was_made_after_its_blend_is_a_reason(house: Path) -> None:
-    tokens(Asked.of(*load_recipe("tiny")), "tiny-code")
+    tokens(Request.of(*load_recipe("tiny")), "tiny-code")
     assert (
         "the blends of phase1, phase2 and long_context: the index of tiny-code was made again" in sentences(plan())[0]
     )
 
 
 def test_what_is_missing_is_made_only_where_something_needs_it(house: Path) -> None:
-    asked = Asked.of(*load_recipe("tiny"))
-    index = asked.tokens("tiny-math") / INDEX_FILES[0]
+    request = Request.of(*load_recipe("tiny"))
+    index = request.tokens("tiny-math") / INDEX_FILES[0]
     index.unlink()
     found = plan()
     assert found.empty
@@ -290,7 +291,7 @@ def test_a_target_needs_what_it_stands_on_and_nothing_else(bare: Path, target: s
 def test_a_target_that_does_not_exist_is_refused_with_the_nearest(bare: Path) -> None:
     with pytest.raises(PlanError, match=r"^tiny-maths: recipe tiny makes no such thing; did you mean tiny-math\?$"):
         plan("tiny-maths")
-    tokens_folder = Asked.of(*load_recipe("tiny")).folders.tokens
+    tokens_folder = Request.of(*load_recipe("tiny")).paths.tokens
     with pytest.raises(PlanError, match="makes no such thing"):
         plan(f"{tokens_folder}/tiny-math/train/none.bin")
 
@@ -298,7 +299,7 @@ def test_a_target_that_does_not_exist_is_refused_with_the_nearest(bare: Path) ->
 def test_costs_are_work_times_measured_rates(house: Path) -> None:
     pin_again("tiny-math", "set-mm-01", "set-mm-00")
     cost = plan().estimate
-    shards = Asked.of(*load_recipe("tiny")).shards["tiny-math"]
+    shards = Request.of(*load_recipe("tiny")).shards["tiny-math"]
     sizes = [shards[name][0].bytes for name in ("set-mm-00", "set-mm-01")]
     per_byte = 3 * SHARD_SECONDS / sum(shard.bytes for shard, _ in shards.values())
     assert cost.tokenizing

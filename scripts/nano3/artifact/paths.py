@@ -106,8 +106,8 @@ class Folders:
         return f"{self.report}/{name}"
 
     def blend_files(self, phase: str) -> tuple[str, str]:
-        """A phase's blend and its receipt."""
-        return self.blend(phase), self.blend_receipt(phase)
+        """A phase's blend, its receipt first."""
+        return self.blend_receipt(phase), self.blend(phase)
 
     def segment_files(self, phase: str, segment: str) -> tuple[str, str]:
         """A segment's receipt and its metrics."""

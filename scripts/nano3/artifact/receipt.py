@@ -33,6 +33,10 @@ class ReceiptError(Nano3Error):
     """A receipt is missing, damaged, of another schema, or not of what lies beside it."""
 
 
+class SchemaError(ReceiptError):
+    """A receipt is whole, but another version of this repository wrote it."""
+
+
 class Output(msgspec.Struct, frozen=True):
     """A file that a step made. path: as the step was given it, relative to the repository."""
 

@@ -13,14 +13,25 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from nano3.artifact.receipt import ReceiptError, missing_output, read_receipt
+from nano3.artifact.receipt import Receipt, ReceiptError, SchemaError, missing_output
+from nano3.artifact.steps import (
+    BlendReceipt,
+    ExportReceipt,
+    IndexCacheReceipt,
+    IndexReceipt,
+    LineageReceipt,
+    R,
+    ReportReceipt,
+    SegmentReceipt,
+    Spec,
+    read_receipt,
+)
 from nano3.corpus.freshness import Survey, survey
 from nano3.graph import keys, reasons
 from nano3.graph.request import Place, Request
 from nano3.sampling.blend import normalized
-from nano3.training.spec import PhaseBlend, Spec
+from nano3.training.spec import PhaseBlend
 
-Receipt = dict[str, Any]
 Specs = Mapping[Place, Spec]
 
 
@@ -56,25 +67,25 @@ def judge_index(request: Request, dataset: str, tokens: Survey) -> Verdict:
     path = request.paths.index(dataset)
     if not os.path.exists(path):
         return Verdict(False)
-    receipt = read(path)
+    receipt = read(path, IndexReceipt)
     if receipt is None:
         return Verdict(True, reasons.DAMAGED)
-    changed = reasons.changes("index", receipt["key"], request.index_key(dataset))
+    changed = reasons.changes("index", receipt.key, request.index_key(dataset))
     told_of_shards = bool(tokens.stale) and changed == [reasons.SHARDS]  # the list's digest has their raw bytes, too
     return Verdict(True, reasons.joined(changed) or tokens.behind, told_of_shards)
 
 
 def judge_blend(request: Request, phase: str) -> Verdict:
     """A phase's blend, given the dataset indexes as they are. One that is not there is always made."""
-    receipt, verdict = _judged(request.paths.blend_files(phase), 1)
+    receipt, verdict = _judged(request.paths.blend_files(phase), BlendReceipt)
     if receipt is None:
         return verdict
-    changed = reasons.changes("blend", receipt["key"], keys.blend_key(request.recipe, phase))
+    changed = reasons.changes("blend", receipt.key, keys.blend_key(request.recipe, phase))
     implied = changed == [reasons.TOKENS]
     used = _digests(receipt, "receipt")
     for dataset in keys.blend_datasets(request.recipe, phase):
         path = request.paths.index(dataset)
-        if path in used and (index := read(path)) and index["content"] != used[path]:
+        if path in used and (index := read(path, IndexReceipt)) and index.content != used[path]:
             changed.append(f"the index of {dataset} was made again")
             implied = False
     return Verdict(True, reasons.joined(changed), implied)
@@ -86,10 +97,10 @@ def judge_cache(request: Request, phase: str, specs: Specs, blend_known: bool = 
 
     specs: of the phase's segments. blend_known: whether they have the blend that it will be made from.
     """
-    receipt, verdict = _judged([request.paths.index_cache(phase)], 0)
+    receipt, verdict = _judged([request.paths.index_cache(phase)], IndexCacheReceipt)
     if receipt is None:
         return verdict
-    was, today = receipt["key"], keys.index_cache_key(specs, phase)
+    was, today = dict(receipt.key), keys.index_cache_key(specs, phase)
     if not blend_known:
         was, today = _without_blend(was), _without_blend(today)
     gone = [reasons.GONE] if missing_output(receipt) else []
@@ -105,105 +116,114 @@ def judge_segment(
     spec: today's. blend_known: whether it has the blend that the segment will be trained on. before_known: whether the
     segments before it will stay.
     """
-    receipt, verdict = _judged(request.paths.segment_files(*place), 0)
+    receipt, verdict = _judged(request.paths.segment_files(*place), SegmentReceipt)
     if receipt is None:
         return verdict
-    was = dict(receipt["key"])
+    was: dict[str, Any] = dict(receipt.key)
     if not blend_known:
         was["data"] = was["data"] | {"blend": spec["data"]["blend"]}
     if not before_known:
         was["before"] = spec["before"]
     number = request.places.index(place)
-    before = [request.paths.segment(*each) for each in request.places[max(0, number - 1) : number]]
+    before = {request.paths.segment(*each): SegmentReceipt for each in request.places[max(0, number - 1) : number]}
     again = [reasons.BEFORE] if _made_again(receipt, before) else []
     return Verdict(True, reasons.joined(reasons.changes("segment", was, spec) or again))
 
 
 def judge_export(request: Request) -> Verdict:
     """The export, given the last segment as it is."""
-    receipt, verdict = _judged(request.paths.export_files, 0)
+    receipt, verdict = _judged(request.paths.export_files, ExportReceipt)
     if receipt is None:
         return verdict
-    changed = reasons.changes("export", receipt["key"], keys.export_key(request.recipe))
-    again = _made_again(receipt, [request.paths.segment(*request.places[-1])])
+    changed = reasons.changes("export", receipt.key, keys.export_key(request.recipe))
+    again = _made_again(receipt, {request.paths.segment(*request.places[-1]): SegmentReceipt})
     return Verdict(True, reasons.joined(changed or again))
 
 
 def judge_lineage(request: Request) -> Verdict:
     """The lineage, given the export as it is."""
-    receipt, verdict = _judged(request.paths.lineage_files, 0)
+    receipt, verdict = _judged(request.paths.lineage_files, LineageReceipt)
     if receipt is None:
         return verdict
-    changed = reasons.changes("lineage", receipt["key"], keys.lineage_key())
-    return Verdict(True, reasons.joined(changed or _made_again(receipt, [request.paths.export_files[0]])))
+    changed = reasons.changes("lineage", receipt.key, keys.lineage_key())
+    return Verdict(
+        True, reasons.joined(changed or _made_again(receipt, {request.paths.export_files[0]: ExportReceipt}))
+    )
 
 
 def judge_report(request: Request) -> Verdict:
     """The report, given the export and the lineage as they are."""
-    receipt, verdict = _judged(request.paths.report_files, 0)
+    receipt, verdict = _judged(request.paths.report_files, ReportReceipt)
     if receipt is None:
         return verdict
-    changed = reasons.changes("report", receipt["key"], keys.report_key(request.name))
-    again = _made_again(receipt, [request.paths.export_files[0]])
-    lineage, used = read(request.paths.lineage_files[0]), _digests(receipt, "file")
-    outputs = lineage["outputs"] if lineage else []
-    again += ["the lineage was made again" for each in outputs if used.get(each["path"], each["sha256"]) != each["sha256"]]
+    changed = reasons.changes("report", receipt.key, keys.report_key(request.name))
+    again = _made_again(receipt, {request.paths.export_files[0]: ExportReceipt})
+    lineage, used = read(request.paths.lineage_files[0], LineageReceipt), _digests(receipt, "file")
+    for output in lineage.outputs if lineage else ():
+        again += ["the lineage was made again"] if used.get(output.path, output.sha256) != output.sha256 else []
     return Verdict(True, reasons.joined(changed or again[:1]))
 
 
 def share_moved(request: Request, phase: str) -> bool:
     """Whether a phase's blend was made with other shares, so that it can't come out the same."""
-    blend, today = read(request.paths.blend_receipt(phase)), keys.mixture_decision(request.recipe, phase)
+    blend, today = read(request.paths.blend_receipt(phase), BlendReceipt), keys.mixture_decision(request.recipe, phase)
     return (
         blend is not None
         and "over_cap" not in today
-        and normalized(blend["key"]["mixture"]) != normalized(today["mixture"])
+        and normalized(blend.key["mixture"]) != normalized(today["mixture"])
     )
 
 
 def phase_blends(request: Request, phases: Iterable[str]) -> dict[str, PhaseBlend]:
     """The blends of phases as they are. Raises ReceiptError for one that is missing or damaged."""
-    return {phase: PhaseBlend.of(read_receipt(request.paths.blend_receipt(phase))) for phase in phases}
+    return {phase: PhaseBlend.of(read_receipt(request.paths.blend_receipt(phase), BlendReceipt)) for phase in phases}
 
 
-def read(path: Path | str) -> Receipt | None:
-    """A receipt, or None where it is missing or damaged. Not to be changed: it is read once as long as it is the same."""
+def read(path: Path | str, kind: type[R]) -> R | None:
+    """
+    A receipt, or None where it is missing or damaged. It is read once as long as it is the same file.
+
+    Raises SchemaError for one that another version of this repository wrote: whole, so not to be made again unasked.
+    """
     try:
         status = os.stat(path)
     except FileNotFoundError:
         return None
-    return _read(str(path), status.st_ino, status.st_mtime_ns, status.st_size)
+    receipt: R | None = _read(str(path), kind, status.st_ino, status.st_mtime_ns, status.st_size)
+    return receipt
 
 
 @lru_cache(maxsize=256)
-def _read(path: str, _inode: int, _written: int, _bytes: int) -> Receipt | None:
+def _read(path: str, kind: type[Any], _inode: int, _written: int, _bytes: int) -> Any:
     try:
-        return read_receipt(path)
+        return read_receipt(path, kind)
+    except SchemaError:
+        raise
     except ReceiptError:
         return None
 
 
-def _judged(files: Sequence[str], receipt: int) -> tuple[Receipt | None, Verdict]:
-    """The receipt of an artifact that is whole; otherwise None and the verdict. receipt: which of its files it is."""
+def _judged(files: Sequence[str], kind: type[R]) -> tuple[R | None, Verdict]:
+    """The receipt of an artifact that is whole; otherwise None and the verdict. files: its own, the receipt first."""
     if not all(map(os.path.exists, files)):
         return None, Verdict(False)
-    found = read(files[receipt])
-    return found, Verdict(True, None if found else reasons.DAMAGED)
+    receipt = read(files[0], kind)
+    return receipt, Verdict(True, None if receipt else reasons.DAMAGED)
 
 
-def _digests(receipt: Receipt, kind: str) -> dict[str, str]:
+def _digests(receipt: Receipt[Any, Any], kind: str) -> dict[str, str]:
     """What an artifact was made from, by path: contents of receipts or digests of files."""
-    return {source["path"]: source["digest"] for source in receipt["inputs"] if source["kind"] == kind}
+    return {source.path: source.digest for source in receipt.inputs if source.kind == kind}
 
 
-def _made_again(receipt: Receipt, sources: Iterable[str]) -> list[str]:
-    """Which of the artifacts that this one was made from have another content now, in words. sources: receipts."""
+def _made_again(receipt: Receipt[Any, Any], sources: Mapping[str, type[Receipt[Any, Any]]]) -> list[str]:
+    """Which of the artifacts that this one was made from have another content now, in words. sources: by receipt."""
     used = _digests(receipt, "receipt")
     again = []
-    for path in sources:
-        source = read(path)
-        if source and used.get(path, source["content"]) != source["content"]:
-            again.append(f"the {'export' if source['step'] == 'export_hf' else 'segment'} was made again")
+    for path, kind in sources.items():
+        source = read(path, kind)
+        if source and used.get(path, source.content) != source.content:
+            again.append(f"the {'export' if kind is ExportReceipt else 'segment'} was made again")
     return again
 
 

@@ -1,10 +1,9 @@
 """Why is an artifact stale? What differs between two keys, in words that a recipe's author knows."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nano3.artifact.digest import differences
-from nano3.graph.keys import Key
 
 DAMAGED = "its receipt is damaged"
 SHARDS = "the list of shards changed"
@@ -34,10 +33,10 @@ CODE = {
 MOST = 3  # reasons given for one artifact
 
 
-def changes(kind: str, was: Key, today: Key) -> list[str]:
+def changes(kind: str, was: Mapping[str, Any], today: Mapping[str, Any]) -> list[str]:
     """What differs between the key that an artifact of this kind was made by and today's; nothing if they agree."""
     reasons: dict[str, None] = {}
-    for name, (before, after) in differences(was, today).items():
+    for name, (before, after) in differences(dict(was), dict(today)).items():
         if name == "code":
             reasons[CODE[kind]] = None
         elif name.startswith("mixture."):

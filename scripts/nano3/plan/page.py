@@ -4,7 +4,7 @@ from pathlib import Path
 
 from nano3.artifact.files import replaced
 from nano3.drawing.templates import environment
-from nano3.graph.state import written
+from nano3.graph.reasons import written
 from nano3.plan.picture import picture
 from nano3.plan.plan import KINDS, Plan
 from nano3.plan.text import COLUMNS, costs, refusals, sentences, verdict
@@ -35,7 +35,7 @@ def write_picture(plan: Plan, file: Path) -> None:
 
 def _shared(plan: Plan) -> dict[str, object]:
     edits = ", ".join(f"{key}={written(value)}" for key, value in plan.what_if.items())
-    title = f"Plan of recipe {plan.state.asked.name}" + (f", if {edits}" if edits else "")
+    title = f"Plan of recipe {plan.state.request.name}" + (f", if {edits}" if edits else "")
     return {"picture": picture(plan), "title": title}
 
 
