@@ -5,117 +5,32 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from nano3.artifact.digest import digest_json, short
-from nano3.artifact.files import write_json
-from nano3.artifact.paths import LINEAGE
-from nano3.artifact.steps import read_receipt
+from nano3.artifact.steps import IndexCacheReceipt, IndexReceipt, SegmentReceipt, read_receipt
 from nano3.config.load import Settings, load_recipe
-from nano3.corpus.freshness import INDEX_FILES, ShardEntry, digest_entries, write_entries
-from nano3.graph import keys
+from nano3.corpus.freshness import INDEX_FILES
 from nano3.graph.nodes import Certainty
 from nano3.graph.request import Request
 from nano3.plan.plan import Plan, PlanError, as_json, make_plan
 from nano3.plan.text import WIDTH, as_text, sentences, verdict
-from nano3.sampling.blend import normalized
-from nano3.training.spec import PhaseBlend, scheduled_segments, segment_specs
+from nano3.training.spec import scheduled_segments
+from tests.built import SHARD_SECONDS, TOKENS_PER_SECOND, copy_catalogue, everything, tokens
 from tests.conftest import REPOSITORY
 
 RECIPE = Path("config/recipes/tiny.yaml")
-SHARD_SECONDS, TOKENS_PER_SECOND = 2.0, 1000
-CLOCK = itertools.count()
-
-
-NO_ROWS: dict[str, Any] = {"skipped": [], "valid": [], "test": []}
-
-
-def receipt(
-    path: Path, key: Mapping[str, Any], sources: Sequence[Path], facts: Mapping[str, Any], seconds: float
-) -> None:
-    """A receipt as a step writes it, one second later than the last."""
-    clock = next(CLOCK)
-    inputs = [{"kind": "receipt", "path": str(each), "digest": read_receipt(each)["content"]} for each in sources]
-    ended = f"2026-01-{1 + clock // 86400:02}T{clock // 3600 % 24:02}:{clock // 60 % 60:02}:{clock % 60:02}+00:00"
-    outputs = [{"path": f"{path}.{number}", "bytes": 300, "sha256": f"{number:064}"} for number in range(4)]
-    run = {"seconds": seconds, "started": ended, "ended": ended}
-    content = digest_json([key, facts])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    step = {"step": "made", "content": content, "key": key, "inputs": inputs, "outputs": outputs}
-    write_json(path, step | {"facts": facts, "run": run})
-
-
-def tokens(request: Request, dataset: str) -> None:
-    """Leave all of a dataset's tokens and their index."""
-    folder, entries = request.tokens(dataset), []
-    (folder / "holdout").mkdir(parents=True, exist_ok=True)
-    shared = keys.shared_key(request.recipe, request.datasets[dataset])
-    for name, (shard, rows) in request.shards[dataset].items():
-        path = folder / "train" / f"{name}.json"
-        facts = {"bytes_in": shard.bytes, "tokens": 10, "documents": 1, "rows": 1, **NO_ROWS}
-        receipt(path, keys.whole_key(shared, shard, rows), [], facts, SHARD_SECONDS)
-        for split in ("train", "holdout"):
-            for ending in ("bin", "idx"):
-                (folder / split / f"{name}.{ending}").write_bytes(bytes(300))
-        entries.append(ShardEntry.of(name, read_receipt(path), path.stat().st_mtime_ns))
-    write_entries(folder, entries)
-    for name in INDEX_FILES[2:]:
-        (folder / name).touch()
-    first = [folder / "train" / f"{entries[0].shard}.json"]
-    key = keys.index_key(request.recipe, request.shards[dataset].values())
-    receipt(folder / INDEX_FILES[0], key, first, {"digest": digest_entries(entries)}, 1)
-
-
-def everything(request: Request) -> None:
-    """Leave what a finished run leaves, as receipts and empty files."""
-    folders, blends = request.paths, {}
-    for dataset in request.datasets:
-        tokens(request, dataset)
-    for phase, section in request.recipe.phases.items():
-        folder = Path(folders.blends) / phase
-        indexes = [request.tokens(dataset) / INDEX_FILES[0] for dataset in sorted(section.mixture)]
-        shares = {"datasets": {name: {"share": share} for name, share in normalized(section.mixture).items()}}
-        receipt(folder / "blend.receipt.json", keys.blend_key(request.recipe, phase), indexes, shares, 1)
-        (folder / "blend.json").touch()
-        blends[phase] = PhaseBlend.of(read_receipt(folder / "blend.receipt.json"))
-    before: list[Path] = []
-    specs = segment_specs(request.recipe, blends)
-    for phase in request.recipe.phases:
-        cache = Path(folders.blends) / phase / "index_cache.json"
-        receipt(cache, keys.index_cache_key(specs, phase), [cache.with_name("blend.receipt.json")], {}, 1)
-        for output in read_receipt(cache)["outputs"]:
-            Path(output["path"]).write_bytes(bytes(output["bytes"]))
-    for each in scheduled_segments(request.recipe):
-        path, spec = request.segment(each.phase, each.segment), specs[each.phase, each.segment]
-        facts = {"tokens": each.tokens, "seconds_of_steps": each.tokens / TOKENS_PER_SECOND}
-        receipt(path, spec, before, facts, 1)
-        path.with_name("metrics.jsonl").touch()
-        Path(f"results/weights/{short(digest_json(spec))}/iter_{each.first_step + each.steps:07}").mkdir(parents=True)
-        before = [path]
-    export, report = Path(folders.export), Path(folders.report)
-    (export / "model").mkdir(parents=True)
-    (export / "manifest.json").touch()
-    receipt(export / "receipt.json", keys.export_key(request.recipe), before, {}, 1)
-    receipt(report / "lineage.receipt.json", keys.lineage_key(), [export / "receipt.json"], {}, 1)
-    receipt(report / "report.receipt.json", keys.report_key(request.name), [export / "receipt.json"], {}, 1)
-    for name in (*LINEAGE, "index.html"):
-        (report / name).touch()
 
 
 @pytest.fixture
 def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The catalogue and recipe tiny, nothing built."""
     monkeypatch.chdir(tmp_path)
-    for file in (REPOSITORY / "config").rglob("*.*"):
-        copy = tmp_path / file.relative_to(REPOSITORY)
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        copy.write_bytes(file.read_bytes())
-    Path("resources").symlink_to(REPOSITORY / "resources")
-    return tmp_path
+    return copy_catalogue(tmp_path)
 
 
 @pytest.fixture
@@ -186,8 +101,8 @@ def test_a_changed_share_is_certain_all_the_way(house: Path) -> None:
 
 
 def test_an_index_cache_without_its_files_is_made_again_and_nothing_else(house: Path) -> None:
-    cache = Path(Request.of(*load_recipe("tiny")).paths.blends) / "phase2/index_cache.json"
-    Path(read_receipt(cache)["outputs"][0]["path"]).unlink()
+    cache = Path(Request.of(*load_recipe("tiny")).paths.index_cache("phase2"))
+    Path(read_receipt(cache, IndexCacheReceipt).outputs[0].path).unlink()
     assert sentences(plan()) == ["the index cache of phase2: files that it names are gone"]
     assert runs(plan()) == {"WILL": ["cache:phase2"], "IF": []}
     cache.unlink()
@@ -252,8 +167,12 @@ def test_a_damaged_receipt_is_a_reason(house: Path) -> None:
     assert sentences(plan())[0].startswith("the blend of phase2: its receipt is damaged; if the blend's bytes change, ")
 
 
-def test_an_index_that_was_made_after_its_blend_is_a_reason(house: Path) -> None:
-    tokens(Request.of(*load_recipe("tiny")), "tiny-code")
+def test_an_index_of_another_content_than_its_blends_is_a_reason_and_one_that_is_only_newer_is_not(house: Path) -> None:
+    request = Request.of(*load_recipe("tiny"))
+    tokens(request, "tiny-code")
+    assert plan().empty
+    receipt = Path(request.paths.index("tiny-code"))
+    receipt.write_text(receipt.read_text().replace(read_receipt(receipt, IndexReceipt).content, "0" * 64))
     assert (
         "the blends of phase1, phase2 and long_context: the index of tiny-code was made again" in sentences(plan())[0]
     )
@@ -316,9 +235,8 @@ def test_costs_are_work_times_measured_rates(house: Path) -> None:
 
 def test_gpus_are_counted_in_gpu_hours(house: Path) -> None:
     for path in Path("results/checkpoints").glob("*/*/*/receipt.json"):
-        made = read_receipt(path)
-        made["facts"]["gpus"] = 8
-        write_json(path, made)
+        trained = read_receipt(path, SegmentReceipt)
+        msgspec.structs.replace(trained, facts=msgspec.structs.replace(trained.facts, gpus=8)).write(path)
     found = plan(what_if={"train.seed": 5})
     cost = found.estimate.training
     assert cost
