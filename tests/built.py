@@ -12,7 +12,7 @@ from typing import Any
 
 from nano3.artifact.digest import canonical_json, digest_json, short
 from nano3.artifact.paths import WEIGHTS
-from nano3.artifact.receipt import Input, Output, Receipt, Run, RunRecord
+from nano3.artifact.receipt import Input, Output, Run, RunRecord
 from nano3.artifact.steps import (
     BlendedDataset,
     BlendFacts,
@@ -27,6 +27,7 @@ from nano3.artifact.steps import (
     LineageReceipt,
     LogitCheck,
     LossRange,
+    R,
     RealizedMixture,
     ReportFacts,
     ReportReceipt,
@@ -96,7 +97,7 @@ def tokens(request: Request, dataset: str) -> IndexReceipt:
     for name in INDEX_FILES[2:]:
         (folder / name).touch()
     digest = digest_entries(entries)
-    facts = IndexFacts(
+    counts = IndexFacts(
         tokens=TOKENS * len(entries),
         documents=len(entries),
         rows=len(entries),
@@ -106,8 +107,7 @@ def tokens(request: Request, dataset: str) -> IndexReceipt:
         test=SplitCount(0, 0),
     )
     shards = {request.paths.train(dataset, entry.shard, ".json"): entry.content for entry in entries}
-    path = request.paths.index(dataset)
-    return leave(path, IndexReceipt, request.index_key(dataset), shards, [], facts, 1, digest)
+    return leave(request.paths.index(dataset), IndexReceipt, request.index_key(dataset), shards, [], counts, 1, digest)
 
 
 def blend(request: Request, phase: str, indexes: Mapping[str, IndexReceipt]) -> BlendReceipt:
@@ -137,10 +137,10 @@ def training(request: Request) -> None:
     for phase, receipt in blends.items():
         key = keys.index_cache_key(specs, phase)
         order = f"results/streams/{short(digest_json(key['segments']))}"
-        facts = IndexCacheFacts(folders={}, epochs={}, pairs={})
+        listed = IndexCacheFacts(folders={}, epochs={}, pairs={})
         sources = {paths.blend_receipt(phase): receipt.content}
         path = paths.index_cache(phase)
-        caches[phase] = leave(path, IndexCacheReceipt, key, sources, [order], facts, 1, without_code(key))
+        caches[phase] = leave(path, IndexCacheReceipt, key, sources, [order], listed, 1, without_code(key))
     before: dict[str, str] = {}
     for each in scheduled_segments(request.recipe):
         place, spec = (each.phase, each.segment), specs[each.phase, each.segment]
@@ -180,14 +180,14 @@ def training(request: Request) -> None:
 
 def leave(
     path: Path | str,
-    kind: type[Receipt[Any, Any]],
+    kind: type[R],
     key: Any,
     sources: Mapping[str, str],
     files: Iterable[str],
     facts: Any,
     seconds: float,
     content: Any,
-) -> Any:
+) -> R:
     """Write an artifact's files and then its receipt. sources: contents by path. content: what decides the bytes."""
     outputs = []
     for file in files:

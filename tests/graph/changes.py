@@ -121,3 +121,61 @@ CHANGES: dict[str, Change] = {
         changed_curve,
     )
 }
+
+
+def found(root: Path, pattern: str) -> Path:
+    (path,) = root.glob(f"results/{pattern}")
+    return path
+
+
+def deleted(name: str, *patterns: str) -> Change:
+    def delete(root: Path) -> None:
+        paths = [path for pattern in patterns for path in root.glob(f"results/{pattern}")]
+        assert paths, name
+        for path in paths:
+            path.unlink()
+
+    delete.__name__ = name
+    return delete
+
+
+def damaged(name: str, pattern: str) -> Change:
+    def damage(root: Path) -> None:
+        found(root, pattern).write_text("{", encoding="utf-8")
+
+    damage.__name__ = name
+    return damage
+
+
+# What may happen to a house besides. The datasets are others than those that a shard of is changed, but for one.
+FAULTS: dict[str, Change] = {
+    fault.__name__: fault
+    for fault in (
+        deleted("deleted_shard", "tokens/*/tiny-math/*/set-mm-01.*"),
+        deleted("deleted_bin", "tokens/*/tiny-math/train/set-mm-01.bin"),
+        deleted("deleted_index", "tokens/*/tiny-math/index.json"),
+        deleted("deleted_validation", "tokens/*/tiny-code/valid.bin"),
+        deleted("deleted_table", "tokens/*/tiny-code/shards.tsv"),
+        deleted("deleted_blend", "blends/*/phase2/blend.json"),
+        deleted("deleted_segment", "checkpoints/*/phase1/decay/receipt.json"),
+        deleted("deleted_metrics", "checkpoints/*/phase1/decay/metrics.jsonl"),
+        deleted("deleted_export", "exports/*/receipt.json"),
+        deleted("deleted_lineage", "reports/*/lineage.json"),
+        damaged("damaged_shard", "tokens/*/tiny-code/train/shard_0001.json"),
+        damaged("damaged_index", "tokens/*/tiny-math/index.json"),
+        damaged("damaged_blend", "blends/*/phase2/blend.receipt.json"),
+        damaged("damaged_segment", "checkpoints/*/phase1/decay/receipt.json"),
+        damaged("damaged_export", "exports/*/receipt.json"),
+        damaged("damaged_lineage", "reports/*/lineage.receipt.json"),
+        damaged("damaged_report", "reports/*/report.receipt.json"),
+    )
+}
+# Faults of an index cache: a dry run can't know that nothing follows, and lists what may.
+CACHE_FAULTS: dict[str, Change] = {
+    fault.__name__: fault
+    for fault in (
+        deleted("deleted_cache", "blends/*/phase2/index_cache.json"),
+        deleted("deleted_order", "streams/*"),
+        damaged("damaged_cache", "blends/*/phase2/index_cache.json"),
+    )
+}

@@ -100,11 +100,13 @@ CONTENT = ShardEntry._fields.index("content")
 class Survey:
     """
     The state of a dataset's tokens. stale: why each shard that must be made is, in catalogue order. behind: why the
-    index must be made again though no shard has to be; None if it need not.
+    index must be made again though no shard has to be; None if it need not. relisted: whether its shards.tsv lists
+    other shards than there are to be.
     """
 
     stale: dict[str, str]
     behind: str | None
+    relisted: bool = False
 
 
 def made_with(key: Mapping[str, Any]) -> str:
@@ -140,12 +142,13 @@ def survey(
                 stale[name] = reason
             else:
                 others += indexed.get(name) != content
+    other_list = list(indexed) != list(wanted)
     behind = [
         *(f"{name} is missing" for name in INDEX_FILES if not (folder / name).is_file()),
-        *(["the list of shards changed"] if list(indexed) != list(wanted) else []),
+        *(["the list of shards changed"] if other_list else []),
         *([f"{others} of its shards were made again"] if others else []),
     ]
-    return Survey(stale, behind[0] if behind else None)
+    return Survey(stale, behind[0] if behind else None, bool(indexed) and other_list)
 
 
 def shard_reason(folder: Path, name: str, key: Mapping[str, Any]) -> str | None:

@@ -7,7 +7,7 @@ again is not judged here: for the plan see nano3.graph.nodes, in a run Snakemake
 """
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -75,20 +75,25 @@ def judge_index(request: Request, dataset: str, tokens: Survey) -> Verdict:
     return Verdict(True, reasons.joined(changed) or tokens.behind, told_of_shards)
 
 
-def judge_blend(request: Request, phase: str) -> Verdict:
-    """A phase's blend, given the dataset indexes as they are. One that is not there is always made."""
+def judge_blend(request: Request, phase: str, surveyed: Callable[[str], Survey]) -> Verdict:
+    """
+    A phase's blend, given the dataset indexes as they are. One that is not there is always made.
+
+    surveyed: the shards of a dataset. A list of shards that changed makes an index stale, and without one the blend.
+    """
     receipt, verdict = _judged(request.paths.blend_files(phase), BlendReceipt)
     if receipt is None:
         return verdict
     changed = reasons.changes("blend", receipt.key, keys.blend_key(request.recipe, phase))
-    implied = changed == [reasons.TOKENS]
     used = _digests(receipt, "receipt")
     for dataset in keys.blend_datasets(request.recipe, phase):
         path = request.paths.index(dataset)
-        if path in used and (index := read(path, IndexReceipt)) and index.content != used[path]:
+        index = read(path, IndexReceipt)
+        if path in used and index and index.content != used[path]:
             changed.append(f"the index of {dataset} was made again")
-            implied = False
-    return Verdict(True, reasons.joined(changed), implied)
+        if not os.path.exists(path) and surveyed(dataset).relisted:
+            changed.append(f"the list of shards of {dataset} changed")
+    return Verdict(True, reasons.joined(changed), changed == [reasons.TOKENS])
 
 
 def judge_cache(request: Request, phase: str, specs: Specs, blend_known: bool = True) -> Verdict:

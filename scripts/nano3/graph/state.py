@@ -52,7 +52,7 @@ def read_state(request: Request, surveyed: Callable[[str], Survey] | None = None
         )
         for dataset, survey in surveys.items()
     }
-    blends = {phase: _blend(request, phase, indexes) for phase in request.recipe.phases}
+    blends = {phase: _blend(request, phase, indexes, surveys) for phase in request.recipe.phases}
     early = [*tokens.values(), *indexes.values(), *blends.values()]
     settle(early, [])
     specs = segment_specs(request.recipe, {phase: _blend_before(request, phase) for phase in blends})
@@ -113,10 +113,10 @@ def _other_tokens(request: Request, dataset: str) -> str | None:
     return None
 
 
-def _blend(request: Request, phase: str, indexes: Mapping[str, Node]) -> Node:
+def _blend(request: Request, phase: str, indexes: Mapping[str, Node], surveys: Mapping[str, Survey]) -> Node:
     datasets = keys.blend_datasets(request.recipe, phase)
     sources = [Source(indexes[dataset], Certainty.WILL) for dataset in datasets]
-    return _single("blend", phase, judge.judge_blend(request, phase), sources)
+    return _single("blend", phase, judge.judge_blend(request, phase, surveys.__getitem__), sources)
 
 
 def _known(blend: Node) -> bool:

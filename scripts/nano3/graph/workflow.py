@@ -122,14 +122,13 @@ class Workflow:
     # ---- tokens and dataset indexes ---------------------------------------------------------------------------------
 
     def raw_shard(self, dataset: str, shard: str) -> Any:
-        """The raw file of a shard. The news of a download passes where the shard is stale, and only there."""
+        """The raw file of a shard, whose pin says what its time can't."""
         file = raw_file(dataset, self.request.datasets[dataset], self.pinned_shard(dataset, shard))
-        if not self.engine.main:
-            return ancient(file)
-        reason = shard_reason(self.request.tokens(dataset), shard, self.request.shard_key(dataset, shard))
-        if reason not in (None, NEW):
-            self.engine.force([self.paths.train(dataset, shard, ".json")])
-        return file if reason else ancient(file)
+        if self.engine.main:
+            reason = shard_reason(self.request.tokens(dataset), shard, self.request.shard_key(dataset, shard))
+            if reason not in (None, NEW):
+                self.engine.force([self.paths.train(dataset, shard, ".json")])
+        return ancient(file)
 
     def shard_key(self, dataset: str, shard: str) -> str:
         """All that decides a shard's tokens, as one value."""
@@ -201,7 +200,7 @@ class Workflow:
         files = {dataset: self.paths.index(dataset) for dataset in keys.blend_datasets(self.recipe, phase)}
         if not self.engine.main:
             return list(files.values())
-        if not judge.judge_blend(self.request, phase).fresh:
+        if not judge.judge_blend(self.request, phase, self._survey).fresh:
             self.engine.force(self.paths.blend_files(phase))
         return [_as_input(file, self._index_rests(dataset)) for dataset, file in files.items()]
 
