@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nano3.artifact.steps import read_receipt
+from nano3.artifact.steps import IndexCacheReceipt, SegmentReceipt, read_receipt
 from nano3.config.model import Model
 from nano3.config.parameters import flops_per_token
 
@@ -44,10 +44,10 @@ def prepare(receipt: Path, bundle: Path, steps: int) -> None:
     from nano3.training.cpu.process_group import init_process_group
     from nano3.training.samples import TrainSamples
 
-    trained = read_receipt(receipt)
-    spec, (blend, index_cache) = trained["key"], [Path(source["path"]) for source in trained["inputs"][:2]]
+    trained = read_receipt(receipt, SegmentReceipt)
+    spec, (blend, index_cache) = trained.key, [Path(source.path) for source in trained.inputs[:2]]
     size, length = spec["batch"]["global_batch_size"], spec["batch"]["sequence_length"]
-    folders = read_receipt(index_cache)["facts"]["folders"]
+    folders = read_receipt(index_cache, IndexCacheReceipt).facts.folders
     count = spec["steps"]["count"] * size
     data = TrainSamples(blend.with_name("blend.json"), folders, spec["data"], length, count, spec["seed"])
     samples = [data[number] for number in range(steps * size)]

@@ -22,8 +22,22 @@ import numpy as np
 from jinja2 import Template
 
 from nano3.artifact.digest import digest_json
-from nano3.artifact.receipt import Input, Run, write_receipt
-from nano3.artifact.steps import read_receipt
+from nano3.artifact.receipt import Run
+from nano3.artifact.steps import (
+    BlendedDataset,
+    BlendFacts,
+    BlendReceipt,
+    IndexCacheKey,
+    IndexCacheReceipt,
+    IndexFacts,
+    IndexKey,
+    IndexReceipt,
+    SegmentData,
+    SegmentSamples,
+    ShardsDigest,
+    SplitCount,
+    read_receipt,
+)
 from nano3.corpus.freshness import ShardEntry, digest_entries, write_entries
 from nano3.sampling.index_cache import build_index_cache
 from nano3.tokens.indexed_dataset import Pair, index_bytes
@@ -55,32 +69,47 @@ def corpus(pairs: int) -> Path:
         )
     write_entries(dataset, entries)
     index = dataset / "index.json"
-    shards = {"count": pairs, "digest": digest_entries(entries)}
-    write_receipt(index, "index_dataset", Run(), key={}, inputs=[], outputs=[], facts={"shards": shards})
-    total = sum(entry.tokens for entry in entries)
+    total, nothing = sum(entry.tokens for entry in entries), SplitCount(0, 0)
+    facts = IndexFacts(
+        tokens=total,
+        documents=pairs * DOCUMENTS,
+        rows=pairs * DOCUMENTS,
+        skipped=0,
+        shards=ShardsDigest(pairs, digest_entries(entries)),
+        valid=nothing,
+        test=nothing,
+    )
+    key: IndexKey = {"shards": "bench", "sample": 0, "code": "bench"}
+    indexed = IndexReceipt.made(Run(), key=key, inputs=[], outputs=[], facts=facts)
+    indexed.write(index)
     words = [word for entry in entries for word in (repr(entry.tokens / total), str(dataset / "train" / entry.shard))]
     (folder / "blend.json").write_text(json.dumps({"train": words, "valid": words[:2], "test": words[:2]}))
-    receipt, facts = folder / "blend.receipt.json", {"datasets": {"crawl": {"share": 1.0}}, "tokens": total}
-    write_receipt(receipt, "write_blend", Run(), key={}, inputs=[Input.receipt(index)], outputs=[], facts=facts)
+    BlendReceipt.made(
+        Run(),
+        key={"mixture": {"crawl": 1.0}, "tokens": "bench", "code": "bench"},
+        inputs=[indexed.as_input(index)],
+        outputs=[],
+        facts=BlendFacts(datasets={"crawl": BlendedDataset(1.0, total, pairs * DOCUMENTS)}, pairs={"train": pairs}),
+    ).write(folder / "blend.receipt.json")
     return folder
 
 
-def segment(folder: Path) -> dict[str, Any]:
+def segment(folder: Path) -> SegmentSamples:
     """The phase as one segment of PASSES over its tokens."""
-    blend = read_receipt(folder / "blend.receipt.json")
-    data = {
-        "blend": blend["content"],
+    blend = read_receipt(folder / "blend.receipt.json", BlendReceipt)
+    data: SegmentData = {
+        "blend": blend.content,
         "shares": {"crawl": 1.0},
         "block_tokens": 2**24,
         "first_sample": 0,
         "consumed": {},
     }
-    return {"data": data, "length": LENGTH, "samples": int(PASSES * blend["facts"]["tokens"] / LENGTH)}
+    return {"data": data, "length": LENGTH, "samples": int(PASSES * blend.facts.datasets["crawl"].tokens / LENGTH)}
 
 
 def ours_build(folder: Path) -> None:
     """As rule build_index_cache does."""
-    key = {"segments": [segment(folder)], "seed": SEED}
+    key: IndexCacheKey = {"segments": [segment(folder)], "seed": SEED, "code": "bench"}
     cores = len(os.sched_getaffinity(0))
     blend = folder / "blend.json"
     build_index_cache(blend, folder / "blend.receipt.json", key, folder / "streams", folder / "index_cache.json", cores)
@@ -93,8 +122,8 @@ def ours_open(folder: Path) -> None:
     stand_in_for_cuda()
     from nano3.training.samples import TrainSamples
 
-    phase, facts = segment(folder), read_receipt(folder / "index_cache.json")["facts"]
-    samples = TrainSamples(folder / "blend.json", facts["folders"], phase["data"], LENGTH, phase["samples"], SEED)
+    phase, folders = segment(folder), read_receipt(folder / "index_cache.json", IndexCacheReceipt).facts.folders
+    samples = TrainSamples(folder / "blend.json", folders, phase["data"], LENGTH, phase["samples"], SEED)
     assert len(samples[0]["tokens"]) == LENGTH
 
 

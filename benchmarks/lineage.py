@@ -14,11 +14,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from jinja2 import Template
 
 from nano3.artifact.digest import digest_json
-from nano3.artifact.receipt import Input, Output, Run, write_receipt
-from nano3.artifact.steps import read_receipt
+from nano3.artifact.receipt import Input, Output, Run
+from nano3.artifact.steps import MODELS, LineageReceipt, read_receipt
 from process import Cost, measure
 
 WORK = Path("build/lineage")
@@ -38,7 +39,7 @@ def corpus(shards: int) -> None:
     indexes = [dataset(f"crawl-{number:02d}", shards // DATASETS) for number in range(DATASETS)]
     blend = Path("blend.receipt.json")
     pairs = {"train": shards, "valid": DATASETS, "test": DATASETS}
-    inputs = [Input.receipt(path) for path in indexes]
+    inputs = [read_receipt(path).as_input(path) for path in indexes]
     made(
         blend, "write_blend", inputs, [Output("blend.json", 1, digest_json("blend"))], {"datasets": {}, "pairs": pairs}
     )
@@ -64,9 +65,15 @@ def corpus(shards: int) -> None:
         "batch": {"global_batch_size": 1, "sequence_length": 128},
         "learning_rate": {"constant": 1e-3},
     }
-    made(Path("segment.json"), "train_segment", [Input.receipt(blend)], [Output.of(metrics)], facts, key)
+    made(Path("segment.json"), "train_segment", [read_receipt(blend).as_input(blend)], [Output.of(metrics)], facts, key)
     logits = {"logits": {"largest_difference": 1e-6, "tolerance": 1e-4, "tokens": 128}}
-    made(Path("export/receipt.json"), "export_hf", [Input.receipt(Path("segment.json"))], [], logits)
+    made(
+        Path("export/receipt.json"),
+        "export_hf",
+        [read_receipt(Path("segment.json")).as_input(Path("segment.json"))],
+        [],
+        logits,
+    )
 
 
 def dataset(name: str, shards: int) -> Path:
@@ -94,7 +101,7 @@ def dataset(name: str, shards: int) -> Path:
         raw = Input("file", f"resources/raw/{name}/{shard}.parquet", sha256)
         tokenizer = Input("file", "resources/tokenizer.json", TOKENIZER)
         made(path, "tokenize_shard", [raw, tokenizer], outputs, facts)
-        inputs.append(Input.receipt(path))
+        inputs.append(read_receipt(path).as_input(path))
     held_out = {split: {"tokens": 1, "documents": 1} for split in ("valid", "test")}
     counts = {"tokens": TOKENS * shards, "documents": DOCUMENTS * shards, "rows": DOCUMENTS * shards, "skipped": 0}
     index = folder / "index.json"
@@ -112,7 +119,10 @@ def made(
 ) -> None:
     """Write a receipt."""
     content = digest_json([step, str(path)])
-    write_receipt(path, step, Run(("numpy",)), key=key, inputs=inputs, outputs=outputs, facts=facts, content=content)
+    record = {"step": step, "schema": 1, "content": content, "key": key, "inputs": inputs, "outputs": outputs}
+    msgspec.convert(
+        msgspec.to_builtins(record | {"facts": facts, "run": Run(("numpy",)).record()}), MODELS[step]
+    ).write(path)
 
 
 def cost(shards: int) -> dict[str, Any]:
@@ -125,7 +135,14 @@ def cost(shards: int) -> dict[str, Any]:
     corpus(shards)
     export, cores = ["--export", "export/receipt.json"], len(os.sched_getaffinity(0))
     lineage = ["--lineage", "out/lineage.json", "--shards", "out/lineage.shards.tsv"]
-    crate = ["--crate", "out/ro-crate-metadata.json", "--receipt", "out/lineage.receipt.json", "--key", "{}"]
+    crate = [
+        "--crate",
+        "out/ro-crate-metadata.json",
+        "--receipt",
+        "out/lineage.receipt.json",
+        "--key",
+        json.dumps({"code": "bench"}),
+    ]
     recipe = ["--recipe", str(SCRIPTS.parent / "config/recipes/tiny.yaml"), "--overrides"]
     page = [
         *recipe,
@@ -134,14 +151,14 @@ def cost(shards: int) -> dict[str, Any]:
         "--receipt",
         "out/report.receipt.json",
         "--key",
-        json.dumps({"recipe": "bench"}),
+        json.dumps({"recipe": "bench", "code": "bench", "template": "bench"}),
     ]
     taken: dict[str, Cost] = {}
     for step, words in (("write_lineage", crate), ("write_report", page)):
         command = [sys.executable, str(SCRIPTS / f"{step}.py"), *export, *lineage, *words]
         taken[step] = measure(command, cores, Path(f"{step}.log"), [])
     sizes = {name: Path("out", name).stat().st_size for name in FILES}
-    assert read_receipt("out/lineage.receipt.json")["facts"]["shards"] == shards
+    assert read_receipt("out/lineage.receipt.json", LineageReceipt).facts.shards == shards
     os.chdir(here)
     shutil.rmtree(folder)
     for step, each in taken.items():

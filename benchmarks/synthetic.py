@@ -19,6 +19,7 @@ from pathlib import Path
 import yaml
 
 from nano3.artifact.code import digest_code
+from nano3.artifact.steps import ShardKey
 from nano3.config.load import load_recipe
 from nano3.raw.datasets import Shard, read_pins, write_pins
 from nano3.tokens.tokenize_shard import tokenize_shard
@@ -96,7 +97,8 @@ def tokenized() -> tuple[dict[str, bytes], str]:
     raw = folder / "raw.jsonl"
     raw.write_text("".join(json.dumps({"text": f"{n} documents."}) + "\n" for n in range(DOCUMENTS)), encoding="utf-8")
     settings = load_recipe("plan")[1]
-    key = settings.token_settings() | {
+    key: ShardKey = {
+        **settings.token_settings(),  # type: ignore[typeddict-item]
         "text_column": "text",
         "code": digest_code("tokenize_shard"),
         "sha256": sha256(raw.read_bytes()).hexdigest(),

@@ -12,12 +12,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import psutil
 
 import floor
 from nano3.artifact.digest import digest_file
+from nano3.artifact.steps import ShardKey, ShardSettings
 from nano3.core.cli import run
 from nano3.raw.readers import read_text
 from nano3.tokens.arrow import do_without_pandas
@@ -26,14 +26,14 @@ from nano3.tokens.tokenize_shard import tokenize
 
 
 def warm(
-    raws: list[Path], tokenizer: Path, key: dict[str, Any], out: Path, threads: int, checked_documents: int, what: str
+    raws: list[Path], tokenizer: Path, key: ShardSettings, out: Path, threads: int, checked_documents: int, what: str
 ) -> None:
     """
     Take shards one after the other.
 
     key: of a shard, but for its digest and rows. out: folder of their tokens.
     """
-    keys = {raw: key | {"sha256": digest_file(raw), "rows": None} for raw in raws}
+    keys: dict[Path, ShardKey] = {raw: {**key, "sha256": digest_file(raw), "rows": None} for raw in raws}
     if what == "decode":
         for raw in raws:
             with timed():

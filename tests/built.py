@@ -163,8 +163,8 @@ def training(request: Request) -> None:
         sources = {paths.blend_receipt(each.phase): blends[each.phase].content} | before
         sources |= {paths.index_cache(each.phase): caches[each.phase].content}
         path = paths.segment(*place)
-        receipt = leave(path, SegmentReceipt, spec, sources, [paths.metrics(*place)], facts, 1, spec)
-        before = {path: receipt.content}
+        segment = leave(path, SegmentReceipt, spec, sources, [paths.metrics(*place)], facts, 1, spec)
+        before = {path: segment.content}
     (Path(paths.export) / "model").mkdir(parents=True, exist_ok=True)
     export, lineage, report = (files[0] for files in (paths.export_files, paths.lineage_files, paths.report_files))
     key = keys.export_key(request.recipe)

@@ -27,7 +27,6 @@ from nano3.artifact.steps import (
     SplitCount,
     read_receipt,
 )
-from nano3.provenance.prov import write_lineage
 from nano3.sampling.sampler import consumed_with, realized
 
 PHASES = {
@@ -66,8 +65,8 @@ SPEC: Spec = {
 }
 
 
-def build(datasets: list[str], shards: int = 2) -> None:
-    """Receipts of a training on these datasets, in the shape that the steps write them."""
+def training(datasets: list[str], shards: int = 2) -> None:
+    """Receipts of a finished training on these datasets, up to its export."""
     indexes = [dataset_index(name, number, shards) for number, name in enumerate(datasets)]
     before: list[Path] = []
     step = token = 0
@@ -83,7 +82,6 @@ def build(datasets: list[str], shards: int = 2) -> None:
         outputs=[made(EXPORT.parent / "model/model.safetensors", "weights")],
         facts=ExportFacts(logits=LogitCheck(2e-6, 1e-4, 1024)),
     ).write(EXPORT)
-    write_lineage(EXPORT, {"code": "c"}, LINEAGE, SHARDS, CRATE, REPORT / "lineage.receipt.json")
 
 
 def receipt_input(path: Path) -> Input:

@@ -4,10 +4,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from nano3.artifact.steps import SegmentReceipt
 from nano3.config.load import load_recipe
-from nano3.provenance.lineage import closure
+from nano3.provenance.lineage import Receipts, closure
 from nano3.provenance.shard_records import read_shards
 from nano3.raw.datasets import read_pins
 from nano3.sampling.sampler import consumed_with
@@ -27,16 +29,16 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> House:
 
 
 @pytest.fixture
-def receipts(demo: House, monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, Any]]:
+def receipts(demo: House, monkeypatch: pytest.MonkeyPatch) -> Receipts:
     monkeypatch.chdir(demo.root)
     return closure(Path("results/exports/tiny/receipt.json"))
 
 
 @pytest.fixture
-def segments(receipts: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+def segments(receipts: Receipts) -> list[dict[str, Any]]:
     """The facts of all segments in the order of training."""
-    facts = [receipt["facts"] for receipt in receipts.values() if receipt["step"] == "train_segment"]
-    return sorted(facts, key=lambda segment: segment["tokens_seen"])
+    trained = [receipt.facts for receipt in receipts.values() if isinstance(receipt, SegmentReceipt)]
+    return [msgspec.to_builtins(facts) for facts in sorted(trained, key=lambda facts: facts.tokens_seen)]
 
 
 def test_a_second_run_runs_nothing(demo: House) -> None:
@@ -99,7 +101,7 @@ def test_the_export_is_a_model_that_transformers_loads_and_runs(demo: House) -> 
     assert 0 < logits["largest_difference"] <= logits["tolerance"] == 1e-4
 
 
-def test_lineage_reaches_every_raw_shard(demo: House, receipts: dict[str, dict[str, Any]]) -> None:
+def test_lineage_reaches_every_raw_shard(demo: House, receipts: Receipts) -> None:
     report = demo.root / "results/reports/tiny"
     lineage = json.loads((report / "lineage.json").read_text())
     pins = {shard.path: shard.sha256 for dataset in RECIPE.datasets for shard in read_pins(dataset)}

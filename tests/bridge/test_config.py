@@ -9,6 +9,7 @@ from megatron.bridge.training.config import runtime_config_update
 from megatron.bridge.training.optim import _get_scheduler
 from megatron.core.activations import squared_relu
 
+from nano3.artifact.steps import Spec
 from nano3.config.parallelism import ParallelPlan
 from nano3.training.attempts import TrainingError
 from nano3.training.bridge.config import check_settings, check_version, configured, finished
@@ -17,7 +18,7 @@ from nano3.training.bridge.trainer import SegmentSamples
 from tests.training.recipes import RECIPES, curve, segments
 
 
-def settings_of(spec: dict[str, Any], parallel_plan: ParallelPlan, before: int) -> dict[str, Any]:
+def settings_of(spec: Spec, parallel_plan: ParallelPlan, before: int) -> dict[str, Any]:
     return bridge_settings(
         spec,
         parallel_plan,

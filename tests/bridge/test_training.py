@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from nano3.artifact.digest import digest_json, short
-from nano3.artifact.steps import read_receipt
+from nano3.artifact.steps import SegmentReceipt, Spec, Steps, read_receipt
 from nano3.cluster.preemption import OUT_OF_TIME, STOP_AT, Preempted
 from nano3.config.recipe import Layout
 from nano3.training import segment
@@ -83,7 +83,7 @@ def _forget_groups() -> None:
 def trained(
     corpus: Corpus,
     name: str,
-    spec: dict[str, Any],
+    spec: Spec,
     before: list[Path] | None = None,
     phase: str = "phase1",
     attempt: int = 1,
@@ -108,7 +108,7 @@ def lines(receipt: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (receipt.parent / "metrics.jsonl").read_text().splitlines()]
 
 
-def weights_of(corpus: Corpus, name: str, spec: dict[str, Any]) -> Path:
+def weights_of(corpus: Corpus, name: str, spec: Spec) -> Path:
     return corpus.folder / name / "weights" / short(digest_json(spec))
 
 
@@ -123,7 +123,7 @@ def test_losses_are_the_cpu_trainers(corpus: Corpus) -> None:
         assert other["grad_norm"] == pytest.approx(mine["grad_norm"], rel=1e-3)
         assert (other["step"], other["tokens"]) == (mine["step"], mine["tokens"])
         assert other["learning_rate"] == pytest.approx(mine["learning_rate"], rel=1e-9)
-    facts, expected = read_receipt(theirs)["facts"], read_receipt(ours)["facts"]
+    facts, expected = (json.loads(path.read_text())["facts"] for path in (theirs, ours))
     for when in ("before", "after"):
         assert facts["validation"][when] == pytest.approx(expected["validation"][when], abs=1e-4)
     same = ("steps", "tokens", "tokens_seen", "mixture", "ledger", "parameters", "ranks", "phase", "segment")
@@ -146,12 +146,14 @@ def test_a_segment_that_runs_out_of_time_goes_on_where_it_was(corpus: Corpus, mo
 def test_the_next_segment_reads_its_own_samples_and_goes_on_with_everything_else(corpus: Corpus) -> None:
     first = corpus.spec(steps=4)
     receipt = trained(corpus, "first", first)
-    batch = {"global_batch_size": 2, "sequence_length": 2 * LENGTH}
-    data = first["data"] | {"taken": read_receipt(receipt)["facts"]["ledger"]}
-    steps = {"first": 4, "count": 3, "first_token": 4 * BATCH * LENGTH}
-    rate = {"constant": 1e-3}
-    changes = {"batch": batch, "data": data, "steps": steps, "learning_rate": rate, "before": digest_json(first)}
-    second = first | changes
+    second: Spec = {
+        **first,
+        "batch": {"global_batch_size": 2, "sequence_length": 2 * LENGTH},
+        "data": {**first["data"], "consumed": read_receipt(receipt, SegmentReceipt).facts.ledger},
+        "steps": {"first": 4, "count": 3, "first_token": 4 * BATCH * LENGTH},
+        "learning_rate": {"constant": 1e-3},
+        "before": digest_json(first),
+    }
     told = lines(trained(corpus, "second", second, [receipt], phase="phase2"))
     assert [line["step"] for line in told] == [4, 5, 6]
     assert {line["learning_rate"] for line in told} == {1e-3}
@@ -163,8 +165,8 @@ def test_the_next_segment_reads_its_own_samples_and_goes_on_with_everything_else
 def test_a_checkpoint_that_is_gone_stops_the_segment(corpus: Corpus) -> None:
     first = corpus.spec(steps=3)
     receipt = trained(corpus, "lost", first)
-    steps = {"first": 3, "count": 2, "first_token": 3 * BATCH * LENGTH}
-    second = first | {"steps": steps, "before": digest_json(first)}
+    steps: Steps = {"first": 3, "count": 2, "first_token": 3 * BATCH * LENGTH}
+    second: Spec = {**first, "steps": steps, "before": digest_json(first)}
     checkpoint = newest_whole(weights_of(corpus, "lost", first)) or Path()
     (checkpoint.parent / "latest_train_state.pt").unlink()  # Bridge would begin at random
     (checkpoint.parent / "latest_checkpointed_iteration.txt").unlink(missing_ok=True)

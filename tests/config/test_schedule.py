@@ -8,11 +8,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nano3.artifact.steps import Spec
 from nano3.config.load import load_recipe
 from nano3.config.recipe import Recipe
 from nano3.config.schedule import learning_rate
 from nano3.preview.schedule import as_text, schedule
 from nano3.training.spec import curve_until, scheduled_segments
+from tests.receipts import SPEC
 
 TINY = load_recipe("tiny")[1].model_dump()
 
@@ -57,7 +59,11 @@ def test_the_curve_is_the_one_that_training_uses(recipe: Recipe) -> None:
 
     optimizer = torch.optim.AdamW([torch.nn.Parameter(torch.zeros(1))])
     for scheduled in scheduled_segments(recipe):
-        spec = {"learning_rate": curve_until(recipe, scheduled), "optimizer": {"weight_decay": 0.1}}
+        spec: Spec = {
+            **SPEC,
+            "learning_rate": curve_until(recipe, scheduled),
+            "optimizer": {"weight_decay": 0.1},
+        }
         batch = scheduled.global_batch_size * scheduled.sequence_length
         for token in range(scheduled.first_token, scheduled.last_token, batch):
             used = set_rate(optimizer, spec, token)

@@ -9,7 +9,7 @@ import torch
 from transformers import AutoTokenizer, NemotronHForCausalLM
 
 from nano3.artifact.digest import digest_file
-from nano3.artifact.steps import read_receipt
+from nano3.artifact.steps import SegmentReceipt, read_receipt
 from nano3.conversion.export import TOLERANCE, largest_difference, to_transformers
 from nano3.training.cpu.checkpoints import load_model
 from nano3.training.cpu.model import build_model
@@ -29,7 +29,7 @@ def test_the_next_stage_finds_all_it_needs_after_results_moved(quick_house: Hous
     for kind, folder in (("hugging_face", hugging_face), ("megatron", megatron)):
         files = [file for file in folder.iterdir() if file.name != ".snakemake_timestamp"]
         assert {file.name: digest_file(file) for file in files} == manifest[kind]["sha256"]
-    assert read_receipt(path.parent / manifest["receipt"])["facts"]["steps"] == manifest["step"]
+    assert read_receipt(path.parent / manifest["receipt"], SegmentReceipt).facts.steps == manifest["step"]
     tokenizer = AutoTokenizer.from_pretrained(path.parent / manifest["tokenizer"]["path"])
     assert len(tokenizer) <= manifest["tokenizer"]["vocab_size"]
     init_process_group(0)

@@ -6,15 +6,15 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from nano3.artifact.receipt import Input, Output, Run, write_receipt
-from nano3.artifact.steps import read_receipt
+from nano3.artifact.receipt import Input, Output, Run
+from nano3.artifact.steps import ShardKey, ShardReceipt, read_receipt
 from nano3.corpus.freshness import (
     INDEX_FILES,
     NEW,
@@ -27,8 +27,11 @@ from nano3.corpus.freshness import (
     write_entries,
 )
 from nano3.raw.datasets import Shard
+from tests.receipts import SHARD_KEY, shard_facts
 
-SETTINGS = {"text_column": "text", "code": "c" * 64}
+SETTINGS: dict[str, Any] = {
+    name: value for name, value in (SHARD_KEY | {"code": "c" * 64}).items() if name not in ("sha256", "rows")
+}
 FILES = ("train/{}.bin", "train/{}.idx", "holdout/{}.bin", "holdout/{}.idx", "train/{}.json")
 
 
@@ -44,15 +47,14 @@ def make(folder: Path, of: Shard, rows: int | None, key: Mapping[str, Any]) -> N
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"{number} {of.sha256[-3:]} {rows} {key['code'][:3]}")
         outputs.append(Output.of(path))
-    write_receipt(
-        folder / FILES[4].format(of.name),
-        "tokenize_shard",
+    whole = cast(ShardKey, SHARD_KEY | dict(key) | {"sha256": of.sha256, "rows": rows})
+    ShardReceipt.made(
         Run(),
-        key=dict(key) | {"sha256": of.sha256, "rows": rows},
+        key=whole,
         inputs=[Input("file", of.path, of.sha256)],
         outputs=outputs,
-        facts={"tokens": 5, "documents": 1, "rows": 1, "skipped": [], "valid": [], "test": []},
-    )
+        facts=shard_facts(tokens=5, documents=1, rows=1),
+    ).write(folder / FILES[4].format(of.name))
 
 
 def index(folder: Path, names: list[str]) -> None:
@@ -60,7 +62,7 @@ def index(folder: Path, names: list[str]) -> None:
     entries = []
     for name in names:
         path = folder / FILES[4].format(name)
-        entries.append(ShardEntry.of(name, read_receipt(path), path.stat().st_mtime_ns))
+        entries.append(ShardEntry.of(name, read_receipt(path, ShardReceipt), path.stat().st_mtime_ns))
     write_entries(folder, entries)
     for file in INDEX_FILES:
         (folder / file).touch()
@@ -229,7 +231,7 @@ def test_a_copied_tree_is_fresh(tree: Path, tmp_path_factory: pytest.TempPathFac
 
 
 def test_entries_read_back_as_written_and_no_others(tree: Path) -> None:
-    entries = [ShardEntry.of(name, read_receipt(tree / f"train/{name}.json"), 7) for name in "abc"]
+    entries = [ShardEntry.of(name, read_receipt(tree / f"train/{name}.json", ShardReceipt), 7) for name in "abc"]
     write_entries(tree, entries)
     assert read_entries(tree, digest_entries(entries)) == entries
     with pytest.raises(FreshnessError, match="not what its index was made with"):

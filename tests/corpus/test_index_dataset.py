@@ -15,12 +15,14 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from nano3.artifact.digest import digest_file
-from nano3.artifact.receipt import Input, Run, write_receipt
+from nano3.artifact.receipt import Input, Run
+from nano3.artifact.steps import IndexKey, IndexReceipt, ShardReceipt
 from nano3.corpus import index_dataset as module
 from nano3.corpus.freshness import INDEX_FILES, read_entries
 from nano3.corpus.index_dataset import MergeError, index_dataset
 from nano3.raw.datasets import Shard, write_pins
 from nano3.tokens.indexed_dataset import Pair, PairWriter
+from tests.receipts import INDEX_KEY, SHARD_KEY, shard_facts
 from tests.tokens.test_tokenize_shard import TOKENIZER, documents, tokenize
 
 SPLITS = ("valid", "test")
@@ -34,7 +36,7 @@ def test_an_index_counts_its_shards_and_merges_what_they_held_out(tmp_path: Path
         texts[raw.stem] = pq.read_table(raw).column("text").to_pylist()
         pins.append(Shard(raw.stem, str(raw), 1, rows, digest_file(raw)))
     write_pins(tmp_path / "x.tsv", pins)
-    index_dataset(tmp_path, tmp_path / "x.tsv", {"sample": 0}, tmp_path / "index.json", *(tmp_path / n for n in SPLITS))
+    index_dataset(tmp_path, tmp_path / "x.tsv", INDEX_KEY, tmp_path / "index.json", *(tmp_path / n for n in SPLITS))
     index = json.loads((tmp_path / "index.json").read_text())["facts"]
     assert index["tokens"] == sum(fact["tokens"] for fact in facts.values())
     assert index["rows"] == 545
@@ -51,7 +53,7 @@ def test_an_index_counts_its_shards_and_merges_what_they_held_out(tmp_path: Path
     holdout = tmp_path / "holdout" / f"{pins[0].name}.bin"
     holdout.write_bytes(bytes(holdout.stat().st_size))
     with pytest.raises(MergeError, match=r"not the bytes that were written: delete it and build it with `snakemake"):
-        index_dataset(tmp_path, tmp_path / "x.tsv", {"sample": 0}, tmp_path / "i.json", *(tmp_path / n for n in SPLITS))
+        index_dataset(tmp_path, tmp_path / "x.tsv", INDEX_KEY, tmp_path / "i.json", *(tmp_path / n for n in SPLITS))
 
 
 class Dataset:
@@ -76,15 +78,13 @@ class Dataset:
                 if kind != "skipped":
                     tokens = np.array([dice.randrange(1000) for _ in range(dice.randrange(1, 5))])
                     (kept if kind == "train" else aside).add(tokens, np.array([len(tokens)]))
-        write_receipt(
-            self.folder / f"train/{name}.json",
-            "tokenize_shard",
+        ShardReceipt.made(
             Run(),
-            key={"sha256": "0" * 64, "rows": None, "code": "c"},
+            key=SHARD_KEY,
             inputs=[Input("file", f"raw/{name}", "0" * 64)],
             outputs=kept.outputs + aside.outputs,
-            facts={"rows": len(documents), "documents": kept.documents, "tokens": kept.tokens, **rows},
-        )
+            facts=shard_facts(rows=len(documents), documents=kept.documents, tokens=kept.tokens, **rows),
+        ).write(self.folder / f"train/{name}.json")
         self.shards.add(name)
 
     def remove(self, name: str, _dice: random.Random) -> None:
@@ -98,7 +98,8 @@ class Dataset:
         """Another byte in a file of the index."""
         path = self.folder / dice.choice(INDEX_FILES)
         if data := bytearray(path.read_bytes() if path.exists() else b""):
-            data[int(dice.random() * len(data))] ^= 1  # a receipt's length varies with the times in it
+            place = int(dice.random() * len(data))  # the length of a receipt varies with the times in it
+            data[place] ^= 1
             path.write_bytes(data)
 
     def lose(self, _name: str, dice: random.Random) -> None:
@@ -112,9 +113,9 @@ class Dataset:
 
     def interrupt(self, _name: str, dice: random.Random) -> None:
         """An index that is cut after some of its files."""
-        step = dice.choice(("write_entries", "write_receipt"))
+        target, step = dice.choice(((module, "write_entries"), (IndexReceipt, "write")))
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(module, step, lambda *_args, **_more: (_ for _ in ()).throw(KeyboardInterrupt))
+            patch.setattr(target, step, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
             with pytest.raises(KeyboardInterrupt):
                 self.index(self.folder)
 
@@ -122,7 +123,7 @@ class Dataset:
         """Make the index and say what came out, but for when and where."""
         pins = [Shard(name, f"raw/{name}", 1, None, "0" * 64) for name in sorted(self.shards)]
         write_pins(self.folder / "x.tsv", pins)
-        key = {"sample": 0, "code": self.code}
+        key: IndexKey = {**INDEX_KEY, "code": self.code}
         index_dataset(folder, self.folder / "x.tsv", key, folder / "index.json", *(folder / split for split in SPLITS))
         index: dict[str, Any] = json.loads((folder / "index.json").read_text().replace(str(folder), "FOLDER"))
         files = {name: (folder / name).read_bytes() for name in INDEX_FILES[1:]}

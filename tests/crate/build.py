@@ -12,7 +12,8 @@ if __name__ == "__main__":
     os.chdir(house)
     os.environ["APPTAINER_CONTAINER"] = "docker://nvcr.io/nvidia/nemo:25.11.nemotron_3_nano"
 
-    from tests.receipts import CRATE, build
+    from tests.lineage import build
+    from tests.receipts import CRATE
 
     build(["web", "code", "maths"])
     print(f"{house / CRATE.parent}: written")

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from nano3.artifact.steps import read_receipt
 from nano3.provenance.compare import CompareError, compare
 from nano3.report.comparison import as_text, write_comparison
-from tests.receipts import CHECKPOINTS, EXPORT, build
+from tests.lineage import build
+from tests.receipts import CHECKPOINTS, EXPORT
 
 BEFORE = Path("before")
 
@@ -42,7 +42,7 @@ def test_the_same_training_made_again_differs_in_nothing() -> None:
 
 def test_shards_that_came_went_and_changed_are_counted_and_named() -> None:
     index = Path("results/tokens/tiny/code/index.json")
-    receipt = read_receipt(index)
+    receipt = json.loads(index.read_text())
     receipt["inputs"][0]["digest"] = "0" * 64
     receipt["inputs"][1]["path"] = "results/tokens/tiny/code/train/new.json"
     receipt["inputs"] += [{"kind": "receipt", "path": "results/tokens/tiny/code/train/more.json", "digest": "1" * 64}]
@@ -62,12 +62,12 @@ def test_a_setting_is_named_once_with_all_segments_that_have_it() -> None:
 
 def test_shares_code_and_losses_are_told() -> None:
     receipt = CHECKPOINTS / "phase2/anneal/receipt.json"
-    own = read_receipt(receipt)
+    own = json.loads(receipt.read_text())
     own["facts"]["mixture"]["target"] = {"web": 0.5, "code": 0.5}
     own["facts"]["loss"]["last"] = 1.0
     receipt.write_text(json.dumps(own))
     index = Path("results/tokens/tiny/web/index.json")
-    made = read_receipt(index)
+    made = json.loads(index.read_text())
     made["run"]["git"] = {"commit": "0123", "dirty": True}
     index.write_text(json.dumps(made))
     text = found().replace("\N{NARROW NO-BREAK SPACE}", " ")

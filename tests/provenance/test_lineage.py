@@ -2,16 +2,19 @@ from pathlib import Path
 
 import pytest
 
-from nano3.artifact.receipt import Input, Output, ReceiptError, Run, write_receipt
-from nano3.artifact.steps import is_damaged, read_receipt
+from nano3.artifact.receipt import Input, Output, ReceiptError, Run
+from nano3.artifact.steps import LineageFacts, LineageKey, LineageReceipt, is_damaged, read_receipt
 from nano3.provenance.lineage import LineageError, closure
+from tests.receipts import receipt_input
 
 
 def receipt(name: str, *sources: str, byte: str = "0") -> Path:
     outputs = [Output(f"{name}.bin", 1, byte * 64)]
-    inputs = [Input.receipt(Path(f"{source}.json")) for source in sources] or [Input("file", "raw", "f" * 64)]
+    inputs = [receipt_input(Path(f"{source}.json")) for source in sources] or [Input("file", "raw", "f" * 64)]
     path = Path(f"{name}.json")
-    write_receipt(path, "step", Run(("numpy",)), key={}, inputs=inputs, outputs=outputs, facts={})
+    key: LineageKey = {"code": "c"}
+    facts = LineageFacts(entity=0, activity=0, agent=0, shards=0)
+    LineageReceipt.made(Run(("numpy",)), key=key, inputs=inputs, outputs=outputs, facts=facts).write(path)
     return path
 
 
@@ -56,5 +59,5 @@ def test_a_missing_or_damaged_receipt_is_named() -> None:
 
 
 def test_content_is_what_was_made_not_when() -> None:
-    assert read_receipt(receipt("a"))["content"] == read_receipt(receipt("a"))["content"]
-    assert read_receipt(receipt("a"))["content"] != read_receipt(receipt("a", byte="1"))["content"]
+    assert read_receipt(receipt("a")).content == read_receipt(receipt("a")).content
+    assert read_receipt(receipt("a")).content != read_receipt(receipt("a", byte="1")).content

@@ -58,7 +58,7 @@ def test_a_steps_pieces_are_what_training_read(
         return tokens
 
     monkeypatch.setattr(TrainSamples, "read", recorded)
-    inputs = {read_receipt(source["path"])["step"]: Path(source["path"]) for source in first.receipt["inputs"]}
+    inputs = {read_receipt(source.path).step: Path(source.path) for source in first.receipt.inputs}
     train_segment(
         first.spec,
         first.phase,

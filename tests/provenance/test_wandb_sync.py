@@ -7,14 +7,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import wandb
 
-from nano3.artifact.steps import read_receipt
+from nano3.artifact.steps import SegmentReceipt, read_receipt
 from nano3.config.load import load_recipe
 from nano3.provenance.wandb_sync import DATA, FOLDER, MODEL, Target, left_out, publications, publish
 from tests.conftest import REPOSITORY
-from tests.receipts import BLENDS, CHECKPOINTS, PHASES, build
+from tests.lineage import build
+from tests.receipts import BLENDS, CHECKPOINTS, INDEX_KEY, PHASES
 from tests.wandb_files import written
 
 OFFLINE = Target("offline", "stage0", "a-team")
@@ -56,17 +58,17 @@ def test_offline_all_is_written_as_wandb_has_it_and_only_once() -> None:
         "tiny-english/index.json": index.replace("tiny-code", "tiny-english"),
     }
 
-    run, receipt = runs["tiny/phase1/decay"], read_receipt(CHECKPOINTS / "phase1/decay/receipt.json")
+    run, receipt = runs["tiny/phase1/decay"], read_receipt(CHECKPOINTS / "phase1/decay/receipt.json", SegmentReceipt)
     model = run.artifacts[MODEL]
-    weights = Path(receipt["facts"]["checkpoint"]).resolve()
+    weights = Path(receipt.facts.checkpoint).resolve()
     assert model["entries"]["checkpoint/common.pt"] == (weights / "common.pt").as_uri()
     assert model["metadata"]["step"] == 50
-    assert model["metadata"]["loss"] == receipt["facts"]["loss"]
+    assert model["metadata"]["loss"] == msgspec.to_builtins(receipt.facts.loss)
     assert [(line["tokens"], line["phase1/loss"]) for line in run.history] == [
         (line["tokens"], line["loss"])
         for line in map(json.loads, (CHECKPOINTS / "phase1/decay/metrics.jsonl").read_text().splitlines())
     ]
-    assert run.summary["validation/tiny-code"] == receipt["facts"]["validation"]["after"]["tiny-code"]
+    assert run.summary["validation/tiny-code"] == receipt.facts.validation["after"]["tiny-code"]
 
     assert send() == []
     assert len(written(FOLDER)) == len(runs)
@@ -153,11 +155,12 @@ def test_raw_bytes_pinned_anew_are_another_version(monkeypatch: pytest.MonkeyPat
 
     before = versions()
     index = Path("results/tokens/tiny/tiny-code/index.json")
-    receipt = read_receipt(index)
-    index.write_text(json.dumps(receipt | {"key": {"shards": "other"}}))
+    receipt = json.loads(index.read_text())
+    index.write_text(json.dumps(receipt | {"key": INDEX_KEY | {"shards": "other"}}))
     assert {each.split("@")[0] for each in versions() - before} == {"raw-tiny-code"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", [None, "0" * 40])
 def test_no_key_or_no_server_is_said_and_nothing_is_noted(key: str | None) -> None:
     environment = os.environ | {"WANDB_BASE_URL": "http://127.0.0.1:9"} | ({"WANDB_API_KEY": key} if key else {})

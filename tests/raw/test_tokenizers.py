@@ -53,6 +53,7 @@ def test_a_repository_without_a_tokenizer_is_an_error(hub: Hub, catalogue: Path)
     assert not (catalogue / "t.tsv").exists()
 
 
+@pytest.mark.slow
 def test_the_workflow_downloads_a_tokenizer_that_is_pinned(
     hub: Hub, bare_house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,14 +2,13 @@
 
 import json
 import re
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 import yaml
 
 from nano3.artifact.receipt import Output
-from nano3.artifact.steps import read_receipt
+from nano3.artifact.steps import ReportKey, ReportReceipt, read_receipt
 from nano3.core.formatting import MINUS, compact, duration, rate, signed, size
 from nano3.provenance.lineage import closure
 from nano3.provenance.shard_records import read_shards
@@ -18,9 +17,12 @@ from nano3.report.figures import spread
 from nano3.report.page import write_report
 from nano3.report.sources import Value, values
 from tests.conftest import REPOSITORY
-from tests.receipts import CRATE, EXPORT, LINEAGE, PAGE, PHASES, RECEIPT, SHARDS, build
+from tests.lineage import build
+from tests.receipts import CRATE, EXPORT, LINEAGE, PAGE, PHASES, RECEIPT, SHARDS
 
 RECIPE = REPOSITORY / "config/recipes/tiny.yaml"
+
+KEY: ReportKey = {"recipe": "tiny", "code": "c", "template": "t"}
 
 
 @pytest.fixture
@@ -37,7 +39,7 @@ def told() -> Story:
 
 def page() -> str:
     """The report on what is in the house."""
-    write_report(EXPORT, LINEAGE, SHARDS, {"recipe": "tiny"}, PAGE, RECEIPT, RECIPE, [])
+    write_report(EXPORT, LINEAGE, SHARDS, KEY, PAGE, RECEIPT, RECIPE, [])
     return PAGE.read_text(encoding="utf-8")
 
 
@@ -73,14 +75,14 @@ def test_the_same_receipts_make_the_same_bytes(house: Path) -> None:
 
 def test_the_page_has_a_receipt_that_says_what_it_shows(house: Path) -> None:
     page()
-    receipt = read_receipt(RECEIPT)
-    assert receipt["key"] == {"recipe": "tiny"}
-    assert [source["path"] for source in receipt["inputs"]] == [str(EXPORT), str(LINEAGE), str(SHARDS)]
-    assert receipt["outputs"] == [asdict(Output.of(PAGE))]
+    receipt = read_receipt(RECEIPT, ReportReceipt)
+    assert receipt.key == KEY
+    assert [source.path for source in receipt.inputs] == [str(EXPORT), str(LINEAGE), str(SHARDS)]
+    assert receipt.outputs == (Output.of(PAGE),)
 
 
 def test_names_are_text_whatever_they_contain(house: Path) -> None:
-    write_report(EXPORT, LINEAGE, SHARDS, {"recipe": "<b>bold</b> & more"}, PAGE, RECEIPT, RECIPE, [])
+    write_report(EXPORT, LINEAGE, SHARDS, {**KEY, "recipe": "<b>bold</b> & more"}, PAGE, RECEIPT, RECIPE, [])
     html = PAGE.read_text(encoding="utf-8")
     assert "<b>bold" not in html
     assert "&lt;b&gt;bold&lt;/b&gt; &amp; more" in html
@@ -149,9 +151,7 @@ def test_metrics_that_are_not_the_listed_ones_are_refused(house: Path) -> None:
 
 def test_a_receipt_without_a_segment_is_no_report(house: Path) -> None:
     with pytest.raises(ReportError, match="stands on no trained segment"):
-        write_report(
-            Path("results/tokens/tiny/web/index.json"), LINEAGE, SHARDS, {"recipe": "tiny"}, PAGE, RECEIPT, RECIPE, []
-        )
+        write_report(Path("results/tokens/tiny/web/index.json"), LINEAGE, SHARDS, KEY, PAGE, RECEIPT, RECIPE, [])
 
 
 def test_what_was_read_is_told_in_tokens_and_epochs(house: Path) -> None:

@@ -4,11 +4,13 @@ from typing import Any
 
 import pytest
 
-from nano3.artifact.receipt import Output, Run, write_receipt
+from nano3.artifact.receipt import Output, Run
+from nano3.artifact.steps import BlendKey, IndexFacts, IndexReceipt, ShardsDigest, SplitCount
 from nano3.config.mixture import MixtureError
 from nano3.corpus.freshness import FreshnessError, ShardEntry, digest_entries, write_entries
 from nano3.sampling.blend import BlendError, write_blend
 from nano3.sampling.blend_json import dataset_of
+from tests.receipts import BLEND_KEY, INDEX_KEY
 
 SHARDS = {"a": 100, "b": 300, "empty": 0}
 
@@ -28,16 +30,23 @@ def index(folder: Path, dataset: str, shards: dict[str, int], held_out: int = 10
     path = folder / dataset / "index.json"
     listed = entries(shards, byte)
     write_entries(path.parent, listed)
-    facts: dict[str, Any] = {"tokens": sum(shards.values()), "documents": len(shards)}
-    facts["shards"] = {"count": len(listed), "digest": digest_entries(listed)}
-    facts |= {split: {"tokens": held_out, "documents": 1} for split in ("valid", "test")}
+    split = SplitCount(held_out, 1)
+    facts = IndexFacts(
+        tokens=sum(shards.values()),
+        documents=len(shards),
+        rows=0,
+        skipped=0,
+        shards=ShardsDigest(len(listed), digest_entries(listed)),
+        valid=split,
+        test=split,
+    )
     outputs = [Output(f"{dataset}/{name}", 1, "3" * 64) for name in ("valid.bin", "valid.idx", "test.bin", "test.idx")]
-    write_receipt(path, "index_dataset", Run(), key={}, inputs=[], outputs=outputs, facts=facts)
+    IndexReceipt.made(Run(), key=INDEX_KEY, inputs=[], outputs=outputs, facts=facts).write(path)
     return path
 
 
 def blended(folder: Path, indexes: list[Path], mixture: dict[str, float]) -> tuple[dict[str, Any], dict[str, Any]]:
-    write_blend(indexes, {"mixture": mixture}, folder / "blend.json", folder / "blend.receipt.json")
+    write_blend(indexes, {**BLEND_KEY, "mixture": mixture}, folder / "blend.json", folder / "blend.receipt.json")
     return json.loads((folder / "blend.json").read_text()), json.loads((folder / "blend.receipt.json").read_text())
 
 
@@ -57,7 +66,8 @@ def test_a_share_is_divided_over_shards_by_their_tokens_and_empty_ones_are_left_
 
 def test_shares_of_categories_and_caps_are_resolved_from_the_indexes_counts(tmp_path: Path) -> None:
     paths = [index(tmp_path, name, {"s": tokens}) for name, tokens in (("x", 100), ("y", 300), ("z", 1000))]
-    key = {
+    key: BlendKey = {
+        **BLEND_KEY,
         "mixture": {"both": 3, "z": 1},
         "categories": {"both": {"datasets": ["x", "y"], "factors": None}},
         "max_epochs": {"x": 1.0, "y": 2.0, "z": 2.0},

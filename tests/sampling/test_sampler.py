@@ -64,5 +64,5 @@ def test_the_drawn_mixture_is_the_one_asked_for_within_the_bound(
 ) -> None:
     mixture = {name: share / sum(shares) for name, share in zip("abc", shares, strict=True)}
     found = realized(mixture, consumed_samples(mixture, seed, first, count))
-    assert sum(found["samples"].values()) == count
-    assert found["largest_deviation"] <= found["allowed"] == ALLOWED_SAMPLES / count
+    assert sum(found.samples.values()) == count
+    assert found.largest_deviation <= found.allowed == ALLOWED_SAMPLES / count

@@ -7,6 +7,7 @@ import json
 import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,6 +17,7 @@ from tokenizers import Tokenizer
 
 import tekken
 from nano3.artifact.digest import digest_file
+from nano3.artifact.steps import ShardKey
 from nano3.config.load import load_recipe
 from nano3.raw.datasets import read_dataset, read_pins
 from nano3.raw.readers import read_text
@@ -86,8 +88,10 @@ def test_our_pair_has_the_bytes_of_megatrons_own_builder(folder: Path, tmp_path:
     key = load_recipe("tiny")[1].token_settings()
     key["tokenizer"] |= {"sha256": digest_file(tokenizer)}
     key |= {"sha256": digest_file(raw), "rows": len(list(texts())), "text_column": "text"}
-    key |= {"holdout": {"valid": 0.0, "test": 0.0}}
-    tokenize_shard(raw, tokenizer, key, ours.prefix, tmp_path / "holdout", tmp_path / "receipt.json", engine)
+    key |= {"holdout": {"valid": 0.0, "test": 0.0}, "code": "c"}
+    tokenize_shard(
+        raw, tokenizer, cast(ShardKey, key), ours.prefix, tmp_path / "holdout", tmp_path / "receipt.json", engine
+    )
     assert ours.idx.read_bytes() == reference.idx.read_bytes()
     assert ours.bin.read_bytes() == reference.bin.read_bytes()
 

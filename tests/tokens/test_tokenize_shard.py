@@ -2,7 +2,7 @@ import json
 import math
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -11,6 +11,7 @@ import pytest
 from tokenizers import Tokenizer
 
 from nano3.artifact.digest import digest_file
+from nano3.artifact.steps import HoldoutKey, ShardKey
 from nano3.config.load import load_recipe
 from nano3.tokens.encoder import EncodeError, Encoder
 from nano3.tokens.indexed_dataset import Pair, PairReader
@@ -22,12 +23,9 @@ ENGLISH = Path("resources/tiny/english/train-00001-of-00003.parquet")
 END = 2
 
 
-def key(raw: Path, rows: int | None, column: str = "text", **changes: Any) -> dict[str, Any]:
-    return (
-        load_recipe("tiny")[1].token_settings()
-        | {"sha256": digest_file(raw), "rows": rows, "text_column": column}
-        | changes
-    )
+def key(raw: Path, rows: int | None, column: str = "text", **changes: Any) -> ShardKey:
+    settings = load_recipe("tiny")[1].token_settings() | {"text_column": column, "code": "c"}
+    return cast(ShardKey, settings | {"sha256": digest_file(raw), "rows": rows} | changes)
 
 
 def tokenize(raw: Path, folder: Path, rows: int | None, **changes: Any) -> dict[str, Any]:
@@ -105,7 +103,7 @@ def test_tokens_around_a_document_are_as_asked(tmp_path: Path) -> None:
 
 
 def test_duplicates_share_a_split_and_rates_are_met() -> None:
-    holdout = {"valid": 0.2, "test": 0.1}
+    holdout: HoldoutKey = {"valid": 0.2, "test": 0.1}
     texts = pa.array([f"document {number}" for number in range(5000)], type=pa.large_string())
     splits = splits_of(texts, holdout).tolist()
     assert splits[7:] == splits_of(texts[7:], holdout).tolist()

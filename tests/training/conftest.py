@@ -3,16 +3,29 @@
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
 
 from nano3.artifact.digest import digest_json
-from nano3.artifact.receipt import Input, Output, Run, write_receipt
+from nano3.artifact.receipt import Output, Run
+from nano3.artifact.steps import (
+    BlendedDataset,
+    BlendFacts,
+    BlendReceipt,
+    IndexCacheKey,
+    IndexFacts,
+    IndexReceipt,
+    SegmentSamples,
+    ShardsDigest,
+    Spec,
+    SplitCount,
+)
 from nano3.corpus.freshness import ShardEntry, digest_entries, write_entries
 from nano3.sampling.index_cache import build_index_cache
 from nano3.tokens.indexed_dataset import Pair, PairWriter
+from tests.receipts import BLEND_KEY, INDEX_KEY, receipt_input
 
 MODEL = {
     "hybrid_override_pattern": "ME*",
@@ -54,9 +67,10 @@ class Corpus:
     def blend_receipt(self) -> Path:
         return self.folder / "blend.receipt.json"
 
-    def spec(self, steps: int = 8, **changes: Any) -> dict[str, Any]:
+    def spec(self, steps: int = 8, **changes: Any) -> Spec:
         """The spec of a first segment."""
-        return {
+        spec = {
+            "numerics_version": 1,
             "model": MODEL,
             "optimizer": OPTIMIZER,
             "precision": "fp32",
@@ -72,18 +86,19 @@ class Corpus:
                 "consumed": {},
             },
             "before": None,
-        } | changes
+        }
+        return cast(Spec, spec | changes)
 
-    def indexed(self, spec: dict[str, Any]) -> Path:
+    def indexed(self, spec: Spec) -> Path:
         """The receipt of an index cache for a spec."""
         samples = spec["steps"]["count"] * spec["batch"]["global_batch_size"]
-        segment = {"data": spec["data"], "length": spec["batch"]["sequence_length"], "samples": samples}
+        segment: SegmentSamples = {"data": spec["data"], "length": spec["batch"]["sequence_length"], "samples": samples}
         receipt = self.folder / f"index_cache_{digest_json(segment)[:12]}.json"
-        key = {"segments": [segment], "seed": spec["seed"]}
+        key: IndexCacheKey = {"segments": [segment], "seed": spec["seed"], "code": "c"}
         build_index_cache(self.blend, self.blend_receipt, key, self.folder / "streams", receipt)
         return receipt
 
-    def arguments(self, name: str, spec: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    def arguments(self, name: str, spec: Spec, **changes: Any) -> dict[str, Any]:
         """What train_segment is called with; artifacts lie in a folder called name."""
         out = self.folder / name
         return {
@@ -126,9 +141,9 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     built = Corpus(folder)
     built.blend.write_text(json.dumps(splits))
     outputs = [replace(Output.of(built.blend), path=str(built.blend))]
-    facts = {"datasets": {dataset: {"share": share} for dataset, share in SHARES.items()}}
-    inputs = [Input.receipt(index) for index in indexes]
-    write_receipt(built.blend_receipt, "write_blend", Run(), key={}, inputs=inputs, outputs=outputs, facts=facts)
+    facts = BlendFacts(datasets={name: BlendedDataset(share, 0, 0) for name, share in SHARES.items()}, pairs={})
+    inputs = [receipt_input(index) for index in indexes]
+    BlendReceipt.made(Run(), key=BLEND_KEY, inputs=inputs, outputs=outputs, facts=facts).write(built.blend_receipt)
     return built
 
 
@@ -139,7 +154,11 @@ def _index(folder: Path, pair: PairWriter) -> Path:
         "only", "", "", "", pair.tokens, pair.documents, 0, 0, 0, 0, tokens, documents, "", 0, 0, 0, 0, 0
     )
     write_entries(folder, [entry])
-    facts = {"shards": {"count": 1, "digest": digest_entries([entry])}}
+    nothing = SplitCount(0, 0)
+    shards = ShardsDigest(1, digest_entries([entry]))
+    facts = IndexFacts(
+        tokens=pair.tokens, documents=pair.documents, rows=0, skipped=0, shards=shards, valid=nothing, test=nothing
+    )
     path = folder / "index.json"
-    write_receipt(path, "index_dataset", Run(), key={}, inputs=[], outputs=[], facts=facts)
+    IndexReceipt.made(Run(), key=INDEX_KEY, inputs=[], outputs=pair.outputs, facts=facts).write(path)
     return path

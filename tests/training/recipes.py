@@ -1,10 +1,10 @@
 """The recipes that a GPU trainer is tried with: tiny, and the numbers of Nemotron 3 Nano, specified and reported."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import torch
 
+from nano3.artifact.steps import Spec
 from nano3.config.load import load_recipe
 from nano3.config.parallelism import ParallelPlan, parallel_plans
 from nano3.config.recipe import Phase, Recipe
@@ -36,7 +36,7 @@ RECIPES = {
 }
 
 
-def segments(recipe: Recipe) -> list[tuple[dict[str, Any], ParallelPlan, int]]:
+def segments(recipe: Recipe) -> list[tuple[Spec, ParallelPlan, int]]:
     """Each segment's spec, its place on GPUs, and the samples of all segments before it."""
     specs = segment_specs(
         recipe,
@@ -54,7 +54,7 @@ def segments(recipe: Recipe) -> list[tuple[dict[str, Any], ParallelPlan, int]]:
     return found
 
 
-def curve(spec: dict[str, Any]) -> Iterator[tuple[int, float]]:
+def curve(spec: Spec) -> Iterator[tuple[int, float]]:
     """Steps of a segment, counted from its own first, with the CPU trainer's learning rate."""
     size = spec["batch"]["global_batch_size"] * spec["batch"]["sequence_length"]
     optimizer = torch.optim.SGD([{"params": [torch.nn.Parameter(torch.zeros(1))], "wd_mult": 1.0}], lr=1.0)

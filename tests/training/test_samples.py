@@ -1,7 +1,6 @@
 import json
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +10,7 @@ from megatron.core.datasets.indexed_dataset import IndexedDataset
 from megatron.core.datasets.utils import Split
 
 from nano3.artifact.digest import digest_file
-from nano3.artifact.steps import read_receipt
+from nano3.artifact.steps import IndexCacheKey, IndexCacheReceipt, Spec, read_receipt
 from nano3.sampling.index_cache import IndexCacheError, build_index_cache, open_streams
 from nano3.sampling.streams import document_order, pair_seed
 from nano3.training.cpu.process_group import init_process_group
@@ -26,8 +25,8 @@ class Vocabulary:
     unique_identifiers = {"class": "Vocabulary"}  # noqa: RUF012
 
 
-def samples_of(corpus: Corpus, spec: dict[str, Any], count: int) -> TrainSamples:
-    folders = read_receipt(corpus.indexed(spec))["facts"]["folders"]
+def samples_of(corpus: Corpus, spec: Spec, count: int) -> TrainSamples:
+    folders = read_receipt(corpus.indexed(spec), IndexCacheReceipt).facts.folders
     return TrainSamples(corpus.blend, folders, spec["data"], spec["batch"]["sequence_length"], count, spec["seed"])
 
 
@@ -53,7 +52,7 @@ def test_an_epoch_of_a_pair_is_that_of_megatrons_own_dataset(corpus: Corpus, tmp
     spec = corpus.spec(steps=400)  # some epochs
     ours = samples_of(corpus, spec, 400 * BATCH)
     places = ours.sampler.at(0, len(ours))
-    streams = open_streams(corpus.blend, read_receipt(corpus.indexed(spec))["facts"]["folders"])
+    streams = open_streams(corpus.blend, read_receipt(corpus.indexed(spec), IndexCacheReceipt).facts.folders)
     for dataset, epoch in {(place.dataset, place.epoch) for place in places if place.epoch < 2}:
         (prefix,) = streams[dataset].prefixes
         seed = pair_seed(spec["seed"], digest_file(f"{prefix}.bin"), epoch)
@@ -80,12 +79,20 @@ def test_what_is_read_is_the_mixture_that_was_asked_for(corpus: Corpus) -> None:
         assert read[dataset] / len(samples) == pytest.approx(share, abs=4 / len(samples))
 
 
+def index_cache_key(spec: Spec, samples: int) -> IndexCacheKey:
+    return {
+        "segments": [{"data": spec["data"], "length": LENGTH, "samples": samples}],
+        "seed": spec["seed"],
+        "code": "c",
+    }
+
+
 def test_training_builds_nothing_and_says_what_is_missing(corpus: Corpus, tmp_path: Path) -> None:
     spec = corpus.spec(steps=2)
     receipt = tmp_path / "index_cache.json"
-    key = {"segments": [{"data": spec["data"], "length": LENGTH, "samples": 2 * BATCH}], "seed": spec["seed"]}
+    key = index_cache_key(spec, 2 * BATCH)
     build_index_cache(corpus.blend, corpus.blend_receipt, key, tmp_path / "streams", receipt)
-    folders = read_receipt(receipt)["facts"]["folders"]
+    folders = read_receipt(receipt, IndexCacheReceipt).facts.folders
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "streams").rglob("*")}
     samples = TrainSamples(corpus.blend, folders, spec["data"], LENGTH, 2 * BATCH, spec["seed"])
     assert [int(samples[number]["tokens"][0]) for number in range(len(samples))]
@@ -99,12 +106,12 @@ def test_what_is_there_is_not_built_again_and_a_longer_phase_adds_epochs(corpus:
     spec, receipt, streams = corpus.spec(), tmp_path / "index_cache.json", tmp_path / "streams"
     made: dict[Path, int] = {}
     for steps in (2, 2, 400):
-        key = {"segments": [{"data": spec["data"], "length": LENGTH, "samples": steps * BATCH}], "seed": spec["seed"]}
+        key = index_cache_key(spec, steps * BATCH)
         build_index_cache(corpus.blend, corpus.blend_receipt, key, streams, receipt)
         times = {path: path.stat().st_mtime_ns for path in streams.rglob("*.npy")}
         assert times.items() >= made.items()
         made = times
-    epochs = read_receipt(receipt)["facts"]["epochs"]["plain"]
+    epochs = read_receipt(receipt, IndexCacheReceipt).facts.epochs["plain"]
     assert len(epochs) > 2
     assert epochs == list(range(len(epochs)))
 

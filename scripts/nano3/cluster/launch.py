@@ -128,16 +128,17 @@ def _ended(commands: list[tuple[list[str], dict[str, str]]]) -> int:
     SIGINT or SIGTERM is passed on. srun takes them for an order to abort its tasks, which Slurm has signalled already.
     """
     passed_on = commands[0][0][0] != "srun"
-    started = [subprocess.Popen(words, env=environment, start_new_session=True) for words, environment in commands]
-
-    def note(number: int, _frame: object) -> None:
-        if passed_on:
-            _signal(started, number)
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, note)
+    started: list[subprocess.Popen[bytes]] = []
+    received: list[int] = []  # not passed on yet: a signal may come before all have started
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, lambda number, _frame: received.append(number))
+    started += [subprocess.Popen(words, env=environment, start_new_session=True) for words, environment in commands]
     failed, until = 0, float("inf")
     while None in (statuses := [process.poll() for process in started]):
+        while received:
+            number = received.pop(0)
+            if passed_on:
+                _signal(started, number)
         if not failed and (ill := [status for status in statuses if status]):
             failed, until = ill[0], time.monotonic() + END_SECONDS
             _signal(started, signal.SIGTERM)

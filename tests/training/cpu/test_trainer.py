@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from nano3.artifact.digest import digest_json
-from nano3.artifact.steps import read_receipt
+from nano3.artifact.steps import SegmentData, SegmentReceipt, Spec, Steps, read_receipt
 from nano3.cluster.preemption import OUT_OF_TIME, STOP_AT, Preempted
 from nano3.sampling.sampler import consumed_samples, consumed_with
 from nano3.training.attempts import RESTARTS, TrainingError
@@ -21,6 +21,7 @@ from nano3.training.cpu import trainer as cpu
 from nano3.training.lr_scheduler import set_rate
 from nano3.training.segment import train_segment
 from tests.conftest import REPOSITORY
+from tests.receipts import SPEC
 from tests.training.conftest import BATCH, LENGTH, SHARES, Corpus
 
 pytestmark = pytest.mark.slow
@@ -50,7 +51,8 @@ def losses(metrics: Path) -> list[float]:
 
 def trained(arguments: dict[str, Any]) -> dict[str, Any]:
     train_segment(**arguments)
-    return read_receipt(arguments["receipt"])
+    receipt: dict[str, Any] = json.loads(arguments["receipt"].read_text())
+    return receipt
 
 
 def test_training_lowers_every_held_out_loss_and_records_what_it_drew(corpus: Corpus) -> None:
@@ -92,7 +94,7 @@ def test_a_segment_that_runs_out_of_time_after_every_step_computes_the_same(
     facts = trained(turns)["facts"]
     assert facts["attempts"] == 10
     assert losses(turns["metrics"]) == losses(whole["metrics"])
-    assert facts["validation"] == read_receipt(whole["receipt"])["facts"]["validation"]
+    assert facts["validation"] == read_receipt(whole["receipt"], SegmentReceipt).facts.validation
 
 
 def test_a_signal_is_answered_with_a_checkpoint_after_the_step(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,8 +164,8 @@ def test_weights_that_are_gone_are_said_to_be(corpus: Corpus) -> None:
     first = corpus.arguments("deleted", corpus.spec(steps=2))
     facts = trained(first)["facts"]
     shutil.rmtree(facts["checkpoint"])
-    steps = {"first": 2, "count": 2, "first_token": 2 * BATCH * LENGTH}
-    second = corpus.arguments("after_deleted", corpus.spec() | {"steps": steps}, before=[first["receipt"]])
+    steps: Steps = {"first": 2, "count": 2, "first_token": 2 * BATCH * LENGTH}
+    second = corpus.arguments("after_deleted", {**corpus.spec(), "steps": steps}, before=[first["receipt"]])
     with pytest.raises(TrainingError, match=r"the weights are gone: delete .*phase1/only/receipt\.json"):
         train_segment(**second)
 
@@ -198,12 +200,11 @@ def test_a_second_segment_continues_as_if_there_were_one(corpus: Corpus) -> None
     trained(whole)
     first = corpus.arguments("first_half", corpus.spec(steps=4))
     trained(first)
-    taken = consumed_with({}, consumed_samples(SHARES, whole["spec"]["seed"], 0, 4 * BATCH), LENGTH)
-    data = corpus.spec()["data"] | {"first_sample": 4 * BATCH, "taken": taken}
-    steps = {"first": 4, "count": 2, "first_token": 4 * BATCH * LENGTH}
-    second = corpus.arguments(
-        "second_half", corpus.spec(steps=2) | {"data": data, "steps": steps}, before=[first["receipt"]]
-    )
+    consumed = consumed_with({}, consumed_samples(SHARES, whole["spec"]["seed"], 0, 4 * BATCH), LENGTH)
+    data: SegmentData = {**corpus.spec()["data"], "first_sample": 4 * BATCH, "consumed": consumed}
+    steps: Steps = {"first": 4, "count": 2, "first_token": 4 * BATCH * LENGTH}
+    spec: Spec = {**corpus.spec(steps=2), "data": data, "steps": steps}
+    second = corpus.arguments("second_half", spec, before=[first["receipt"]])
     trained(second)
     assert losses(first["metrics"]) + losses(second["metrics"]) == losses(whole["metrics"])
 
@@ -242,12 +243,14 @@ def test_a_loss_that_is_no_number_stops(corpus: Corpus, monkeypatch: pytest.Monk
     [(0, 0.0), (50, 0.5), (100, 1.0), (499, 1.0), (500, 1.0), (550, 0.1 + 0.9 * (1 - math.sqrt(0.5))), (600, 0.1)],
 )
 def test_the_learning_rate_is_warm_up_stable_decay(token: int, expected: float) -> None:
-    rate = {"peak": 1.0, "warmup_tokens": 100}
+    rate: dict[str, Any] = {"peak": 1.0, "warmup_tokens": 100}
     decay = {"from_token": 500, "tokens": 100, "floor": 0.1, "style": "minus_sqrt"}
     optimizer = torch.optim.AdamW([{"params": [torch.zeros(1, requires_grad=True)], "wd_mult": 1.0}])
-    settings = {"weight_decay": 0.1}
-    with_decay = {"learning_rate": rate | {"decay": decay}, "optimizer": settings}
-    assert set_rate(optimizer, with_decay, token) == pytest.approx(expected)
+
+    def spec(rate: dict[str, Any]) -> Spec:
+        return {**SPEC, "learning_rate": rate, "optimizer": {"weight_decay": 0.1}}
+
+    assert set_rate(optimizer, spec(rate | {"decay": decay}), token) == pytest.approx(expected)
     if token <= 500:  # a segment that ends before the decay knows nothing of it and does the same
-        assert set_rate(optimizer, {"learning_rate": rate, "optimizer": settings}, token) == pytest.approx(expected)
-    assert set_rate(optimizer, {"learning_rate": {"constant": 0.3}, "optimizer": settings}, token) == 0.3
+        assert set_rate(optimizer, spec(rate), token) == pytest.approx(expected)
+    assert set_rate(optimizer, spec({"constant": 0.3}), token) == 0.3
