@@ -1,6 +1,5 @@
 """What the real Snakemake would run in a folder: a dry run in a fork of this process, which has imported it already."""
 
-import contextlib
 import io
 import os
 import sys
@@ -21,7 +20,6 @@ def dry_run(root: Path, *arguments: str) -> dict[str, int]:
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
-        status = 1
         try:
             os.close(reader)
             os.dup2(writer, 1)
@@ -30,15 +28,15 @@ def dry_run(root: Path, *arguments: str) -> dict[str, int]:
             os.chdir(root)
             words = ["--snakefile", str(REPOSITORY / "Snakefile"), "--cores", "1", "--dry-run", "--quiet", "rules"]
             words += ["--rerun-triggers", "mtime", "params", "--nolock", *arguments]
-            with contextlib.suppress(SystemExit):
-                snakemake.cli.main(words)
-            status = 0
+            snakemake.cli.main(words)
+        except SystemExit as end:
+            print(end.code if isinstance(end.code, str) else "")
         except BaseException:
             traceback.print_exc()
         finally:
             for stream in (sys.stdout, sys.stderr):
                 stream.flush()
-            os._exit(status)
+            os._exit(0)
     os.close(writer)
     with open(reader, encoding="utf-8") as stream:
         printed = stream.read()

@@ -2,7 +2,7 @@
 How do our verdicts reach Snakemake? The one module that touches its insides.
 
 Snakemake has its own idea of what is stale: times, checksums and parameters that it noted in .snakemake. Here receipts
-decide, so three things are asked of it that its documentation does not offer:
+decide, so four things are asked of it that its documentation does not offer:
 
 force       A file is made again because the judge says so. Snakemake's own way, --forcerun FILE, would also make the
             file a target: a run for one shard would build every stale one. So the file goes into the set that the graph
@@ -11,6 +11,8 @@ force       A file is made again because the judge says so. Snakemake's own way,
 untracked   A param that a job is told and Snakemake does not compare. It compares no param that it takes to be derived
             from files, which is one whose function names `output`. With none to compare it need not import pandas to
             see whether one is a data frame: a quarter of a second of every start, and of that of every job.
+Guarded     An error in an input function ends the run with one sentence. Snakemake itself takes the file for one that
+            nobody makes, if it exists, and goes on.
 main        Whether this process plans. The process of a job on a cluster reads the Snakefile again for its own job.
 
 A version of Snakemake whose insides nobody has looked at is refused by name; tests/graph/test_inputs.py holds each use
@@ -18,6 +20,7 @@ against the real one.
 """
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import snakemake
@@ -26,7 +29,7 @@ from snakemake.io import ancient, temp
 
 from nano3 import Nano3Error
 
-__all__ = ["Engine", "EngineError", "WorkflowError", "ancient", "check_version", "temp", "untracked"]
+__all__ = ["Engine", "EngineError", "Guarded", "WorkflowError", "ancient", "check_version", "temp", "untracked"]
 
 KNOWN = ("9.27", "9.28")  # from the first on, below the second
 
@@ -70,6 +73,7 @@ class Engine:
         check_version()
         self._workflow = workflow
         self._checkpoints = checkpoints
+        self.built = False  # whether there has been a whole graph, which is when Snakemake knows a checkpoint's output
 
     @property
     def main(self) -> bool:
@@ -91,7 +95,9 @@ class Engine:
 
         While that is not known Snakemake's exception ends the question; it asks again once it is.
         """
-        return getattr(self._checkpoints, checkpoint).get(**wildcards).output
+        output = getattr(self._checkpoints, checkpoint).get(**wildcards).output
+        self.built = True
+        return output
 
     def known(self, checkpoint: str, **wildcards: str) -> bool:
         """Whether the output of a checkpoint will stay as it is."""
@@ -100,3 +106,28 @@ class Engine:
         except IncompleteCheckpointException:
             return False
         return True
+
+
+class Guarded:
+    """
+    What a Snakefile may ask, so that an error of ours ends the run with its sentence.
+
+    While Snakemake builds its first graph it swallows whatever derives from Exception, where the file exists. Later it
+    does not, and an orderly end is better then: jobs may be running.
+    """
+
+    def __init__(self, engine: Engine, answers: Any) -> None:
+        self._engine = engine
+        self._answers = answers
+
+    def __getattr__(self, name: str) -> Any:
+        answer = self._asked(getattr, self._answers, name)
+        return partial(self._asked, answer) if callable(answer) else answer
+
+    def _asked(self, question: Callable[..., Any], *words: Any) -> Any:
+        try:
+            return question(*words)
+        except Nano3Error as error:
+            if self._engine.built:
+                raise WorkflowError(str(error)) from None
+            raise SystemExit(str(error)) from None

@@ -26,7 +26,7 @@ from nano3.config.recipe import Layout
 from nano3.core.schema import ConfigError
 from nano3.corpus.freshness import NEW, Survey, shard_reason
 from nano3.graph import judge, keys
-from nano3.graph.inputs import Engine, WorkflowError, ancient, temp
+from nano3.graph.inputs import Engine, Guarded, WorkflowError, ancient, temp
 from nano3.graph.judge import Verdict
 from nano3.graph.nodes import Certainty, ancestors, settle
 from nano3.graph.request import Place, Request
@@ -63,7 +63,7 @@ class Workflow:
                 self.request.shards[dataset]
 
     @classmethod
-    def of(cls, workflow: Any, checkpoints: Any, config: Mapping[str, Any]) -> "Workflow":
+    def of(cls, workflow: Any, checkpoints: Any, config: Mapping[str, Any]) -> Guarded:
         """
         The workflow of a Snakefile, which sees objects of these names. Raises Snakemake's WorkflowError, in one clear
         sentence and before any job, for what __init__ refuses and for a cluster's profile that is not filled in.
@@ -72,7 +72,7 @@ class Workflow:
             engine = Engine(workflow, checkpoints)
             if engine.main:
                 check_profiles(sys.argv[1:], os.environ)
-            return cls(engine, config)
+            return Guarded(engine, cls(engine, config))
         except Nano3Error as error:
             raise WorkflowError(str(error)) from None
 
@@ -381,7 +381,8 @@ class Workflow:
         receipt = judge.read(self.paths.segment(phase, segment), SegmentReceipt)
         blends = (judge.read(self.paths.blend_receipt(name), BlendReceipt) for name in self.recipe.phases)
         shares = keys.expected_shares(self.recipe, phase, filter(None, blends))
-        reason = why_trained(receipt, spec, shares) or "what was trained before it is trained again"
+        before = "what comes before it is trained again, or files of it are missing"
+        reason = why_trained(receipt, spec, shares) or before
         return FrozenError(
             f"config/recipes/{self.settings.recipe}.yaml: phases.{phase} is frozen, but {phase}/{segment} would be "
             f"trained again: {reason}. Undo that, or allow it with --config thaw={phase}"
