@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 import yaml
 
-from nano3.cluster.profile import PROFILE, SiteError, check_profiles, check_site
+from nano3.cluster.profile import SiteError, check_profiles, check_site
 from tests.conftest import House
 
 DEFAULTS = {"slurm_account": "us", "slurm_partition": "cpu", "runtime": 60}
@@ -34,9 +34,11 @@ def test_a_partition_that_the_cluster_does_not_have_is_named(tmp_path: Path, mon
 
 
 def test_a_profile_that_is_not_filled_in_stops_before_any_job(bare_house: House) -> None:
-    done = bare_house.try_snakemake("--profile", "profiles/slurm", "--dry-run")
+    (bare_house.root / "site").mkdir()
+    (bare_house.root / "site/config.yaml").write_text("default-resources: {slurm_account: FILL_IN}\n")
+    done = bare_house.try_snakemake("--profile", "site", "--dry-run")
     assert done.returncode == 1
-    assert f"{PROFILE}: default-resources.slurm_account is not filled in" in done.stdout + done.stderr
+    assert "site/config.yaml: default-resources.slurm_account is not filled in" in done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(

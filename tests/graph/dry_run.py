@@ -30,7 +30,7 @@ def dry_run(root: Path, *arguments: str) -> dict[str, int]:
             words += ["--rerun-triggers", "mtime", "params", "--nolock", *arguments]
             snakemake.cli.main(words)
         except SystemExit as end:
-            print(end.code if isinstance(end.code, str) else "")
+            sys.stderr.write(f"{end.code if isinstance(end.code, str) else ''}\n")
         except BaseException:
             traceback.print_exc()
         finally:
