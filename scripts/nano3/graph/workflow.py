@@ -13,26 +13,23 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Any
 
 from nano3 import Nano3Error
 from nano3.artifact.digest import canonical_json
-from nano3.artifact.paths import Folders
 from nano3.artifact.steps import BlendReceipt, SegmentReceipt, Spec
 from nano3.cluster.profile import check_profiles
-from nano3.config.load import Settings, load_recipe, read_settings, require_pins
+from nano3.config.load import load_recipe, read_settings, require_pins
 from nano3.config.recipe import Layout
 from nano3.core.schema import ConfigError
-from nano3.corpus.freshness import NEW, Survey, shard_reason
 from nano3.graph import judge, keys
-from nano3.graph.inputs import Engine, Guarded, WorkflowError, ancient, temp
+from nano3.graph.inputs import Engine, Guarded, WorkflowError, ancient
 from nano3.graph.judge import Verdict
 from nano3.graph.nodes import Certainty, ancestors, settle
 from nano3.graph.request import Place, Request
-from nano3.graph.state import State, bundles, read_state, refusals
-from nano3.raw import tokenizers
-from nano3.raw.datasets import Shard, pins_path, raw_file
+from nano3.graph.shards import ShardInputs
+from nano3.graph.state import State, read_state, refusals
 from nano3.training.spec import segment_specs, why_trained
 
 
@@ -40,27 +37,22 @@ class FrozenError(ConfigError):
     """A phase that took weeks would be trained again."""
 
 
-class Workflow:
+class Workflow(ShardInputs):
     """
-    The answers to what the rules ask, for one recipe.
+    The answers to what all rules ask, for one recipe.
 
     config: Snakemake's. Raises ConfigError if anything in it, the recipe or the catalogue can't be meant.
     """
 
     def __init__(self, engine: Engine, config: Mapping[str, Any]) -> None:
-        self.engine = engine
-        self.settings: Settings = read_settings(config)
-        name, self.recipe = load_recipe(self.settings.recipe, self.settings.set, self.settings.sample)
-        require_pins(self.settings.recipe, self.recipe)
-        self.request = Request.of(name, self.recipe)
-        self._thawed = self.settings.thaw.split()
+        settings = read_settings(config)
+        name, recipe = load_recipe(settings.recipe, settings.set, settings.sample)
+        require_pins(settings.recipe, recipe)
+        super().__init__(engine, settings, Request.of(name, recipe))
+        self._thawed = settings.thaw.split()
         self._known_specs: dict[tuple[str, ...], dict[Place, Spec]] = {}
-        if unknown := sorted(set(self._thawed) - self.recipe.phases.keys()):
-            known = ", ".join(self.recipe.phases)
-            raise ConfigError(f"thaw: {unknown[0]} is no phase of {self.settings.recipe}: it has {known}")
-        if engine.main:  # a job's own process looks at its own dataset only
-            for dataset in self.request.datasets:
-                self.request.shards[dataset]
+        if unknown := sorted(set(self._thawed) - recipe.phases.keys()):
+            raise ConfigError(f"thaw: {unknown[0]} is no phase of {settings.recipe}: it has {', '.join(recipe.phases)}")
 
     @classmethod
     def of(cls, workflow: Any, checkpoints: Any, config: Mapping[str, Any]) -> Guarded:
@@ -76,120 +68,6 @@ class Workflow:
         except Nano3Error as error:
             raise WorkflowError(str(error)) from None
 
-    @property
-    def paths(self) -> Folders:
-        """Where all artifacts lie."""
-        return self.request.paths
-
-    # ---- raw shards and tokenizers ----------------------------------------------------------------------------------
-
-    def pinned_shard(self, dataset: str, shard: str) -> Shard:
-        """The raw shard of this name. Raises ConfigError if the dataset has none."""
-        shards = self.request.shards[dataset]
-        if shard not in shards:
-            some = ", ".join(list(shards)[:5])
-            raise ConfigError(f"{pins_path(dataset)}: has no shard {shard}; it has {len(shards)}, e.g. {some}")
-        return shards[shard][0]
-
-    def shard_origin(self, dataset: str, shard: str) -> str:
-        """Where a raw shard comes from, which decides nothing: the same bytes elsewhere are the same shard."""
-        return self.request.datasets[dataset].origin(self.pinned_shard(dataset, shard).path)
-
-    def downloaded(self, path: str) -> Any:
-        """A raw shard that is here only as long as somebody needs it, if the settings say so."""
-        return path if self.settings.keep_raw else temp(path)
-
-    @property
-    def tokenizer_file(self) -> Any:
-        """The tokenizer.json of the recipe; its digest is part of the keys."""
-        return ancient(str(self.recipe.tokenizer_file))
-
-    @property
-    def beside_tokenizer(self) -> list[Any]:
-        """The files that are downloaded with a tokenizer.json of the Hub."""
-        file = self.recipe.tokenizer_file
-        names = [] if self.recipe.tokenizer.path else sorted(self.recipe.tokenizer_digests().keys() - {file.name})
-        return [ancient(str(file.with_name(name))) for name in names]
-
-    def tokenizer_origin(self, file: str) -> str:
-        """Where a file of the recipe's tokenizer comes from."""
-        return tokenizers.read_tokenizer(self.recipe.tokenizer.name).origin(file)
-
-    def tokenizer_pin(self, file: str) -> Any:
-        """What is pinned of a file of the recipe's tokenizer."""
-        return next(pin for pin in tokenizers.read_pins(self.recipe.tokenizer.name) if pin.name == file)
-
-    # ---- tokens and dataset indexes ---------------------------------------------------------------------------------
-
-    def raw_shard(self, dataset: str, shard: str) -> Any:
-        """The raw file of a shard, whose pin says what its time can't."""
-        file = raw_file(dataset, self.request.datasets[dataset], self.pinned_shard(dataset, shard))
-        if self.engine.main:
-            reason = shard_reason(self.request.tokens(dataset), shard, self.request.shard_key(dataset, shard))
-            if reason not in (None, NEW):
-                self.engine.force([self.paths.train(dataset, shard, ".json")])
-        return ancient(file)
-
-    def shard_key(self, dataset: str, shard: str) -> str:
-        """All that decides a shard's tokens, as one value."""
-        self.pinned_shard(dataset, shard)
-        return canonical_json(self.request.shard_key(dataset, shard))
-
-    @cache  # noqa: B019  one workflow lives as long as the process
-    def bundle_key(self, dataset: str) -> str:
-        """All that decides the tokens of a dataset's shards, for a job that makes many of them."""
-        shards = self.request.shards[dataset].values()
-        return canonical_json(keys.bundle_key(self.request.shared_key(dataset), shards))
-
-    def index_key(self, dataset: str) -> str:
-        """All that decides a dataset index, given its shards' tokens."""
-        return canonical_json(self.request.index_key(dataset))
-
-    def pins(self, dataset: str) -> Any:
-        """The pins of a dataset; what they say is part of the keys."""
-        return ancient(str(pins_path(dataset)))
-
-    def shards_to_index(self, dataset: str) -> list[Any]:
-        """
-        Receipts of the shards, or bundles of them, that have to be made before an index. Those that are proved fresh
-        are left out, and with them their jobs: a graph of 100,000 fresh shards is planned in seconds.
-        """
-        if not self.engine.main:
-            return []
-        if self._index(dataset).stale:
-            self.engine.force([self.paths.index(dataset)])
-        stale = self._survey(dataset).stale
-        if self._bundled and self._bundles[dataset]:
-            done = [self.paths.bundle(dataset, str(bundle)) for bundle in self._bundles[dataset]]
-            self.engine.force(filter(os.path.exists, done))  # of a run that failed
-            return done
-        wanted = stale if self._pruned else self.request.shards[dataset]
-        again = self.engine.forced("tokenize_shard")
-        files = {shard: self.paths.train(dataset, shard, ".json") for shard in wanted}
-        return [file if again or shard in stale else ancient(file) for shard, file in files.items()]
-
-    @property
-    def _pruned(self) -> bool:
-        """Whether fresh shards are left out of the graph: not if all of them are made again anyway."""
-        return self.settings.prune and not self.engine.forced("tokenize_shard")
-
-    @property
-    def _bundled(self) -> bool:
-        return bool(self.settings.bundles and self._pruned)
-
-    @cache  # noqa: B019
-    def _survey(self, dataset: str) -> Survey:
-        return judge.judge_tokens(self.request, dataset, self.settings.prune)
-
-    @cache  # noqa: B019
-    def _index(self, dataset: str) -> Verdict:
-        return judge.judge_index(self.request, dataset, self._survey(dataset))
-
-    @cached_property
-    def _bundles(self) -> Mapping[str, Any]:
-        surveys = {dataset: self._survey(dataset) for dataset in self.request.datasets}
-        return bundles(self.request, surveys, self.settings.bundles)
-
     # ---- blends and index caches ------------------------------------------------------------------------------------
 
     def indexes_to_blend(self, phase: str) -> list[Any]:
@@ -200,9 +78,9 @@ class Workflow:
         files = {dataset: self.paths.index(dataset) for dataset in keys.blend_datasets(self.recipe, phase)}
         if not self.engine.main:
             return list(files.values())
-        if not judge.judge_blend(self.request, phase, self._survey).fresh:
+        if not judge.judge_blend(self.request, phase, self.survey).fresh:
             self.engine.force(self.paths.blend_files(phase))
-        return [_as_input(file, self._index_rests(dataset)) for dataset, file in files.items()]
+        return [_as_input(file, self.index_rests(dataset)) for dataset, file in files.items()]
 
     def blend_key(self, phase: str) -> str:
         """All that decides a phase's blend, given its indexes."""
@@ -230,11 +108,6 @@ class Workflow:
     def index_cache_key(self, phase: str) -> str:
         """What a phase's segments read, and from where in its datasets' streams on."""
         return canonical_json(keys.index_cache_key(self._specs(phase), phase))
-
-    def _index_rests(self, dataset: str) -> bool:
-        """Whether a dataset's index is fresh, and so is all that it is made from."""
-        again = self.engine.forced("tokenize_shard")
-        return self._index(dataset).fresh and not self._survey(dataset).stale and not again
 
     # ---- segments and what is made from the last one ----------------------------------------------------------------
 
@@ -362,7 +235,7 @@ class Workflow:
     @cached_property
     def _state(self) -> State:
         """Everything as it was before the run."""
-        return read_state(self.request, self._survey)
+        return read_state(self.request, self.survey)
 
     def _refuse_certain(self, phase: str, segment: str) -> None:
         """Before any job: what is certain to be trained. A blend that will be made again is judged when it is there."""
