@@ -17,7 +17,6 @@ WEIGHTS = f"{RESULTS}/weights"
 STREAMS = f"{RESULTS}/streams"
 
 RAW_LOGS = f"{RESULTS}/raw"
-SLURM_LOGS = f"{RESULTS}/logs/slurm"
 
 
 @dataclass(frozen=True)

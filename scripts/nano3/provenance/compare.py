@@ -13,6 +13,7 @@ from typing import Any
 
 from nano3 import Nano3Error
 from nano3.artifact.digest import differences
+from nano3.artifact.paths import CHECKPOINTS, EXPORTS
 from nano3.artifact.steps import IndexReceipt, SegmentReceipt
 from nano3.provenance.lineage import Receipts, closure, dataset_of_index, software_of
 
@@ -81,14 +82,12 @@ def receipt_of(word: str) -> Path:
     """The receipt that a path or a recipe's name means: its export's, or its last trained segment's."""
     if Path(word).is_file():
         return Path(word)
-    export = Path("results/exports") / word / "receipt.json"
+    export = Path(EXPORTS) / word / "receipt.json"
     if export.is_file():
         return export
-    trained = sorted(
-        Path("results/checkpoints").glob(f"{word}/*/*/receipt.json"), key=lambda path: path.stat().st_mtime
-    )
+    trained = sorted(Path(CHECKPOINTS).glob(f"{word}/*/*/receipt.json"), key=lambda path: path.stat().st_mtime)
     if not trained:
-        known = sorted(path.name for path in Path("results/checkpoints").glob("*")) or ["none yet"]
+        known = sorted(path.name for path in Path(CHECKPOINTS).glob("*")) or ["none yet"]
         raise CompareError(f"{word}: no receipt, and no recipe with a checkpoint: there are {', '.join(known)}")
     return trained[-1]
 
