@@ -32,6 +32,9 @@ from nano3.graph.shards import ShardInputs
 from nano3.graph.state import State, read_state, refusals
 from nano3.training.spec import segment_specs, why_trained
 
+# A key while blends are unknown. Snakemake may ask for the params of a job that waits, and throws the answers away.
+PENDING = "not known before its blends are"
+
 
 class FrozenError(ConfigError):
     """A phase that took weeks would be trained again."""
@@ -107,6 +110,8 @@ class Workflow(ShardInputs):
 
     def index_cache_key(self, phase: str) -> str:
         """What a phase's segments read, and from where in its datasets' streams on."""
+        if not self._are_known(phase):
+            return PENDING
         return canonical_json(keys.index_cache_key(self._specs(phase), phase))
 
     # ---- segments and what is made from the last one ----------------------------------------------------------------
@@ -154,6 +159,8 @@ class Workflow(ShardInputs):
 
     def segment_spec(self, phase: str, segment: str) -> str:
         """The segment's spec; it contains, by digest, everything that was trained before it."""
+        if not self._are_known(phase):
+            return PENDING
         return canonical_json(self._specs(phase)[phase, segment])
 
     def last_checkpoint(self) -> Any:
@@ -219,13 +226,14 @@ class Workflow(ShardInputs):
 
     def _segments_rest(self, last: Place) -> bool:
         """Whether a segment and all before it are known to be fresh."""
-        if not (self.engine.main and all(map(self._is_known, self.request.phases_up_to(last[0])))):
+        if not (self.engine.main and self._are_known(last[0])):
             return False
         verdicts = self._verdicts(last[0])
         return all(verdicts[place].fresh for place in self.request.places[: self.request.places.index(last) + 1])
 
-    def _is_known(self, phase: str) -> bool:
-        return self.engine.known("write_blend", phase=phase)
+    def _are_known(self, phase: str) -> bool:
+        """Whether the blends of a phase and of those before it are known."""
+        return all(self.engine.known("write_blend", phase=name) for name in self.request.phases_up_to(phase))
 
     # ---- frozen phases ----------------------------------------------------------------------------------------------
 
