@@ -38,7 +38,7 @@ from nano3.artifact.steps import (
     SplitCount,
     read_receipt,
 )
-from nano3.corpus.freshness import ShardEntry, digest_entries, write_entries
+from nano3.corpus.shard_table import ShardEntry, digest_entries, write_entries
 from nano3.sampling.index_cache import build_index_cache
 from nano3.tokens.indexed_dataset import Pair, index_bytes
 from process import Cost, measure
@@ -117,9 +117,9 @@ def ours_build(folder: Path) -> None:
 
 def ours_open(folder: Path) -> None:
     """As training does, up to the first sample."""
-    from nano3.training.cpu.process_group import stand_in_for_cuda
+    from nano3.training.cpu.patches import patch_megatron
 
-    stand_in_for_cuda()
+    patch_megatron()
     from nano3.training.samples import TrainSamples
 
     phase, folders = segment(folder), read_receipt(folder / "index_cache.json", IndexCacheReceipt).facts.folders
@@ -132,13 +132,14 @@ def megatron(folder: Path) -> None:
     from megatron.core.datasets.blended_megatron_dataset_builder import BlendedMegatronDatasetBuilder
     from megatron.core.datasets.gpt_dataset import GPTDataset, GPTDatasetConfig
 
-    from nano3.training.cpu.process_group import init_process_group, stand_in_for_cuda
+    from nano3.training.cpu.patches import patch_megatron
+    from nano3.training.cpu.process_group import init_process_group
 
     class Vocabulary:
         vocab_size, eod, pad = 131_072, -1, -2
         unique_identifiers = {"class": "Vocabulary"}  # noqa: RUF012 (as Megatron-Core has it)
 
-    stand_in_for_cuda()
+    patch_megatron()
     init_process_group(SEED)
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
@@ -164,9 +165,10 @@ def megatron(folder: Path) -> None:
 
 def imports(_folder: Path) -> None:
     """What any training process takes before it looks for samples."""
-    from nano3.training.cpu.process_group import init_process_group, stand_in_for_cuda
+    from nano3.training.cpu.patches import patch_megatron
+    from nano3.training.cpu.process_group import init_process_group
 
-    stand_in_for_cuda()
+    patch_megatron()
     from megatron.core.datasets.gpt_dataset import GPTDataset  # noqa: F401
 
     from nano3.training.samples import TrainSamples  # noqa: F401

@@ -20,9 +20,7 @@ from nano3.artifact.digest import digest_file
 from nano3.artifact.steps import ShardKey, ShardSettings
 from nano3.core.cli import run
 from nano3.raw.readers import read_text
-from nano3.tokens.arrow import do_without_pandas
-from nano3.tokens.encoder import Encoder
-from nano3.tokens.tokenize_shard import tokenize
+from nano3.tokens.tokenize_shard import CheckedEncoder, tokenize
 
 
 def warm(
@@ -39,18 +37,18 @@ def warm(
             with timed():
                 floor.take(raw, (out / raw.name / "train.bin").stat().st_size, out / "floor.bin")
         return
-    with Encoder.load(tokenizer, key["tokenizer"], "gigatoken", threads) as encoder:
+    with CheckedEncoder.load(tokenizer, key["tokenizer"], "gigatoken", threads) as checked:
         for raw in raws:
             if what == "encode":
                 texts = list(read_text(raw, key["text_column"], None))
                 with timed():
                     for batch in texts:
-                        encoder.encode(batch)
+                        checked.encoder.encode(batch)
                 continue
             place = out / raw.name
             with timed():
                 files = place / "train", place / "holdout", place / "receipt.json"
-                tokenize(encoder, raw, tokenizer, keys[raw], *files, checked_documents, origin="")
+                tokenize(checked, raw, tokenizer, keys[raw], *files, checked_documents, origin="")
 
 
 @contextmanager
@@ -70,5 +68,4 @@ def processor_seconds() -> float:
 
 
 if __name__ == "__main__":
-    do_without_pandas()
     run(warm)

@@ -1,11 +1,9 @@
 """Say how each segment of a recipe lies on its ranks, or which rule of Megatron its layout breaks."""
 
-import argparse
-import sys
-
-from nano3 import Nano3Error
 from nano3.config.load import load_recipe
+from nano3.config.options import RecipeName, SetOption
 from nano3.config.parallelism import ParallelPlan, parallel_plans, worlds
+from nano3.core.cli import run
 
 COLUMNS = (
     "segment",
@@ -24,20 +22,16 @@ COLUMNS = (
 )
 
 
-def main() -> None:
-    """Print one line for each segment of the recipe that the command line names."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("recipe", help="name of a recipe in config/recipes")
-    parser.add_argument("--set", default="", metavar="'KEY=VALUE ...'", help="overrides, e.g. 'layout.nodes=64'")
-    asked = parser.parse_args()
-    _, recipe = load_recipe(asked.recipe, asked.set)
-    placed = list(parallel_plans(recipe))
-    lines = [COLUMNS, *(_line(f"{phase}/{segment}", parallel_plan) for phase, segment, parallel_plan in placed)]
+def main(recipe: RecipeName, overrides: SetOption = None) -> None:
+    """Print one line for each segment of the recipe."""
+    _, loaded = load_recipe(recipe, overrides or "")
+    plans = list(parallel_plans(loaded))
+    lines = [COLUMNS, *(_line(f"{phase}/{segment}", parallel_plan) for phase, segment, parallel_plan in plans)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(COLUMNS))]
     for line in lines:
         print(line[0].ljust(widths[0]), *(word.rjust(width) for word, width in zip(line[1:], widths[1:], strict=True)))
     print()
-    for phase, segment, parallel_plan in placed:
+    for phase, segment, parallel_plan in plans:
         if parallel_plan.layout.trainer == "bridge":
             print(f"{phase}/{segment} also fits on", ", ".join(f"{size:,}" for size in worlds(parallel_plan)), "ranks")
         elif (without := parallel_plan.world - parallel_plan.batch) > 0:
@@ -54,7 +48,4 @@ def _line(name: str, place: ParallelPlan) -> tuple[str, ...]:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except Nano3Error as error:
-        sys.exit(f"check_layout: {error}")
+    run(main, __doc__)

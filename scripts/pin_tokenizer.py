@@ -1,16 +1,18 @@
 """Pin tokenizers of config/tokenizers: list their files with size and SHA-256 in config/tokenizers/{tokenizer}.tsv."""
 
-import argparse
-import sys
+from typing import Annotated
 
-from nano3 import Nano3Error
+from nano3.core.cli import Argument, run
 from nano3.raw.pin import pin_tokenizer
 
+
+def main(
+    tokenizers: Annotated[list[str], Argument("names of files in config/tokenizers", "TOKENIZER", positional=True)],
+) -> None:
+    """Pin and say what changed, tokenizer by tokenizer."""
+    for name in tokenizers:
+        print("\n".join(pin_tokenizer(name)))
+
+
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("tokenizers", nargs="+", metavar="TOKENIZER", help="names of files in config/tokenizers")
-    try:
-        for name in parser.parse_args().tokenizers:
-            print("\n".join(pin_tokenizer(name)))
-    except Nano3Error as error:
-        sys.exit(f"pin_tokenizer: {error}")
+    run(main, __doc__)

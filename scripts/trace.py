@@ -1,46 +1,43 @@
 """Which raw rows were in an optimizer step, and in which steps was a raw row?"""
 
-import argparse
-import json
-import sys
-from dataclasses import asdict
 from itertools import groupby
+from json import dumps
 from pathlib import Path
+from typing import Annotated
 
-from nano3 import Nano3Error
+from nano3.core.cli import Argument, AsJson, run, to_json
 from nano3.core.formatting import many
 from nano3.provenance.trace import Piece, Row, segments, trace_row, trace_steps
 
 SHOWN = 72  # characters of a text in a line
+CHECKPOINTS = Path("results/checkpoints")
+
+Name = Annotated[str, Argument("name of the artifacts, as in results/checkpoints")]
 
 
-def main() -> None:
-    """Print the trace that the command line asks for."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    kinds = parser.add_subparsers(dest="kind", required=True)
-    step = kinds.add_parser("step", help="the documents of a step, or of a range of steps")
-    step.add_argument("--step", required=True, metavar="N[-M]", help="as in metrics.jsonl: from the start of training")
-    step.add_argument("--phase", help="a phase that the steps must be of")
-    step.add_argument("--text", action="store_true", help="with the text that was trained on")
-    row = kinds.add_parser("row", help="the steps that a raw row was trained in")
-    row.add_argument("--dataset", required=True)
-    row.add_argument("--file", required=True, help="a shard, or a raw file by its path or the end of it")
-    row.add_argument("--row", required=True, type=int, help="of the raw file, from 0")
-    for each in (step, row):
-        each.add_argument("--recipe", default="tiny", help="name of the artifacts, as in results/checkpoints")
-        each.add_argument("--json", action="store_true", help="print it as JSON")
-    asked = parser.parse_args()
-    trained = segments(Path("results/checkpoints") / asked.recipe)
-    if asked.kind == "row":
-        found = trace_row(trained, asked.dataset, asked.file, asked.row)
-        print(json.dumps(asdict(found), ensure_ascii=False, indent=1) if asked.json else _row(found))
-        return
-    first, _, last = asked.step.partition("-")
-    pieces = list(trace_steps(trained, int(first), int(last or first), asked.phase, asked.text))
-    if asked.json:
-        print(json.dumps([asdict(piece) for piece in pieces], ensure_ascii=False, indent=1))
-    else:
-        print("\n".join(_steps(pieces)))
+def step(
+    step: Annotated[str, Argument("as in metrics.jsonl: from the start of training", "N[-M]")],
+    phase: Annotated[str | None, Argument("a phase that the steps must be of")] = None,
+    text: Annotated[bool, Argument("with the text that was trained on")] = False,
+    recipe: Name = "tiny",
+    json: AsJson = False,
+) -> None:
+    """The documents of a step, or of a range of steps."""
+    first, _, last = step.partition("-")
+    pieces = list(trace_steps(segments(CHECKPOINTS / recipe), int(first), int(last or first), phase, text))
+    print(to_json(pieces) if json else "\n".join(_steps(pieces)))
+
+
+def row(
+    dataset: str,
+    file: Annotated[str, Argument("a shard, or a raw file by its path or the end of it")],
+    row: Annotated[int, Argument("of the raw file, from 0")],
+    recipe: Name = "tiny",
+    json: AsJson = False,
+) -> None:
+    """The steps that a raw row was trained in."""
+    traced = trace_row(segments(CHECKPOINTS / recipe), dataset, file, row)
+    print(to_json(traced) if json else _row(traced))
 
 
 def _steps(pieces: list[Piece]) -> list[str]:
@@ -61,32 +58,29 @@ def _steps(pieces: list[Piece]) -> list[str]:
             where = f"{piece.sequence:>8} {piece.position:>7,}  {shard:<{width}}"
             lines.append(f"{where} {piece.row:>8,} {part:>17} {piece.epoch:>5}")
             if piece.text is not None:
-                lines.append(" " * 18 + json.dumps(piece.text, ensure_ascii=False)[:SHOWN])
+                lines.append(" " * 18 + dumps(piece.text, ensure_ascii=False)[:SHOWN])
     return lines
 
 
-def _row(found: Row) -> str:
+def _row(traced: Row) -> str:
     """What became of a row, and a line for each sample that holds some of it."""
     fates = {
         "valid": "held out for validation",
         "test": "held out for test",
         "skipped": "skipped: it has no usable text",
     }
-    lines = [f"row {found.row:,} of {found.raw} (shard {found.shard} of {found.dataset})", f"from  {found.origin}"]
-    if found.fate in fates:
-        return "\n".join([*lines, fates[found.fate]])
-    steps = len({each.step for each in found.occurrences})
-    lines.append(f"{found.tokens:,} tokens; in {many(steps, 'step')}")
+    lines = [f"row {traced.row:,} of {traced.raw} (shard {traced.shard} of {traced.dataset})", f"from  {traced.origin}"]
+    if traced.fate in fates:
+        return "\n".join([*lines, fates[traced.fate]])
+    steps = len({each.step for each in traced.occurrences})
+    lines.append(f"{traced.tokens:,} tokens; in {many(steps, 'step')}")
     lines += [
         f"{each.phase}/{each.segment}, step {each.step}, sequence {each.sequence}, epoch {each.epoch}: "
         f"tokens {each.token:,}-{each.token + each.tokens - 1:,}"
-        for each in found.occurrences
+        for each in traced.occurrences
     ]
     return "\n".join(lines)
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except Nano3Error as error:
-        sys.exit(f"trace: {error}")
+    run({"step": step, "row": row}, __doc__)

@@ -40,7 +40,7 @@ from nano3.artifact.steps import (
     read_receipt,
 )
 from nano3.config.mixture import as_floats, resolved
-from nano3.corpus.freshness import INDEX_FILES, ShardEntry, digest_entries, write_entries
+from nano3.corpus.shard_table import INDEX_FILES, ShardEntry, digest_entries, write_entries
 from nano3.graph import keys
 from nano3.graph.request import Request
 from nano3.training.spec import PhaseBlend, scheduled_segments, segment_specs

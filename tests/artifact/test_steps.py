@@ -111,7 +111,7 @@ def test_a_receipt_from_before_schemas_were_counted_is_an_older_one() -> None:
         ({"facts": {}}, "a damaged receipt of tokenize_shard (Object missing required field"),
         ({"content": 5}, "not a receipt"),
         ({"outputs": [{"path": "x"}]}, "a damaged receipt of tokenize_shard ("),
-        ({"key": {"sha256": "0"}}, "a damaged receipt of tokenize_shard (its key is not whole)"),
+        ({"key": {"sha256": "0"}}, "a damaged receipt of tokenize_shard (its key is incomplete)"),
         ({"run": None}, "a damaged receipt of tokenize_shard ("),
     ],
 )

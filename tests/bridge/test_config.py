@@ -14,7 +14,7 @@ from nano3.config.parallelism import ParallelPlan
 from nano3.training.attempts import TrainingError
 from nano3.training.bridge.config import check_settings, check_version, configured, finished
 from nano3.training.bridge.settings import bridge_settings
-from nano3.training.bridge.trainer import SegmentSamples
+from nano3.training.bridge.trainer import SegmentProvider
 from tests.training.recipes import RECIPES, curve, segments
 
 
@@ -32,7 +32,7 @@ def settings_of(spec: Spec, parallel_plan: ParallelPlan, before: int) -> dict[st
 
 def validated(settings: dict[str, Any], parallel_plan: ParallelPlan, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setenv("WORLD_SIZE", str(parallel_plan.world))
-    config = configured(settings, SegmentSamples())
+    config = configured(settings, SegmentProvider())
     runtime_config_update(config)
     return config
 
@@ -67,7 +67,7 @@ def test_bridge_has_our_learning_rate_at_each_step(name: str, monkeypatch: pytes
 
 def test_a_setting_without_a_field_is_an_error() -> None:
     with pytest.raises(TrainingError, match=r"has no setting scheduler\.warmup_iters"):
-        configured({"scheduler.warmup_iters": 333}, SegmentSamples())
+        configured({"scheduler.warmup_iters": 333}, SegmentProvider())
 
 
 def test_a_value_that_bridge_changes_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,18 +10,16 @@ import torch
 from nano3.artifact.digest import digest_json, short
 from nano3.artifact.steps import SegmentReceipt, Spec, Steps, read_receipt
 from nano3.cluster.preemption import OUT_OF_TIME, STOP_AT, Preempted
-from nano3.config.recipe import Layout
 from nano3.training import segment
 from nano3.training.attempts import TrainingError
 from nano3.training.bridge import config as bridge_config
 from nano3.training.bridge import trainer as bridge
 from nano3.training.bridge.settings import bridge_settings
-from nano3.training.bridge.trainer import counters, newest_whole, train_segment
+from nano3.training.bridge.trainer import counters, newest_whole
 from nano3.training.cpu.model import _layers, build_model
-from nano3.training.result import SegmentFiles
 from tests.training.conftest import BATCH, LENGTH, MODEL, Corpus
 
-LAYOUT = Layout.model_validate({"trainer": "bridge", "micro_batch_tokens": BATCH * LENGTH, "threads": 1})
+LAYOUT = {"trainer": "bridge", "micro_batch_tokens": BATCH * LENGTH, "threads": 1}
 # Layers of torch instead of Transformer Engine's and Mamba's kernels, and nothing that only a GPU can do.
 ON_CPU = {
     "model.transformer_impl": "local",
@@ -89,19 +87,11 @@ def trained(
     attempt: int = 1,
 ) -> Path:
     """Train a segment; returns its receipt."""
-    out = corpus.folder / name
-    place = SegmentFiles(
-        phase,
-        "only",
-        corpus.blend_receipt,
-        corpus.indexed(spec),
-        before or [],
-        out / "receipt.json",
-        out / "metrics.jsonl",
-    )
     _forget_groups()
-    train_segment(spec, place, corpus.blend, out / "weights", 4 * LENGTH, LAYOUT, 3, attempt)
-    return place.receipt
+    changes = {"before": before or [], "phase": phase, "attempt": attempt, "layout": LAYOUT}
+    arguments = corpus.arguments(name, spec, **changes)
+    segment.train_segment(**arguments)
+    return corpus.folder / name / "receipt.json"
 
 
 def lines(receipt: Path) -> list[dict[str, Any]]:
@@ -173,7 +163,7 @@ def test_a_checkpoint_that_is_gone_stops_the_segment(corpus: Corpus) -> None:
     with pytest.raises(TrainingError, match="Megatron-Bridge begins at step 0 instead of 3: it did not load"):
         trained(corpus, "after_lost", second, [receipt])
     (checkpoint / "train_state.pt").unlink()
-    with pytest.raises(TrainingError, match="is no checkpoint of Megatron-Bridge, or it is gone"):
+    with pytest.raises(TrainingError, match="not a checkpoint of Megatron-Bridge, or it is gone"):
         trained(corpus, "after_lost", second, [receipt])
 
 
@@ -186,7 +176,9 @@ def test_a_learning_rate_that_is_not_ours_stops_the_segment(corpus: Corpus, monk
 def test_counters_of_more_than_32_bits_are_saved() -> None:
     from megatron.bridge.training.state import TrainState
 
-    bridge.count_beyond_int32()
+    from nano3.training.bridge.patches import count_beyond_int32
+
+    count_beyond_int32()
     seen = 25 * 10**12 // 4_096
     state = TrainState(step=745_058, consumed_train_samples=seen)
     again = TrainState()

@@ -22,7 +22,7 @@ def capped(mixture: dict[str, float], tokens: int, most: float | dict[str, float
     return {"mixture": mixture, "phase_tokens": tokens, "max_epochs": caps, "over_cap": "redistribute"} | more
 
 
-def test_shares_of_datasets_are_those_that_are_written_whatever_the_tokens() -> None:
+def test_shares_of_datasets_do_not_depend_on_tokens() -> None:
     assert shares({"mixture": {"a": 0.1, "d": 0.3}}, {}) == {"a": Fraction(1, 4), "d": Fraction(3, 4)}
 
 
@@ -39,7 +39,7 @@ def test_a_share_of_a_category_is_divided_by_tokens_or_by_factors() -> None:
     assert shares(mixture | {"categories": left_out}) == {"a": Fraction(4, 10), "c": Fraction(6, 10)}
 
 
-def test_a_dataset_with_a_share_of_its_own_takes_none_of_its_categorys() -> None:
+def test_a_dataset_with_its_own_share_gets_none_of_its_categorys() -> None:
     assert shares({"mixture": {"math": 1, "a": 1}, "categories": MATH}) == {"a": Fraction(1, 2), "b": Fraction(1, 2)}
 
 
@@ -51,19 +51,19 @@ def test_over_its_cap_a_share_goes_to_its_category_first_and_then_to_all() -> No
     assert beyond == {"a": Fraction(5, 100), "b": Fraction(15, 100), "c": Fraction(40, 100), "d": Fraction(40, 100)}
 
 
-def test_what_earlier_phases_drew_counts_and_a_lower_cap_leaves_something_for_later_ones() -> None:
+def test_what_earlier_phases_consume_counts_and_a_lower_cap_leaves_something_for_later_ones() -> None:
     def later(most: float) -> Fraction:
         first = capped({"a": 1, "d": 9}, 1000, most)
         return shares(capped({"a": 1, "d": 1}, 200, 2.0, earlier=[first]))["a"]
 
-    assert later(1.5) == Fraction(1, 2)  # 100 of a are drawn, 100 are left, which is all that is asked for
+    assert later(1.5) == Fraction(1, 2)  # 100 of a are consumed, 100 are left, which is the target
     assert shares(capped({"a": 5, "d": 5}, 200, 2.0, earlier=[capped({"a": 2, "d": 8}, 1000, 2.0)]))["a"] == 0
     reserved = capped({"a": 2, "d": 8}, 1000, 1.5)
     assert shares(capped({"a": 5, "d": 5}, 200, 2.0, earlier=[reserved]))["a"] == Fraction(1, 4)
 
 
 @pytest.mark.parametrize(
-    ("decision", "said"),
+    ("decision", "message"),
     [
         (capped({"a": 1, "d": 1}, 1000, 2.0, over_cap="refuse"), r"in epochs: a 5 \(most: 2\): lower their shares"),
         (capped({"a": 1, "d": 1}, 4000, 2.0), "needs 4,000 tokens, but max_epochs and earlier phases leave 2,200"),
@@ -74,8 +74,8 @@ def test_what_earlier_phases_drew_counts_and_a_lower_cap_leaves_something_for_la
         ),
     ],
 )
-def test_what_cannot_be_drawn_says_why(decision: dict[str, Any], said: str) -> None:
-    with pytest.raises(MixtureError, match=said):
+def test_an_impossible_mixture_says_why(decision: dict[str, Any], message: str) -> None:
+    with pytest.raises(MixtureError, match=message):
         shares(decision, TOKENS | {"empty": 0})
 
 
@@ -104,27 +104,26 @@ def curricula(draw: st.DrawFn) -> tuple[list[dict[str, Any]], dict[str, int]]:
 
 @settings(deadline=None)
 @given(curricula())
-def test_shares_are_exact_and_no_cap_is_exceeded(drawn: tuple[list[dict[str, Any]], dict[str, int]]) -> None:
-    phases, tokens = drawn
-    seen = dict.fromkeys(tokens, Fraction())
+def test_shares_are_exact_and_no_cap_is_exceeded(curriculum: tuple[list[dict[str, Any]], dict[str, int]]) -> None:
+    phases, tokens = curriculum
+    consumed = dict.fromkeys(tokens, Fraction())
     for number, phase in enumerate(phases):
         most = {name: Fraction(str(cap)) * tokens[name] for name, cap in phase["max_epochs"].items()}
-        left = {name: max(Fraction(), most[name] - seen[name]) for name in tokens}
+        left = {name: max(Fraction(), most[name] - consumed[name]) for name in tokens}
         try:
             parts = resolved(phase | {"earlier": phases[:number]}, tokens)
         except MixtureError:
             assert sum(left.values()) < phase["phase_tokens"]
             return
         assert sum(part.asked for part in parts) == sum(part.share for part in parts) == 1
-        written = list(as_floats({part.dataset: part.share for part in parts}).values())
-        assert sum(written) == sum(reversed(written)) == sum(sorted(written)) == 1
+        floats = list(as_floats({part.dataset: part.share for part in parts}).values())
+        assert sum(floats) == sum(reversed(floats)) == sum(sorted(floats)) == 1
         for part in parts:
             needed = part.share * phase["phase_tokens"]
-            seen[part.dataset] += needed
+            consumed[part.dataset] += needed
             left[part.dataset] -= needed
         assert min(left.values()) >= 0
-        assert all(
-            left[part.dataset] == 0 for part in parts if part.share < part.asked
-        )  # nobody gives what it could draw
-        grown = {part.share / part.asked for part in parts if left[part.dataset] and part.category != "one"}
-        assert len(grown) <= 1  # what others can't take is spread in proportion
+        cut = [part for part in parts if part.share < part.asked]
+        assert all(left[part.dataset] == 0 for part in cut)  # a share is cut only where tokens run out
+        scales = {part.share / part.asked for part in parts if left[part.dataset] and part.category != "one"}
+        assert len(scales) <= 1  # the excess is spread in proportion

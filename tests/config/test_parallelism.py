@@ -1,4 +1,4 @@
-"""The rules for layouts, next to what Megatron-Core itself does with each of them, on ranks that are only pretended."""
+"""The rules for layouts, compared with what Megatron-Core itself does, on fake ranks."""
 
 import subprocess
 import sys
@@ -31,13 +31,13 @@ def placed(model: Model = MODEL, batch: int = 48, length: int = 512, world: int 
 
 
 @contextmanager
-def pretended_ranks(world: int, rank: int) -> Iterator[None]:
-    """A process group of `world` ranks of which one exists; collective operations do nothing."""
+def fake_ranks(world: int, rank: int) -> Iterator[None]:
+    """A process group of `world` ranks of which one exists; collectives do nothing."""
     from torch.testing._internal.distributed.fake_pg import FakeStore
 
-    from nano3.training.cpu.process_group import stand_in_for_cuda
+    from nano3.training.cpu.patches import patch_megatron
 
-    stand_in_for_cuda()
+    patch_megatron()
     from megatron.core import num_microbatches_calculator, parallel_state, tensor_parallel
 
     def forget() -> None:
@@ -55,9 +55,9 @@ def pretended_ranks(world: int, rank: int) -> Iterator[None]:
         forget()
 
 
-def megatron_takes(parallel_plan: ParallelPlan, rank: int = 0) -> None:
-    """Let Megatron-Core make groups, network, shards of a batch and micro-batches; it raises for what it refuses."""
-    with pretended_ranks(parallel_plan.world, rank):
+def megatron_accepts(parallel_plan: ParallelPlan, rank: int = 0) -> None:
+    """Let Megatron-Core build groups, network, shards of a batch and micro-batches; it raises for what it refuses."""
+    with fake_ranks(parallel_plan.world, rank):
         from megatron.core import parallel_state
         from megatron.core.num_microbatches_calculator import init_num_microbatches_calculator
         from megatron.core.tensor_parallel.mappings import reduce_scatter_to_sequence_parallel_region
@@ -71,8 +71,8 @@ def megatron_takes(parallel_plan: ParallelPlan, rank: int = 0) -> None:
             expert_tensor_parallel_size=1,
             create_gloo_process_groups=False,
         )
-        kept = _layers_of_all_stages(parallel_plan)
-        assert kept == len(parallel_plan.model.hybrid_override_pattern), f"{kept} layers are left"
+        layers = _layers_of_all_stages(parallel_plan)
+        assert layers == len(parallel_plan.model.hybrid_override_pattern), f"{layers} layers are left"
         batch = get_batch_on_this_cp_rank({"tokens": torch.zeros(1, parallel_plan.length, dtype=torch.int64)})
         shard = batch["tokens"].transpose(0, 1)[..., None].float()
         assert shard.shape[0] * parallel_plan.cp == parallel_plan.length
@@ -108,7 +108,7 @@ def _layers_of_all_stages(parallel_plan: ParallelPlan) -> int:
     spec = _layers(parallel_plan.model.num_moe_experts)
     projections = mamba_mixer.MambaMixerSubmodules(in_proj=ColumnParallelLinear, out_proj=RowParallelLinear)
     spec.submodules.mamba_layer.submodules.mixer = ModuleSpec(mamba_mixer.MambaMixer, submodules=projections)
-    if parallel_plan.cp > 1:  # for Transformer Engine's attention alone, which needs CUDA too
+    if parallel_plan.cp > 1:  # only Transformer Engine's attention does this, and it needs CUDA
         spec.submodules.attention_layer.submodules.self_attention.submodules.core_attention = Anything
     local = transformer_config(parallel_plan.model.model_dump(), "fp32")
     config = TransformerConfig(
@@ -118,7 +118,7 @@ def _layers_of_all_stages(parallel_plan: ParallelPlan) -> int:
         context_parallel_size=parallel_plan.cp,
         expert_model_parallel_size=parallel_plan.ep,
         expert_tensor_parallel_size=1,
-        sequence_parallel=False,  # torch's norm does not know it; megatron_takes cuts a sequence itself
+        sequence_parallel=False,  # torch's norm does not know it; megatron_accepts cuts a sequence itself
         pipeline_dtype=torch.float32,
     )
     model = MambaModel(
@@ -159,7 +159,7 @@ SIZES = st.sampled_from([1, 1, 2, 2, 3, 4])
 @pytest.mark.slow
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
-def test_what_the_rules_take_megatron_takes(data: st.DataObject) -> None:
+def test_what_the_rules_accept_megatron_accepts(data: st.DataObject) -> None:
     changes = {name: data.draw(values, name) for name, values in SMALL.items()}
     model = MODEL.model_copy(update={"hidden_size": 32, "kv_channels": 8, "mamba_head_dim": 8} | changes)
     sizes = {name: data.draw(SIZES, name) for name in ("tp", "pp", "cp", "ep")}
@@ -169,10 +169,10 @@ def test_what_the_rules_take_megatron_takes(data: st.DataObject) -> None:
         model, data.draw(st.sampled_from([2, 6, 12]), "batch"), data.draw(st.sampled_from([48, 50, 64])), world, **sizes
     )
     assume(broken(parallel_plan) is None)
-    megatron_takes(parallel_plan, rank=data.draw(st.sampled_from([0, world - 1]), "rank"))
+    megatron_accepts(parallel_plan, rank=data.draw(st.sampled_from([0, world - 1]), "rank"))
 
 
-# One parallel_plan for each rule, in their order, in which nothing else is wrong, and what Megatron says of it.
+# For each rule, in order, a plan that breaks only it, and Megatron's own error.
 OTHER = {
     "six_experts": MODEL.model_copy(update={"num_moe_experts": 6}),
     "six_heads": MODEL.model_copy(update={"num_attention_heads": 6}),
@@ -205,18 +205,18 @@ BREACHES = [
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("rule", "parallel_plan", "said"), [(rule, *breach) for rule, breach in zip(RULES, BREACHES, strict=True)]
+    ("rule", "parallel_plan", "message"), [(rule, *breach) for rule, breach in zip(RULES, BREACHES, strict=True)]
 )
 def test_each_rule_is_broken_by_what_megatron_refuses(
-    rule: Rule, parallel_plan: ParallelPlan, said: str | None
+    rule: Rule, parallel_plan: ParallelPlan, message: str | None
 ) -> None:
     assert broken(parallel_plan) is rule
-    if said is None:
+    if message is None:
         assert rule.source.startswith("ours")
-        megatron_takes(parallel_plan)
+        megatron_accepts(parallel_plan)
     else:
-        with pytest.raises((AssertionError, RuntimeError, ValueError), match=said):
-            megatron_takes(parallel_plan)
+        with pytest.raises((AssertionError, RuntimeError, ValueError), match=message):
+            megatron_accepts(parallel_plan)
 
 
 def test_the_long_context_of_the_specification_fits() -> None:
@@ -228,7 +228,7 @@ def test_the_long_context_of_the_specification_fits() -> None:
     assert parallel_plan.bubble == pytest.approx(3 / 51)
 
 
-def test_a_layout_that_cannot_be_is_refused_with_file_key_and_source() -> None:
+def test_an_impossible_layout_is_refused_with_file_key_and_source() -> None:
     overrides = "layout.trainer=bridge layout.processes_per_node=4 layout.tensor_model_parallel_size=4"
     with pytest.raises(ConfigError) as caught:
         load_recipe("tiny", overrides)
@@ -238,13 +238,13 @@ def test_a_layout_that_cannot_be_is_refused_with_file_key_and_source() -> None:
     )
 
 
-def test_the_key_is_the_one_that_says_it() -> None:
+def test_the_key_is_the_one_in_effect() -> None:
     recipe = load_recipe("tiny")[1]
     own = placed(world=4).layout
     phases = recipe.phases | {"long_context": recipe.phases["long_context"].model_copy(update={"layout": own})}
     with pytest.raises(ConfigError, match=r"phases\.long_context\.segments\.long_1\.global_batch_size: .*2 sequences"):
         check_layouts(recipe.model_copy(update={"phases": phases}), "x.yaml")
-    with pytest.raises(ConfigError, match=r"layout\.trainer: .*the cpu trainer shares out sequences only"):
+    with pytest.raises(ConfigError, match=r"layout\.trainer: .*the cpu trainer distributes sequences only"):
         load_recipe("tiny", "layout.tensor_model_parallel_size=2")
 
 
@@ -257,10 +257,8 @@ def test_a_micro_batch_divides_what_a_copy_has() -> None:
 
 def test_ranks_of_the_cpu_trainer_may_have_unequal_parts_or_none() -> None:
     overrides = "layout.processes_per_node=3 layout.micro_batch_tokens=256"
-    placed_on = {
-        segment: parallel_plan for _, segment, parallel_plan in parallel_plans(load_recipe("tiny", overrides)[1])
-    }
-    stable, long = placed_on["stable"], placed_on["long_1"]
+    plans = {segment: plan for _, segment, plan in parallel_plans(load_recipe("tiny", overrides)[1])}
+    stable, long = plans["stable"], plans["long_1"]
     assert (stable.sequences, stable.micro_batch, stable.micro_batches) == (3, 2, 2)  # of 8: 2, 3 and 3
     assert (long.sequences, long.micro_batch, long.micro_batches) == (1, 1, 1)  # of 2: 0, 1 and 1
     assert stable.idle == pytest.approx(1 / 9)

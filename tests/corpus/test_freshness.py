@@ -3,27 +3,26 @@
 import os
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
+import yaml
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from nano3.artifact.receipt import Input, Output, Run
 from nano3.artifact.steps import ShardKey, ShardReceipt, read_receipt
-from nano3.corpus.freshness import (
+from nano3.corpus import freshness
+from nano3.corpus.certificates import CERTIFICATES
+from nano3.corpus.freshness import NEW, shard_reason, survey
+from nano3.corpus.shard_table import (
     INDEX_FILES,
-    NEW,
-    FreshnessError,
     ShardEntry,
-    digest_entries,
-    read_entries,
-    shard_reason,
-    survey,
     write_entries,
 )
 from nano3.raw.datasets import Shard
@@ -88,11 +87,15 @@ class Edits(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp())
         self.wanted: dict[str, tuple[Shard, int | None]] = {name: (shard(name), None) for name in "abc"}
         self.code = "c" * 64
+        self.certificates: dict[str, set[str]] = {}
+        self.patch = pytest.MonkeyPatch()
+        self.patch.setattr(freshness, "certified_ancestors", lambda _step, code: self.certificates.get(code, set()))
         self.made: dict[str, Made] = {}
         self.indexed: dict[str, Made] | None = None
         self.build_all()
 
     def teardown(self) -> None:
+        self.patch.undo()
         shutil.rmtree(self.folder)
 
     @property
@@ -104,8 +107,13 @@ class Edits(RuleBasedStateMachine):
         return {
             name
             for name, (of, rows) in self.wanted.items()
-            if not (made := self.made.get(name)) or made != Made(of, rows, self.code)
+            if not (made := self.made.get(name)) or made not in [Made(of, rows, code) for code in self.accepted]
         }
+
+    @property
+    def accepted(self) -> set[str]:
+        """Code that makes today's bytes."""
+        return {self.code} | self.certificates.get(self.code, set())
 
     @rule()
     def build_all(self) -> None:
@@ -135,9 +143,13 @@ class Edits(RuleBasedStateMachine):
     def unpin(self, name: str) -> None:
         self.wanted.pop(name, None)
 
-    @rule(code=st.sampled_from("cd"))
+    @rule(code=st.sampled_from("cde"))
     def edit_code(self, code: str) -> None:
         self.code = code * 64
+
+    @rule(code=st.sampled_from("cde"), earlier=st.sets(st.sampled_from("cde")))
+    def certify(self, code: str, earlier: set[str]) -> None:
+        self.certificates[code * 64] = {each * 64 for each in earlier - {code}}
 
     @rule(name=names, file=st.sampled_from(FILES))
     def touch(self, name: str, file: str) -> None:
@@ -173,9 +185,10 @@ class Edits(RuleBasedStateMachine):
         for name, (of, rows) in self.wanted.items():
             reason = shard_reason(self.folder, name, self.key | {"sha256": of.sha256, "rows": rows})
             assert reason == believing.stale.get(name)
+        fresh = [self.made[name].code for name in self.wanted if name not in believing.stale]
+        assert believing.certified == Counter(code for code in fresh if code != self.code)
         if not believing.stale:
-            current = {name: Made(of, rows, self.code) for name, (of, rows) in self.wanted.items()}
-            assert (believing.behind is None) == (self.indexed == current)
+            assert (believing.behind is None) == (self.indexed == {name: self.made[name] for name in self.wanted})
 
 
 TestEdits = Edits.TestCase
@@ -230,12 +243,26 @@ def test_a_copied_tree_is_fresh(tree: Path, tmp_path_factory: pytest.TempPathFac
     assert (state.stale, state.behind) == ({}, None)
 
 
-def test_entries_read_back_as_written_and_no_others(tree: Path) -> None:
-    entries = [ShardEntry.of(name, read_receipt(tree / f"train/{name}.json", ShardReceipt), 7) for name in "abc"]
-    write_entries(tree, entries)
-    assert read_entries(tree, digest_entries(entries)) == entries
-    with pytest.raises(FreshnessError, match="not what its index was made with"):
-        read_entries(tree, digest_entries(entries[:2]))
+@pytest.mark.parametrize("trust", [True, False])
+def test_certified_code_leaves_every_shard_fresh_and_says_so(
+    tree: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, trust: bool
+) -> None:
+    today = SETTINGS | {"code": "d" * 64}
+    monkeypatch.chdir(tmp_path_factory.mktemp("repository"))
+    assert set(survey(tree, WANTED, today, trust).stale.values()) == {"tokenizing code changed"}
+    CERTIFICATES.parent.mkdir()
+    rest = {"proof": "0" * 64, "date": "2026-01-31", "python": "3.11.7", "packages": {}}
+    certificate = {"tokenize_shard": {"d" * 64: {"same_bytes_as": ["c" * 64], **rest}}}
+    CERTIFICATES.write_text(yaml.safe_dump(certificate))
+    state = survey(tree, WANTED, today, trust)
+    assert (state.stale, state.behind, state.certified) == ({}, None, {"c" * 64: 3})
+    assert shard_reason(tree, "a", today | {"sha256": shard("a").sha256, "rows": None}) is None
+    other = survey(tree, WANTED, today | {"text_column": "x"}, trust)
+    assert set(other.stale.values()) == {"tokenizing code changed; text_column: text is now x"}
+    make(tree, shard("a"), None, today)
+    state = survey(tree, WANTED, today, trust)
+    assert (state.stale, state.behind) == ({}, "1 of its shards were made again")
+    assert state.certified == {"c" * 64: 2}
 
 
 def test_a_damaged_line_of_the_index_is_not_believed_and_harms_nothing(tree: Path) -> None:

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from nano3.artifact.digest import digest_file
-from nano3.artifact.receipt import Input, Run
+from nano3.artifact.receipt import Input, Output, Run
 from nano3.artifact.steps import IndexKey, IndexReceipt, ShardReceipt
 from nano3.corpus import index_dataset as module
-from nano3.corpus.freshness import INDEX_FILES, read_entries
 from nano3.corpus.index_dataset import MergeError, index_dataset
+from nano3.corpus.shard_table import INDEX_FILES, read_entries
 from nano3.raw.datasets import Shard, write_pins
 from nano3.tokens.indexed_dataset import Pair, PairWriter
 from tests.receipts import INDEX_KEY, SHARD_KEY, shard_facts
@@ -82,7 +82,7 @@ class Dataset:
             Run(),
             key=SHARD_KEY,
             inputs=[Input("file", f"raw/{name}", "0" * 64)],
-            outputs=kept.outputs + aside.outputs,
+            outputs=[Output(*file) for file in kept.files + aside.files],
             facts=shard_facts(rows=len(documents), documents=kept.documents, tokens=kept.tokens, **rows),
         ).write(self.folder / f"train/{name}.json")
         self.shards.add(name)

@@ -118,7 +118,7 @@ SHARE = edited(RECIPE, "tiny-math: 35", "tiny-math: 36")
         (lambda house: None, {}),
         (
             edited(
-                "scripts/nano3/tokens/tokenize_shard.py",
+                "scripts/nano3/tokens/pipeline.py",
                 "TRAIN, VALID, TEST = 0, 1, 2",
                 "# a\nTRAIN, VALID,  TEST = (0, 1, 2)",
             ),
@@ -131,7 +131,7 @@ SHARE = edited(RECIPE, "tiny-math: 35", "tiny-math: 36")
         (a_removed_shard, {"index_dataset": 1, "write_blend": 3}),
         (an_interrupted_rebuild, {"write_blend": 3}),
         (
-            edited("scripts/nano3/tokens/tokenize_shard.py", "CHARACTERS = 1_000_000", "CHARACTERS = 1_000_001"),
+            edited("scripts/nano3/tokens/pipeline.py", "LONG_BYTES = 2**24", "LONG_BYTES = 2**25"),
             TOKENS,
         ),
         (edited(RECIPE, "add_bos: false", "add_bos: true"), TOKENS),

@@ -51,9 +51,7 @@ def change_a_share(house: House, dice: random.Random) -> None:
 
 
 def change_the_code(house: House, dice: random.Random) -> None:
-    house.edit(
-        "scripts/nano3/tokens/tokenize_shard.py", "CHARACTERS = 1_000_00", f"CHARACTERS = 1_000_0{dice.randint(1, 9)}"
-    )
+    house.edit("scripts/nano3/tokens/pipeline.py", "LONG_BYTES = ", f"LONG_BYTES = {dice.randint(1, 9)} * ")
 
 
 def build_a_shard(house: House, dice: random.Random) -> None:

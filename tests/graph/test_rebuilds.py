@@ -34,10 +34,14 @@ def test_touching_every_file_rebuilds_nothing(house: House) -> None:
     ("file", "old", "new"),
     [
         (
-            "scripts/nano3/tokens/tokenize_shard.py",
+            "scripts/nano3/tokens/pipeline.py",
             "TRAIN, VALID, TEST = 0, 1, 2",
             "# a thought\nTRAIN, VALID,  TEST = (0, 1, 2)",
         ),
+        ("scripts/nano3/tokens/tokenize_shard.py", "CHARACTERS = 1_000_000", "CHARACTERS = 1_000_001"),
+        ("scripts/nano3/raw/readers.py", "pin the dataset again", "pin it again"),
+        ("scripts/nano3/artifact/receipt.py", '"SLURM_CONTAINER")', '"SLURM_CONTAINER", "ANOTHER")'),
+        ("scripts/nano3/core/cli.py", ".stem}: {error}", ".stem} failed: {error}"),
         ("scripts/nano3/training/cpu/trainer.py", '"""One optimizer step;', '"""One step of the optimizer;'),
         ("config/recipes/tiny.yaml", "save_interval: 40", "save_interval: 7"),
         ("config/recipes/tiny.yaml", "threads: 2", "threads: 1"),
@@ -111,9 +115,18 @@ def test_a_shard_that_was_edited_but_not_pinned_again_is_refused(house: House) -
 
 
 def test_tokenizing_code_that_makes_the_same_bytes_stops_there(house: House) -> None:
-    house.edit("scripts/nano3/tokens/tokenize_shard.py", "CHARACTERS = 1_000_000", "CHARACTERS = 1_000_001")
+    house.edit("scripts/nano3/tokens/pipeline.py", "LONG_BYTES = 2**24", "LONG_BYTES = 2**25")
     assert house.ran(*CONFIG) == {"tokenize_shard": 12, "index_dataset": 4, "write_blend": 3}
     assert house.planned(*CONFIG) == {}
+
+
+def test_tokenizing_code_that_is_certified_to_make_the_same_bytes_rebuilds_nothing(house: House) -> None:
+    house.edit("scripts/nano3/tokens/pipeline.py", "LONG_BYTES = 2**24", "LONG_BYTES = 2**25")
+    assert house.planned(*CONFIG)["tokenize_shard"] == 12
+    assert house.run("scripts/certify_code.py").returncode == 0
+    assert house.planned(*CONFIG) == {}
+    plan = " ".join(house.run("scripts/plan.py", "--set", QUICK.removeprefix("set=")).stdout.split())
+    assert "12 shards were made by earlier code that is certified to make the same bytes (config/certific" in plan
 
 
 @pytest.mark.parametrize(

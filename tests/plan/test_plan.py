@@ -12,9 +12,11 @@ from typing import Any
 import msgspec
 import pytest
 
+from nano3.artifact.code import digest_code
 from nano3.artifact.steps import IndexCacheReceipt, IndexReceipt, SegmentReceipt, read_receipt
 from nano3.config.load import Settings, load_recipe
-from nano3.corpus.freshness import INDEX_FILES
+from nano3.corpus.certificates import CERTIFICATES
+from nano3.corpus.shard_table import INDEX_FILES
 from nano3.graph.nodes import Certainty
 from nano3.graph.request import Request
 from nano3.plan.plan import Plan, PlanError, as_json, make_plan
@@ -88,6 +90,22 @@ def test_a_changed_shard_is_certain_down_to_the_blends_and_a_question_after_them
         "Plan: 1 token pair, 1 dataset index, 3 blends will be made; "
         "3 index caches, 6 segments, 1 export, 1 lineage, 1 report if the bytes of a blend change."
     )
+
+
+def test_code_that_is_certified_leaves_shards_fresh_and_the_plan_says_so(house: Path) -> None:
+    code = digest_code("tokenize_shard")
+    paths = sorted(Path("results/tokens").glob("*/tiny-math/train/*.json"))
+    for path in paths:
+        edit(path, code, "e" * 64)
+    assert sentences(plan())[0].startswith("3 shards of tiny-math: tokenizing code changed")
+    rest = {"proof": "0" * 64, "date": "2026-01-31", "python": "3.11.7", "packages": {}}
+    certificate = {"tokenize_shard": {code: {"same_bytes_as": ["e" * 64], **rest}}}
+    CERTIFICATES.write_text(json.dumps(certificate))
+    found = plan()
+    assert not [node for node in found.nodes if node.kind == "tokens" and node.runs]
+    assert found.certified == as_json(found, [])["certified"] == {"e" * 64: len(paths)}
+    said = "3 shards were made by earlier code that is certified to make the same bytes (config/certificates.yaml)."
+    assert said in " ".join(as_text(found, colour=False).split())
 
 
 def test_a_changed_share_is_certain_all_the_way(house: Path) -> None:
@@ -318,11 +336,11 @@ def test_json_tells_what_the_text_tells(house: Path) -> None:
 
 
 def test_the_page_is_offline_and_tells_every_state_by_a_word(house: Path) -> None:
-    from nano3.plan.page import write_page, write_picture
+    from nano3.plan.page import write_picture, write_plan
 
     pin_again("tiny-math", "set-mm-01")
     found = plan()
-    write_page(found, Path("plan.html"))
+    write_plan(found, Path("plan.html"))
     write_picture(found, Path("plan.svg"))
     for file in (Path("plan.html"), Path("plan.svg")):
         text = file.read_text(encoding="utf-8")
@@ -342,7 +360,7 @@ def test_a_picture_of_many_datasets_has_a_line_for_each_and_stays_readable(bare:
                 Path(f"config/datasets/tiny-math.{ending}").read_bytes()
             )
     drawn = picture(plan(what_if={f"phases.phase1.mixture.{name}": 1 for name in names}))
-    boxes = [each.box for each in drawn.placed if each.box.title in names]
+    boxes = [each for each in drawn.boxes if each.box.title in names]
     assert len(boxes) == 30
     assert all(above.bottom < below.y for above, below in itertools.pairwise(boxes))
     assert drawn.height < 1500

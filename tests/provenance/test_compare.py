@@ -1,13 +1,14 @@
 """Two trainings side by side: what differs, and nothing else."""
 
 import json
+import os
 import re
 import shutil
 from pathlib import Path
 
 import pytest
 
-from nano3.provenance.compare import CompareError, compare
+from nano3.provenance.compare import CompareError, compare, receipt_of
 from nano3.report.comparison import as_text, write_comparison
 from tests.lineage import build
 from tests.receipts import CHECKPOINTS, EXPORT
@@ -88,3 +89,10 @@ def test_a_page_asks_no_network_and_says_the_same(tmp_path: Path) -> None:
 def test_a_name_of_nothing_is_an_error_that_knows_names() -> None:
     with pytest.raises(CompareError, match=r"tinny: no receipt, and no recipe with a checkpoint: there are tiny"):
         compare("tinny", "tiny")
+
+
+def test_a_training_is_its_last_segment_whatever_was_written_last() -> None:
+    assert receipt_of("tiny") == EXPORT
+    EXPORT.unlink()
+    os.utime(CHECKPOINTS / "phase1/stable/receipt.json")
+    assert receipt_of("tiny") == CHECKPOINTS / "long_context/long_2/receipt.json"

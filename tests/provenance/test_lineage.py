@@ -29,7 +29,7 @@ def test_the_closure_holds_every_ancestor_once() -> None:
     assert sorted(closure(Path("d.json"))) == ["a.json", "b.json", "c.json", "d.json"]
 
 
-def test_an_ancestor_made_again_with_the_same_bytes_is_the_same() -> None:
+def test_a_rebuilt_ancestor_with_the_same_bytes_is_the_same() -> None:
     receipt("a")
     receipt("b", "a")
     receipt("a")
@@ -40,7 +40,7 @@ def test_an_ancestor_of_other_bytes_is_an_error() -> None:
     receipt("a")
     receipt("b", "a")
     receipt("a", byte="1")
-    with pytest.raises(LineageError, match=r"b\.json: was made from another content of a\.json: build it again"):
+    with pytest.raises(LineageError, match=r"b\.json: was built from another version of a\.json: rebuild it"):
         closure(Path("b.json"))
 
 

@@ -37,29 +37,29 @@ def crate() -> dict[str, dict[str, Any]]:
 
 def test_the_reference_library_reads_it_and_everything_named_is_described() -> None:
     document = ProvDocument.deserialize(str(LINEAGE))
-    described = {str(record.identifier) for record in document.get_records((ProvEntity, ProvActivity, ProvAgent))}
-    named = {
+    identifiers = {str(record.identifier) for record in document.get_records((ProvEntity, ProvActivity, ProvAgent))}
+    references = {
         str(value)
         for record in document.get_records()
         if record.is_relation()
         for key, value in record.formal_attributes
         if value
     }
-    assert named <= described
-    assert {f"step:{path}" for path in closure(EXPORT)} <= described
+    assert references <= identifiers
+    assert {f"step:{path}" for path in closure(EXPORT)} <= identifiers
 
 
 def test_every_way_from_the_export_ends_at_raw_shards() -> None:
     prov = json.loads(LINEAGE.read_text())
-    made_by = {each["prov:entity"]: each["prov:activity"] for each in prov["wasGeneratedBy"].values()}
+    activities = {each["prov:entity"]: each["prov:activity"] for each in prov["wasGeneratedBy"].values()}
     used: dict[str, set[str]] = {}
     for each in prov["used"].values():
         used.setdefault(each["prov:activity"], set()).add(each["prov:entity"])
-    waiting, ends = [f"artifact:{EXPORT}"], set()
-    while waiting:
-        entity = waiting.pop()
-        if entity in made_by:
-            waiting.extend(used[made_by[entity]])
+    queue, ends = [f"artifact:{EXPORT}"], set()
+    while queue:
+        entity = queue.pop()
+        if entity in activities:
+            queue.extend(used[activities[entity]])
         else:
             ends.add(entity)
     assert ends == {f"raw:{dataset}" for dataset in DATASETS}
@@ -71,8 +71,8 @@ def test_shards_are_folded_and_the_digest_is_that_of_sha256sum(tmp_path: Path) -
         lines = [line for line in csv.DictReader(file, delimiter="\t") if line["dataset"] == "web"]
     assert [line["shard"] for line in lines] == [f"shard_{number:04}" for number in range(30)]
     raw = json.loads(LINEAGE.read_text())["entity"]["raw:web"]
-    printed = "".join(f"{line['sha256']}  {line['raw']}\n" for line in lines)
-    assert raw["nano3:digest"] == hashlib.sha256(printed.encode()).hexdigest()
+    text = "".join(f"{line['sha256']}  {line['raw']}\n" for line in lines)
+    assert raw["nano3:digest"] == hashlib.sha256(text.encode()).hexdigest()
     assert raw["nano3:count"] == 30
     assert json.loads(LINEAGE.read_text())["entity"]["pairs:web"]["nano3:tokens"] == 30 * 10_000
 
@@ -93,10 +93,10 @@ def test_the_container_is_named_and_its_password_is_not() -> None:
         assert "secret" not in file.read_text()
 
 
-def test_a_shard_made_again_after_its_index_is_an_error() -> None:
+def test_a_shard_rebuilt_after_its_index_is_an_error() -> None:
     path = Path("results/tokens/tiny/web/train/shard_0001.json")
     path.write_text(json.dumps(json.loads(path.read_text()) | {"content": "0" * 64}))
-    with pytest.raises(LineageError, match=r"index\.json: was made from another content of .*shard_0001\.json"):
+    with pytest.raises(LineageError, match=r"index\.json: was built from another version of .*shard_0001\.json"):
         again()
 
 

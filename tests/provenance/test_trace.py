@@ -1,4 +1,4 @@
-"""Recipe tiny, traced: what trace.py says of a step is what training read, and rows lead to steps and back."""
+"""Recipe tiny, traced: the trace of a step is what training read, and rows lead to steps and back."""
 
 import gzip
 import json
@@ -97,32 +97,32 @@ def test_a_pieces_text_stands_in_its_raw_row(trained: list[TracedSegment]) -> No
 
 
 def test_rows_lead_to_the_steps_that_held_them_and_nowhere_else(trained: list[TracedSegment]) -> None:
-    held: dict[tuple[str, str, int], list[tuple[int, int, int, int]]] = defaultdict(list)
+    pieces: dict[tuple[str, str, int], list[tuple[int, int, int, int]]] = defaultdict(list)
     for piece in every_piece(trained):
-        held[piece.dataset, piece.shard, piece.row].append((piece.step, piece.sequence, piece.token, piece.tokens))
+        pieces[piece.dataset, piece.shard, piece.row].append((piece.step, piece.sequence, piece.token, piece.tokens))
     fates = set()
     for shard, rows in (("set-mm-01", 60), ("set-mm-00", 40)):
         for row in range(rows):
-            found = trace_row(trained, "tiny-math", shard, row)
-            fates.add(found.fate)
-            where = [(each.step, each.sequence, each.token, each.tokens) for each in found.occurrences]
-            assert where == sorted(held.get(("tiny-math", shard, row), []))
-            assert found.fate == "training" or not where
+            trace = trace_row(trained, "tiny-math", shard, row)
+            fates.add(trace.fate)
+            where = [(each.step, each.sequence, each.token, each.tokens) for each in trace.occurrences]
+            assert where == sorted(pieces.get(("tiny-math", shard, row), []))
+            assert trace.fate == "training" or not where
     assert {"training", "valid"} <= fates
 
 
 def test_a_file_is_named_by_shard_or_by_path(trained: list[TracedSegment]) -> None:
-    named: list[Row] = [
+    rows: list[Row] = [
         trace_row(trained, "tiny-math", file, 5)
         for file in ("set-mm-01", "set-mm-01.jsonl.gz", "resources/tiny/math/set-mm-01.jsonl.gz")
     ]
-    assert named[0] == named[1] == named[2]
+    assert rows[0] == rows[1] == rows[2]
 
 
-def test_what_there_is_not_is_said(trained: list[TracedSegment]) -> None:
+def test_what_does_not_exist_is_named(trained: list[TracedSegment]) -> None:
     with pytest.raises(TraceError, match="step 999: not among the steps that were trained, 0 to"):
         list(trace_steps(trained, 999, 999))
-    with pytest.raises(TraceError, match="dataset novels: nothing was trained on it: tiny-code,"):
+    with pytest.raises(TraceError, match="dataset novels: no segment was trained on it: name one of: tiny-code,"):
         trace_row(trained, "novels", "a", 0)
     with pytest.raises(
         TraceError, match=r"elsewhere: no shard with tokens of tiny-math: name a shard, e\.g\. set-mm-00"
@@ -130,5 +130,5 @@ def test_what_there_is_not_is_said(trained: list[TracedSegment]) -> None:
         trace_row(trained, "tiny-math", "elsewhere", 0)
     with pytest.raises(TraceError, match=r"row 100000: resources/tiny/math/set-mm-01\.jsonl\.gz has rows 0 to \d+$"):
         trace_row(trained, "tiny-math", "set-mm-01", 100_000)
-    with pytest.raises(TraceError, match="nothing was trained there: name a recipe that was"):
+    with pytest.raises(TraceError, match="no trained segments: name a trained recipe"):
         segments(Path("results/checkpoints/other"))

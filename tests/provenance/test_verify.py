@@ -1,4 +1,4 @@
-"""A byte that flips in any kind of artifact is found, and its remedy mends it."""
+"""A flipped byte in any kind of artifact is found, and its remedy repairs it."""
 
 import json
 import os
@@ -38,7 +38,7 @@ def verdict(house: House, *arguments: str) -> tuple[int, dict[str, Any]]:
 
 
 def flip(path: Path) -> None:
-    """Another first byte, with size and time kept. In a new file, for copies of a house share their weights."""
+    """Another first byte, with size and time kept. In a new file, because copies of a house share their weights."""
     data, before = bytearray(path.read_bytes()), path.stat()
     data[0] ^= 1
     path.unlink()
@@ -46,7 +46,7 @@ def flip(path: Path) -> None:
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
-def test_a_flipped_byte_in_any_kind_of_artifact_is_found_and_its_remedy_mends_it(house: House) -> None:
+def test_a_flipped_byte_in_any_kind_of_artifact_is_found_and_its_remedy_repairs_it(house: House) -> None:
     notes = str(house.root / "build/notes.tsv")
     Path(notes).parent.mkdir()
     status, whole = verdict(house, "--raw", "--notes", notes)
@@ -59,26 +59,26 @@ def test_a_flipped_byte_in_any_kind_of_artifact_is_found_and_its_remedy_mends_it
         flip(path)
         damaged[str(path.relative_to(house.root))] = kind
     flip(house.root / RAW)
-    status, found = verdict(house, "--raw")
+    status, result = verdict(house, "--raw")
     assert status == 1
-    assert {fault["path"]: fault["kind"] for fault in found["faults"]} == damaged | {RAW: "raw"}
+    assert {fault["path"]: fault["kind"] for fault in result["faults"]} == damaged | {RAW: "raw"}
     status, sizes = verdict(house, "--sizes")
     assert {fault["path"] for fault in sizes["faults"]} == {path for path in damaged if path.endswith("index.json")}
     status, math = verdict(house, "tiny-math")
     assert {Path(fault["path"]).name for fault in math["faults"]} == {"set-mm-00.bin", "set-mm-01.idx"}
 
     flip(house.root / RAW)
-    for fault in found["faults"]:
+    for fault in result["faults"]:
         for path in (house.root / path for path in fault["delete"]):
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-    house.snakemake(*sorted({fault["build"] for fault in found["faults"] if fault["build"]}), "--config", QUICK)
+    house.snakemake(*sorted({fault["build"] for fault in result["faults"] if fault["build"]}), "--config", QUICK)
     assert verdict(house)[1]["faults"] == []
     house.snakemake("--config", QUICK)
     assert verdict(house)[0] == 0
     assert house.planned("--config", QUICK) == {}
 
 
-def test_what_is_missing_or_not_made_is_told_apart_and_a_wrong_target_is_refused(house: House) -> None:
+def test_what_is_missing_differs_from_what_is_not_built_and_a_wrong_target_is_refused(house: House) -> None:
     folder = next((house.root / "results/tokens").glob("*/tiny-math"))
     (folder / "train/set-mm-00.bin").unlink()
     (folder / "train/set-mm-01.json").unlink()
@@ -86,13 +86,13 @@ def test_what_is_missing_or_not_made_is_told_apart_and_a_wrong_target_is_refused
     next((house.root / "results/reports").glob("*/report.receipt.json")).unlink()
     done = house.run("scripts/verify.py", "--set", OVERRIDES)
     assert done.returncode == 1
-    for said in (
+    for message in (
         "set-mm-00.bin: missing: run `snakemake ",
         "set-mm-01.json: missing: run `snakemake ",
-        "set-mm-02.bin: 8 bytes, and ",
+        "set-mm-02.bin: 8 bytes instead of ",
         "3 damaged or missing; report: 1 not made yet",
     ):
-        assert said in done.stdout
+        assert message in done.stdout
     done = house.run("scripts/verify.py", "phase9")
     assert done.returncode == 1
     assert "phase9: recipe tiny has no such artifact: name a dataset, phase, segment or path" in done.stderr

@@ -1,4 +1,4 @@
-"""W&B: what is there is sent once, by reference, and no failure is anybody else's."""
+"""W&B: everything is sent once, by reference, and no failure affects a job."""
 
 import json
 import os
@@ -74,7 +74,7 @@ def test_offline_all_is_written_as_wandb_has_it_and_only_once() -> None:
     assert len(written(FOLDER)) == len(runs)
 
 
-def test_what_comes_later_is_sent_later() -> None:
+def test_later_artifacts_are_sent_later() -> None:
     receipt = CHECKPOINTS / "long_context/long_2/receipt.json"
     text = receipt.read_text()
     receipt.unlink()
@@ -94,13 +94,13 @@ def test_what_is_not_sent_is_named_with_its_reason() -> None:
         "long_context/long_2: not sent: it comes after long_context/short",
     ]
     command = [sys.executable, str(REPOSITORY / "scripts/publish.py"), "--mode"]
-    said = {
+    output = {
         mode: subprocess.run([*command, mode], capture_output=True, text=True, check=True).stdout
         for mode in ("offline", "disabled")
     }
-    assert f"offline: {len(PHASES) + len(SEGMENTS) - 2} sent" in said["offline"]
-    assert said["offline"].count("not sent") == 2
-    assert said["disabled"] == "disabled: 0 sent\n"
+    assert f"offline: {len(PHASES) + len(SEGMENTS) - 2} sent" in output["offline"]
+    assert output["offline"].count("not sent") == 2
+    assert output["disabled"] == "disabled: 0 sent\n"
 
 
 class Recorder:
@@ -148,10 +148,10 @@ def test_online_every_version_used_is_one_that_was_made_or_raw(monkeypatch: pyte
     assert third.used == by_name["tiny/data/phase2"].logged + second.logged
 
 
-def test_raw_bytes_pinned_anew_are_another_version(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_raw_bytes_are_another_version(monkeypatch: pytest.MonkeyPatch) -> None:
     def versions() -> set[str]:
-        made = next(publications("tiny", load_recipe("tiny")[1])).inputs
-        return {f"{each.name}@{each.made().digest}" for each in made}
+        inputs = next(publications("tiny", load_recipe("tiny")[1])).inputs
+        return {f"{each.name}@{each.made().digest}" for each in inputs}
 
     before = versions()
     index = Path("results/tokens/tiny/tiny-code/index.json")
@@ -162,14 +162,14 @@ def test_raw_bytes_pinned_anew_are_another_version(monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.slow
 @pytest.mark.parametrize("key", [None, "0" * 40])
-def test_no_key_or_no_server_is_said_and_nothing_is_noted(key: str | None) -> None:
+def test_a_missing_key_or_server_is_reported_and_nothing_is_logged(key: str | None) -> None:
     environment = os.environ | {"WANDB_BASE_URL": "http://127.0.0.1:9"} | ({"WANDB_API_KEY": key} if key else {})
     environment.pop("WANDB_SERVICE", None)  # of this process
     command = [sys.executable, str(REPOSITORY / "scripts/publish.py"), "--mode", "online"]
     soon = environment | {"WANDB_INIT_TIMEOUT": "3"}
     done = subprocess.run(command, env=soon, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert "publish: data/phase1: W&B did not take it" in done.stderr
+    assert "publish: data/phase1: W&B did not accept it" in done.stderr
     assert "run `python scripts/publish.py`" in done.stderr
     assert not (FOLDER / "tiny.json").exists()
     command[-1] = "offline"

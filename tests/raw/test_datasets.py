@@ -46,7 +46,7 @@ def test_a_missing_pin_says_how_to_pin(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("line", "message"),
     [
         ("a\traw/a.parquet\t10\t5", "line 5: not a pinned shard"),
         ("d\traw/d.parquet\tten\t5\t" + "0" * 64, "line 5: not a pinned shard"),
@@ -54,11 +54,11 @@ def test_a_missing_pin_says_how_to_pin(tmp_path: Path) -> None:
         ("a\traw/a.parquet\t10\t5\t" + "0" * 64, "shard a is listed more than once"),
     ],
 )
-def test_a_damaged_line_is_named(tmp_path: Path, line: str, said: str) -> None:
+def test_a_damaged_line_is_named(tmp_path: Path, line: str, message: str) -> None:
     write_pins(tmp_path / "x.tsv", SHARDS)
     with (tmp_path / "x.tsv").open("a") as file:
         file.write(line + "\n")
-    with pytest.raises(ConfigError, match=said):
+    with pytest.raises(ConfigError, match=message):
         read_pins("x", tmp_path)
 
 
@@ -106,17 +106,17 @@ ONE_LINE = gzip.compress(b'{"text": "x"}\n', mtime=0)
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "said"),
+    ("name", "content", "message"),
     [
         ("x{y}.jsonl.gz", ONE_LINE, "can't have braces: rename it"),
         ("cut.jsonl.gz", ONE_LINE[:-9], "cut.jsonl.gz: the compressed data is damaged or cut"),
     ],
 )
 def test_a_file_that_cannot_be_a_shard_is_named_when_pinning(
-    catalogue: Path, name: str, content: bytes, said: str
+    catalogue: Path, name: str, content: bytes, message: str
 ) -> None:
     (Path("raw") / name).write_bytes(content)
-    with pytest.raises(Nano3Error, match=said):
+    with pytest.raises(Nano3Error, match=message):
         pin_datasets(["math"], catalogue)
 
 

@@ -103,7 +103,7 @@ def test_the_same_bytes_under_another_commit_are_the_same_pins(hub: Hub, catalog
     assert (catalogue / "corpus.tsv").read_bytes() == before
 
 
-def test_rows_are_counted_when_asked_for_and_kept_while_the_bytes_stay(hub: Hub, catalogue: Path) -> None:
+def test_rows_are_counted_on_request_and_kept_while_the_bytes_stay(hub: Hub, catalogue: Path) -> None:
     lines = gzip.compress(b'{"text": "one"}\n{"text": "two"}\n{"text": "three"}\n')
     large = parquet(*(f"{number} " + "y" * 100_000 for number in range(100)))
     files = {"train/a.parquet": large, "train/b.parquet": PART}
@@ -114,18 +114,18 @@ def test_rows_are_counted_when_asked_for_and_kept_while_the_bytes_stay(hub: Hub,
     assert "corpus: added train.a" in changes
     assert [shard.rows for shard in read_pins("corpus", catalogue)] == [100, 100]
     assert [shard.rows for shard in read_pins("lines", catalogue)] == [3]
-    read = [
+    ranges = [
         headers.get("Range") or headers.get("range", "") for headers in hub.asked("GET .*resolve.*/train/a.parquet")
     ]
-    assert read
-    assert all(read)
+    assert ranges
+    assert all(ranges)
     hub.requests.clear()
     pin_datasets(["corpus"], catalogue)
     assert [shard.rows for shard in read_pins("corpus", catalogue)] == [100, 100]
     assert not hub.asked("GET .*resolve.*parquet")
 
 
-def test_a_branch_is_answered_with_the_commit_that_it_is(hub: Hub, catalogue: Path) -> None:
+def test_a_branch_is_refused_with_its_commit(hub: Hub, catalogue: Path) -> None:
     commit = hub.commit(REPOSITORY, FILES)
     describe(catalogue, revision="main")
     with pytest.raises(ConfigError, match=rf"corpus\.yaml: revision: main can move: write `revision: {commit}`"):
@@ -158,12 +158,12 @@ def test_a_raw_file_of_two_datasets_is_reported(hub: Hub, catalogue: Path) -> No
     describe(catalogue, "two", revision=hub.commit(REPOSITORY, FILES), subset="High-Quality")
     pin_datasets(["one"], catalogue)
     assert pin_datasets(["two"], catalogue)[-2] == (
-        "two: 2 of its raw files are claimed by one, too, e.g. hf://org/corpus/High-Quality/part-0.parquet"
+        "two: 2 of its raw files are also claimed by one, e.g. hf://org/corpus/High-Quality/part-0.parquet"
     )
 
 
 @pytest.mark.parametrize(
-    ("keys", "said"),
+    ("keys", "message"),
     [
         ({"source": "hf://org/corpus"}, "revision: this key is missing; write a commit"),
         ({"source": "hf://corpus", "revision": NO_COMMIT}, "source: hf://corpus is not hf://org/repo"),
@@ -174,9 +174,11 @@ def test_a_raw_file_of_two_datasets_is_reported(hub: Hub, catalogue: Path) -> No
         ({"source": "https://me:secret@host/raw", "files": "'*'"}, "source: must be one URL without a password"),
     ],
 )
-def test_a_source_that_cannot_be_meant_names_key_and_remedy(catalogue: Path, keys: dict[str, str], said: str) -> None:
+def test_a_source_that_cannot_be_meant_names_key_and_remedy(
+    catalogue: Path, keys: dict[str, str], message: str
+) -> None:
     describe(catalogue, **keys)
-    with pytest.raises(ConfigError, match=rf"datasets/corpus\.yaml: {said}"):
+    with pytest.raises(ConfigError, match=rf"datasets/corpus\.yaml: {message}"):
         read_dataset("corpus", catalogue)
 
 
@@ -198,12 +200,16 @@ def nothing(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "keys", "said"),
+    ("spoil", "keys", "message"),
     [
         (gate, {}, r"org/corpus is gated: set HF_TOKEN to a token of an account that has access"),
-        (gate_with_token, {}, r"org/corpus is gated and the account of HF_TOKEN has no access: ask for it on http"),
-        (nothing, {"source": "hf://org/nothing"}, r"org/nothing is no public dataset: mend source, or set HF_TOKEN"),
-        (nothing, {"revision": NO_COMMIT}, r"revision: org/corpus has no a{40}: write main there and pin it"),
+        (gate_with_token, {}, r"org/corpus is gated and the account of HF_TOKEN has no access: request it on http"),
+        (
+            nothing,
+            {"source": "hf://org/nothing"},
+            r"org/nothing is not a public dataset: correct source, or set HF_TOKEN",
+        ),
+        (nothing, {"revision": NO_COMMIT}, r"revision: org/corpus has no commit a{40}: write `main`, pin again"),
         (nothing, {"subset": "High"}, r"no subset High: name one of: High-Quality, High-Quality-Synthetic"),
         (nothing, {"subset": None}, r"no default subset: name one of: High-Quality, High-Quality-Synthetic"),
         (nothing, {"split": "test"}, r"split: org/corpus has no split test .*: name one of: train, heldout"),
@@ -216,12 +222,12 @@ def test_what_the_hub_refuses_is_one_sentence(
     monkeypatch: pytest.MonkeyPatch,
     spoil: Callable[[Hub, pytest.MonkeyPatch], None],
     keys: dict[str, str | None],
-    said: str,
+    message: str,
 ) -> None:
-    written = {"revision": hub.commit(REPOSITORY, FILES), "subset": "High-Quality"} | keys
-    describe(catalogue, **{key: value for key, value in written.items() if value is not None})
+    description = {"revision": hub.commit(REPOSITORY, FILES), "subset": "High-Quality"} | keys
+    describe(catalogue, **{key: value for key, value in description.items() if value is not None})
     spoil(hub, monkeypatch)
-    with pytest.raises(HubError, match=rf"corpus\.yaml: .*{said}") as error:
+    with pytest.raises(HubError, match=rf"corpus\.yaml: .*{message}") as error:
         pin_datasets(["corpus"], catalogue)
     assert "\n" not in str(error.value)
     assert not (catalogue / "corpus.tsv").exists()
@@ -240,7 +246,7 @@ def sha256(content: bytes) -> str:
 
 
 def download(hub: Hub, raw: Path, path: str = "High-Quality/part-0.parquet", content: bytes = PART) -> None:
-    """Download a file of the first commit, of which `content` was pinned."""
+    """Download a file of the first commit, pinned as `content`."""
     commit = next(iter(hub.repositories[REPOSITORY]))
     download_shard(f"hf://datasets/{REPOSITORY}@{commit}/{path}", sha256(content), len(content), raw)
 
@@ -260,14 +266,14 @@ def test_a_download_is_the_pinned_bytes_and_nothing_else(hub: Hub, raw: Path) ->
 @pytest.mark.parametrize(
     "fault", [Fault("HEAD", 500), Fault("GET .*resolve", 503, times=2), Fault("GET .*resolve", "short")]
 )
-def test_what_fails_in_passing_is_tried_again(hub: Hub, raw: Path, fault: Fault) -> None:
+def test_a_transient_failure_is_retried(hub: Hub, raw: Path, fault: Fault) -> None:
     hub.faults.append(fault)
     download(hub, raw)
     assert raw.read_bytes() == PART
     assert fault.times == 0
 
 
-def test_a_cut_connection_goes_on_where_it_was_cut(hub: Hub, tmp_path: Path) -> None:
+def test_a_cut_connection_resumes_where_it_was_cut(hub: Hub, tmp_path: Path) -> None:
     raw, content = tmp_path / "raw.parquet", bytes(range(256)) * 100_000
     commit = hub.commit(REPOSITORY, {"large.parquet": content})
     hub.faults.append(Fault("GET .*resolve", "cut"))
@@ -281,7 +287,7 @@ def test_a_cut_connection_goes_on_where_it_was_cut(hub: Hub, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("what", "said"),
+    ("what", "message"),
     [
         (
             "wrong",
@@ -289,13 +295,13 @@ def test_a_cut_connection_goes_on_where_it_was_cut(hub: Hub, tmp_path: Path) -> 
         ),
         ("short", r"should be of size \d+ but has size \d+"),
         (500, r"the Hub at \S+ answered 500 for org/corpus every time"),
-        (403, r"HF_TOKEN does not allow to read org/corpus"),
-        ("unknown token", r"the Hub at \S+ does not know HF_TOKEN: make a new token on \S+"),
+        (403, r"HF_TOKEN may not read org/corpus"),
+        ("unknown token", r"the Hub at \S+ rejects HF_TOKEN: create a new token on \S+"),
     ],
 )
-def test_bytes_that_do_not_come_right_leave_nothing(hub: Hub, raw: Path, what: int | str, said: str) -> None:
+def test_a_failed_download_leaves_nothing(hub: Hub, raw: Path, what: int | str, message: str) -> None:
     hub.faults.append(Fault("(GET|HEAD) .*resolve", what, times=99))
-    with pytest.raises(Nano3Error, match=said) as error:
+    with pytest.raises(Nano3Error, match=message) as error:
         download(hub, raw)
     assert "\n" not in str(error.value)
     assert list(raw.parent.iterdir()) == []
@@ -332,7 +338,7 @@ def test_an_unreachable_hub_is_one_sentence_without_a_traceback(catalogue: Path)
     )
     (catalogue.parent / "config").mkdir()
     catalogue.rename(catalogue.parent / "config/datasets")
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", code, str(SCRIPTS), str(SCRIPTS / "pin_dataset.py"), "corpus"],
         cwd=catalogue.parent,
         env={"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(catalogue.parent / "home")},
@@ -340,8 +346,8 @@ def test_an_unreachable_hub_is_one_sentence_without_a_traceback(catalogue: Path)
         text=True,
         check=False,
     )
-    assert done.returncode == 1
-    *warnings, sentence = done.stderr.splitlines()
+    assert process.returncode == 1
+    *warnings, sentence = process.stderr.splitlines()
     assert "the Hub at http://127.0.0.1:9 can't be reached" in sentence
     assert "check the network, then try again" in sentence
     assert not any("Traceback" in line for line in warnings)

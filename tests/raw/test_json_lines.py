@@ -13,8 +13,8 @@ SPELLINGS = ["a", "é", "\u4f60", "\N{GRINNING FACE}", r"\n", r"\"", r"\\", r"\/
 
 def unescaped(line: str) -> str | None:
     buffer = bytearray(line.encode())
-    found: str | None = unescape(buffer, msgspec.json.decode(buffer, type=dict[str, msgspec.Raw])["text"])[0].as_py()
-    return found
+    text: str | None = unescape(buffer, msgspec.json.decode(buffer, type=dict[str, msgspec.Raw])["text"])[0].as_py()
+    return text
 
 
 @given(st.lists(st.sampled_from(SPELLINGS)).map("".join), st.integers(LONGEST_CHARACTER, 40))
@@ -34,9 +34,7 @@ def test_any_text_comes_back(text: str, piece: int, ascii_only: bool) -> None:
 
 @pytest.mark.parametrize("bad", [rb"\ud83d", rb"\ude00", rb"\ud83d\u0041", b"\xff", b"\xf0\x9f", b"\xed\xa0\xbd"])
 @pytest.mark.parametrize("before", range(30))
-def test_what_is_no_text_is_an_error_wherever_it_stands(
-    bad: bytes, before: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_invalid_text_is_an_error_at_any_position(bad: bytes, before: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(json_lines, "PIECE_BYTES", LONGEST_CHARACTER)
     line = bytearray(b'"' + b"x" * before + bad + b'xxxxxxxx"')
     with pytest.raises((msgspec.DecodeError, UnicodeDecodeError)):

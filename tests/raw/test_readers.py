@@ -48,7 +48,7 @@ def read(path: Path, column: str = "text", rows: int | None = None) -> list[str 
     return [text for batch in batches for text in batch.to_pylist()]
 
 
-def test_a_missing_column_names_those_there_are(tmp_path: Path) -> None:
+def test_a_missing_column_names_the_existing_ones(tmp_path: Path) -> None:
     write_parquet(tmp_path / "a.parquet")
     with pytest.raises(TextError, match=r"no column 'content'; text_column must be one of: id, text"):
         read(tmp_path / "a.parquet", "content")
@@ -79,18 +79,18 @@ def test_any_codec_of_parquet(tmp_path: Path, codec: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("lines", "said"),
+    ("lines", "message"),
     [
         (b'{"text": "x"}\n{"text": \n', r"a\.jsonl: row 1: not a JSON object: .*truncated"),
-        (b'{"text": "x"}\n{"text": "y', r"row 1: not a JSON object: .*truncated; mend or replace the file, then pin"),
+        (b'{"text": "x"}\n{"text": "y', r"row 1: not a JSON object: .*truncated; fix or replace the file, then pin"),
         (b'{"text": "x"}\n{"text": "\xff"}\n', r"row 1: not a JSON object: .*can't decode byte 0xff"),
         (b'{"text": "x"}\n{"text": 5}\n', r"row 1: column 'text' is not text: Expected `str \| null`, got `int`"),
         (b"[1]\n", r"row 0: column 'text' is not text: Expected `object`, got `array`"),
     ],
 )
-def test_a_damaged_row_is_named(tmp_path: Path, lines: bytes, said: str) -> None:
+def test_a_damaged_row_is_named(tmp_path: Path, lines: bytes, message: str) -> None:
     (tmp_path / "a.jsonl").write_bytes(lines)
-    with pytest.raises(TextError, match=said):
+    with pytest.raises(TextError, match=message):
         read(tmp_path / "a.jsonl")
 
 
@@ -100,7 +100,7 @@ def test_a_parquet_column_that_is_not_text(tmp_path: Path) -> None:
         read(tmp_path / "a.parquet", "id")
 
 
-def test_parquet_text_that_is_no_utf8(tmp_path: Path) -> None:
+def test_parquet_text_that_is_not_utf8(tmp_path: Path) -> None:
     bad = pa.array([b"x", b"\xff"], type=pa.binary()).view(pa.string())
     pq.write_table(pa.table({"text": bad}), tmp_path / "a.parquet")
     with pytest.raises(TextError, match=r"rows 0 and following: Invalid UTF8"):

@@ -29,7 +29,7 @@ def catalogue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr("nano3.raw.remote.CHUNK_BYTES", 4096)
     (tmp_path / "there/deep").mkdir(parents=True)
     (tmp_path / "there/deep/part-0.jsonl").write_bytes(LINES)
-    (tmp_path / "there/deep/other.txt").write_bytes(b"no shard")
+    (tmp_path / "there/deep/other.txt").write_bytes(b"not a shard")
     (tmp_path / "datasets").mkdir()
     return tmp_path / "datasets"
 
@@ -105,31 +105,31 @@ def test_files_in_s3(catalogue: Path, bucket: str) -> None:
     pinned_and_downloaded(catalogue, bucket)
 
 
-def test_a_killed_download_is_taken_up(catalogue: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_download_is_resumed(catalogue: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     url, folder = f"file://{catalogue.parent}/there/deep/part-0.jsonl", catalogue.parent / "folder"
     folder.mkdir()
     (folder / PART).write_bytes(LINES[:10_000])
     begins: list[int] = []
     chunks = remote.chunks
 
-    def seen(url: str, begin: int = 0) -> Iterator[bytes]:
+    def record(url: str, begin: int = 0) -> Iterator[bytes]:
         begins.append(begin)
         return chunks(url, begin)
 
-    monkeypatch.setattr("nano3.raw.remote.chunks", seen)
+    monkeypatch.setattr("nano3.raw.remote.chunks", record)
     assert remote.fetch(url, folder).read_bytes() == LINES
     assert begins == [10_000]
 
 
-def test_a_killed_download_begins_anew_where_the_server_cannot_begin_later(catalogue: Path, website: str) -> None:
+def test_a_killed_download_restarts_if_the_server_has_no_ranges(catalogue: Path, website: str) -> None:
     folder = catalogue.parent / "folder"
     folder.mkdir()
     (folder / PART).write_bytes(b"?" * 10_000)
     assert remote.fetch(f"{website}/deep/part-0.jsonl", folder).read_bytes() == LINES
 
 
-def test_a_connection_that_breaks_is_taken_up_a_few_times(catalogue: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    url, opened, openings = f"file://{catalogue.parent}/there/deep/part-0.jsonl", remote._opened, 0
+def test_a_broken_connection_is_resumed_a_few_times(catalogue: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    url, open_file, openings = f"file://{catalogue.parent}/there/deep/part-0.jsonl", remote._open, 0
 
     class Breaks:
         """A file that breaks after its second read."""
@@ -137,7 +137,7 @@ def test_a_connection_that_breaks_is_taken_up_a_few_times(catalogue: Path, monke
         def __init__(self, url: str, anywhere: bool) -> None:
             nonlocal openings
             openings += 1
-            self.file, self.left = opened(url, anywhere), 2
+            self.file, self.left = open_file(url, anywhere), 2
             self.seek, self.close = self.file.seek, self.file.close
 
         def read(self, size: int) -> bytes:
@@ -146,7 +146,7 @@ def test_a_connection_that_breaks_is_taken_up_a_few_times(catalogue: Path, monke
                 raise ConnectionResetError("connection reset")
             return bytes(self.file.read(size))
 
-    monkeypatch.setattr("nano3.raw.remote._opened", Breaks)
+    monkeypatch.setattr("nano3.raw.remote._open", Breaks)
     assert b"".join(remote.chunks(url)) == LINES
     assert openings > 2
     monkeypatch.setattr(Breaks, "read", lambda _self, _size: os.read(-1, 1))
@@ -156,9 +156,9 @@ def test_a_connection_that_breaks_is_taken_up_a_few_times(catalogue: Path, monke
     assert openings == 5
 
 
-def test_a_url_that_is_not_there_says_so(catalogue: Path, website: str) -> None:
+def test_a_missing_url_is_named(catalogue: Path, website: str) -> None:
     for url in (f"file://{catalogue.parent}/nothing.jsonl", f"{website}/nothing.jsonl"):
-        with pytest.raises(UrlError, match=r"nothing\.jsonl: not there \(any more\): mend source, then pin"):
+        with pytest.raises(UrlError, match=r"nothing\.jsonl: no such file: correct source, then pin"):
             download_shard(url, "0" * 64, 1, catalogue.parent / "raw.jsonl")
         assert not list(catalogue.parent.glob("*raw.jsonl*"))
 
@@ -170,5 +170,5 @@ def test_a_driver_that_is_missing_says_how_to_get_it(catalogue: Path, monkeypatc
     with pytest.raises(UrlError, match=r"s3://bucket/raw: needs a driver .*: `pip install 'nano3-pretraining\[s3\]'`"):
         pin_datasets(["corpus"], catalogue)
     describe(catalogue, source="nowhere://bucket/raw", files="'*.jsonl'")
-    with pytest.raises(UrlError, match=r"nowhere://bucket/raw: .*Protocol not known: nowhere: mend source"):
+    with pytest.raises(UrlError, match=r"nowhere://bucket/raw: .*Protocol not known: nowhere: correct source"):
         pin_datasets(["corpus"], catalogue)

@@ -5,17 +5,13 @@ import re
 from pathlib import Path
 
 import pytest
-import yaml
 
 from nano3.artifact.receipt import Output
 from nano3.artifact.steps import ReportKey, ReportReceipt, read_receipt
-from nano3.core.formatting import MINUS, compact, duration, rate, signed, size
 from nano3.provenance.lineage import closure
 from nano3.provenance.shard_records import read_shards
 from nano3.report.facts import ReportError, Story, collect
-from nano3.report.figures import spread
 from nano3.report.page import write_report
-from nano3.report.sources import Value, values
 from tests.conftest import REPOSITORY
 from tests.lineage import build
 from tests.receipts import CRATE, EXPORT, LINEAGE, PAGE, PHASES, RECEIPT, SHARDS
@@ -158,49 +154,3 @@ def test_what_was_read_is_told_in_tokens_and_epochs(house: Path) -> None:
     story = told()
     assert story.read == {name: sum(phase.drawn[name] for phase in story.phases) for name in ("web", "code", "maths")}
     assert story.epochs["maths"] == pytest.approx(story.read["maths"] / 60_000)
-
-
-def test_every_value_of_the_recipe_has_the_source_that_its_file_gives() -> None:
-    text = RECIPE.read_text(encoding="utf-8")
-    found = {each.key: each for each in values(text, {"train.seed": 7, "train.train_iters": 5})}
-    assert found["optimizer.adam_beta1"].value == "0.9"
-    assert found["optimizer.adam_beta1"].source == 'specification, "Hyperparameters"'
-    assert found["model"].value == ""
-    assert found["model"].source.startswith("report, table 1")
-    assert (found["model.hidden_size"].value, found["model.hidden_size"].source) == ("128", "")
-    assert found["phases.long_context.segments.long_1.sequence_length"].value == "1024"
-    assert (found["train.seed"].value, found["train.seed"].source) == ("7", "--config set")
-    assert found["train.train_iters"].value == "5"
-    assert {key.split(".")[0] for key in found} == set(yaml.safe_load(text))
-
-
-def test_a_comment_goes_on_where_the_next_line_is_nothing_else() -> None:
-    text = "a:\n  b: 1   # one\n         # two\n  # another\n  c: [x, y]\n"
-    assert values(text, {}) == [Value("a.b", "1", "one two"), Value("a.c", "x, y", "")]
-
-
-def test_labels_keep_their_distance_and_their_order() -> None:
-    places = spread([5.0, 5.1, 9.9, 1.0], gap=1.0, low=0.0, high=10.0)
-    assert places[3] < places[0] < places[1] < places[2] <= 10
-    assert places[1] - places[0] >= 1
-
-
-@pytest.mark.parametrize(
-    ("written", "wanted"),
-    [
-        (compact(999), "999"),
-        (compact(999_999), "1M"),
-        (compact(25e12), "25T"),
-        (size(999_999), "1 MB"),
-        (duration(0.003), "3 ms"),
-        (duration(59.97), "1 min"),
-        (duration(3599.8), "1 h"),
-        (duration(200), "3 min 20 s"),
-        (rate(3e-5), f"3e{MINUS}5"),
-        (rate(5.3e-4), f"5.3e{MINUS}4"),
-        (signed(-0.0196), f"{MINUS}0.020"),
-        (signed(0.0001), "±0.000"),
-    ],
-)
-def test_numbers_read_well(written: str, wanted: str) -> None:
-    assert written.replace("\N{NARROW NO-BREAK SPACE}", " ") == wanted

@@ -7,7 +7,7 @@ import pytest
 from nano3.artifact.receipt import Output, Run
 from nano3.artifact.steps import BlendKey, IndexFacts, IndexReceipt, ShardsDigest, SplitCount
 from nano3.config.mixture import MixtureError
-from nano3.corpus.freshness import FreshnessError, ShardEntry, digest_entries, write_entries
+from nano3.corpus.shard_table import ShardEntry, ShardTableError, digest_entries, write_entries
 from nano3.sampling.blend import BlendError, write_blend
 from nano3.sampling.blend_json import dataset_of
 from tests.receipts import BLEND_KEY, INDEX_KEY
@@ -28,15 +28,15 @@ def entries(shards: dict[str, int], byte: str = "0") -> list[ShardEntry]:
 
 def index(folder: Path, dataset: str, shards: dict[str, int], held_out: int = 10, byte: str = "0") -> Path:
     path = folder / dataset / "index.json"
-    listed = entries(shards, byte)
-    write_entries(path.parent, listed)
+    rows = entries(shards, byte)
+    write_entries(path.parent, rows)
     split = SplitCount(held_out, 1)
     facts = IndexFacts(
         tokens=sum(shards.values()),
         documents=len(shards),
         rows=0,
         skipped=0,
-        shards=ShardsDigest(len(listed), digest_entries(listed)),
+        shards=ShardsDigest(len(rows), digest_entries(rows)),
         valid=split,
         test=split,
     )
@@ -77,7 +77,10 @@ def test_shares_of_categories_and_caps_are_resolved_from_the_indexes_counts(tmp_
     }
     write_blend(paths, key, tmp_path / "blend.json", tmp_path / "blend.receipt.json")
     facts = json.loads((tmp_path / "blend.receipt.json").read_text())["facts"]["datasets"]
-    assert {name: fact["share"] for name, fact in facts.items()} == {"y": 0.75, "z": 0.25}  # x was drawn wholly before
+    assert {name: fact["share"] for name, fact in facts.items()} == {
+        "y": 0.75,
+        "z": 0.25,
+    }  # all of x is consumed before
     assert facts["y"]["tokens"] == 300
     blend = json.loads((tmp_path / "blend.json").read_text())
     assert blend["train"] == ["0.75", str(tmp_path / "y/train/s"), "0.25", str(tmp_path / "z/train/s")]
@@ -120,7 +123,7 @@ def test_entries_of_another_index_are_refused(tmp_path: Path) -> None:
     (tmp_path / "other/x/shards.tsv").replace(tmp_path / "x/shards.tsv")
     for _ in ("of another index", "missing"):
         with pytest.raises(
-            FreshnessError, match=r"x/shards\.tsv: missing, or not what its index was made with: delete"
+            ShardTableError, match=r"x/shards\.tsv: missing, or not what its index was made with: delete"
         ):
             blended(tmp_path, [path], {"x": 1})
         (tmp_path / "x/shards.tsv").unlink(missing_ok=True)

@@ -11,7 +11,7 @@ SHARES = st.lists(st.floats(0.001, 100), min_size=1, max_size=12)
 
 @pytest.fixture(autouse=True)
 def short_slices(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So that few samples make many slices."""
+    """Make many slices of few samples."""
     monkeypatch.setattr(interleave, "SLICE", 64)
 
 
@@ -48,9 +48,9 @@ def test_a_source_and_its_number_lead_back(shares: list[float], sample: int, see
 def test_shares_are_kept_all_the_way(shares: list[float], seed: int) -> None:
     sources, _ = Interleaving.of_shares(shares, [seed]).at(0, 1500)
     fractions = np.array(shares) / sum(shares)
-    drawn = np.cumsum(sources[:, None] == np.arange(len(shares)), axis=0)
-    off = np.abs(drawn - np.outer(np.arange(1, 1501), fractions))
-    assert off.max() <= 8
+    counts = np.cumsum(sources[:, None] == np.arange(len(shares)), axis=0)
+    deviations = np.abs(counts - np.outer(np.arange(1, 1501), fractions))
+    assert deviations.max() <= 8
 
 
 def test_a_trillion_samples_are_entered_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:

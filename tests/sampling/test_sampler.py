@@ -13,13 +13,13 @@ SEGMENTS = st.lists(st.tuples(st.integers(0, 1), st.sampled_from([8, 32]), st.in
 
 def segments(phases: list[dict[str, float]], plan: list[tuple[int, int, int]], seed: int) -> list[dict[str, Any]]:
     """Data of the specs of segments (phase, tokens per sample, samples), as nano3.training.spec writes it."""
-    taken: dict[str, list[list[int]]] = {}
+    consumed: dict[str, list[list[int]]] = {}
     out, first = [], [0, 0]
     for phase, length, count in plan:
         shares = phases[phase]
-        data = {"shares": shares, "block_tokens": 64, "first_sample": first[phase], "consumed": dict(taken)}
+        data = {"shares": shares, "block_tokens": 64, "first_sample": first[phase], "consumed": dict(consumed)}
         out.append({"data": data, "length": length, "count": count})
-        taken = consumed_with(taken, consumed_samples(shares, seed, first[phase], count), length)
+        consumed = consumed_with(consumed, consumed_samples(shares, seed, first[phase], count), length)
         first[phase] += count
     return out
 
@@ -30,14 +30,14 @@ def test_no_token_is_read_twice_in_an_epoch_over_all_phases(
     one: list[float], other: list[float], plan: list[tuple[int, int, int]], seed: int
 ) -> None:
     phases = [dict(zip(TOKENS, shares, strict=True)) for shares in (one, other)]
-    seen: dict[tuple[str, int, int], set[int]] = {}
+    consumed: dict[tuple[str, int, int], set[int]] = {}
     for segment in segments(phases, sorted(plan), seed):
         sampler = SegmentSampler(segment["data"], segment["length"], seed, TOKENS)
         places = sampler.at(0, segment["count"])
         for number, place in enumerate(places):
             tokens = set(range(place.begin, place.begin + segment["length"]))
-            assert not tokens & seen.setdefault((place.dataset, place.epoch, place.pair), set())
-            seen[place.dataset, place.epoch, place.pair] |= tokens
+            assert not tokens & consumed.setdefault((place.dataset, place.epoch, place.pair), set())
+            consumed[place.dataset, place.epoch, place.pair] |= tokens
             assert sampler.holding(place, place.begin + segment["length"]) == [(number, place.begin)]
         epochs = sampler.epochs(segment["count"])
         for name, (low, high) in epochs.items():
@@ -59,10 +59,10 @@ def test_what_a_later_phase_does_changes_nothing_before_it(
 
 @settings(deadline=None)
 @given(SHARES, st.integers(0, 10**6), st.integers(1, 10**6), st.integers(0, 2**31))
-def test_the_drawn_mixture_is_the_one_asked_for_within_the_bound(
+def test_the_consumed_mixture_is_the_target_within_the_bound(
     shares: list[float], first: int, count: int, seed: int
 ) -> None:
     mixture = {name: share / sum(shares) for name, share in zip("abc", shares, strict=True)}
-    found = realized(mixture, consumed_samples(mixture, seed, first, count))
-    assert sum(found.samples.values()) == count
-    assert found.largest_deviation <= found.allowed == ALLOWED_SAMPLES / count
+    mix = realized(mixture, consumed_samples(mixture, seed, first, count))
+    assert sum(mix.samples.values()) == count
+    assert mix.largest_deviation <= mix.allowed == ALLOWED_SAMPLES / count

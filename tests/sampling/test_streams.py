@@ -9,26 +9,26 @@ from nano3.sampling.interleave import Numbers
 from nano3.sampling.streams import Stream, StreamError, consumed_after, merged, ranges
 
 TOKENS = st.lists(st.integers(0, 200), min_size=1, max_size=6).filter(lambda tokens: max(tokens) > 40)
-TAKES = st.lists(st.tuples(st.sampled_from([3, 8, 40]), st.integers(0, 60)), min_size=1, max_size=6)
-LANES = st.sampled_from([40, 80, 97, 1000])
+CONSUMED = st.lists(st.tuples(st.sampled_from([3, 8, 40]), st.integers(0, 60)), min_size=1, max_size=6)
+BLOCKS = st.sampled_from([40, 80, 97, 1000])
 SEEDS = st.integers(0, 2**32 - 1)
 
 
 def read(tokens: list[int], consumed: list[tuple[int, int]], seed: int, block: int) -> list[tuple[int, int, int, int]]:
     """
-    Epoch, pair, begin and length of every sample that consumed are, as segments one after the other would draw them.
+    Epoch, pair, begin and length of every sample, as successive segments would consume them.
     """
     out = []
     for place, (length, samples) in enumerate(consumed):
-        found = Stream(np.array(tokens), seed, consumed[:place], length, block).at(0, samples)
-        columns = (found.epochs.tolist(), found.pairs.tolist(), found.begins.tolist())
+        places = Stream(np.array(tokens), seed, consumed[:place], length, block).at(0, samples)
+        columns = (places.epochs.tolist(), places.pairs.tolist(), places.begins.tolist())
         out += [(*where, length) for where in zip(*columns, strict=True)]
     return out
 
 
 @settings(max_examples=200, deadline=None)
-@given(TOKENS, TAKES, SEEDS, LANES)
-def test_nothing_is_read_twice_in_an_epoch_whatever_lengths_follow_each_other(
+@given(TOKENS, CONSUMED, SEEDS, BLOCKS)
+def test_no_token_is_repeated_in_an_epoch_for_any_sequence_lengths(
     tokens: list[int], consumed: list[tuple[int, int]], seed: int, block: int
 ) -> None:
     samples = read(tokens, consumed, seed, block)
@@ -44,7 +44,7 @@ def test_nothing_is_read_twice_in_an_epoch_whatever_lengths_follow_each_other(
 
 
 @settings(max_examples=200, deadline=None)
-@given(TOKENS, TAKES, SEEDS, LANES)
+@given(TOKENS, CONSUMED, SEEDS, BLOCKS)
 def test_an_epoch_ends_only_when_no_pair_has_a_sample_left(
     tokens: list[int], consumed: list[tuple[int, int]], seed: int, block: int
 ) -> None:
@@ -62,8 +62,8 @@ def test_an_epoch_ends_only_when_no_pair_has_a_sample_left(
 
 
 @settings(max_examples=100, deadline=None)
-@given(TOKENS, TAKES, SEEDS, LANES, st.data())
-def test_where_a_take_is_cut_in_two_changes_nothing(
+@given(TOKENS, CONSUMED, SEEDS, BLOCKS, st.data())
+def test_splitting_an_entry_changes_nothing(
     tokens: list[int], consumed: list[tuple[int, int]], seed: int, block: int, data: st.DataObject
 ) -> None:
     place = data.draw(st.integers(0, len(consumed) - 1))
@@ -74,28 +74,28 @@ def test_where_a_take_is_cut_in_two_changes_nothing(
 
 
 @settings(max_examples=100, deadline=None)
-@given(TOKENS, TAKES, SEEDS, LANES, st.integers(0, 200), st.integers(1, 90))
+@given(TOKENS, CONSUMED, SEEDS, BLOCKS, st.integers(0, 200), st.integers(1, 90))
 def test_a_stretch_of_tokens_leads_to_all_samples_that_hold_some_of_it(
     tokens: list[int], consumed: list[tuple[int, int]], seed: int, block: int, begin: int, count: int
 ) -> None:
-    *taken, (length, _) = consumed
-    stream = Stream(np.array(tokens), seed, taken, length, block)
-    found = stream.at(0, 120)
-    columns = zip(found.epochs.tolist(), found.pairs.tolist(), found.begins.tolist(), strict=True)
+    *earlier, (length, _) = consumed
+    stream = Stream(np.array(tokens), seed, earlier, length, block)
+    places = stream.at(0, 120)
+    columns = zip(places.epochs.tolist(), places.pairs.tolist(), places.begins.tolist(), strict=True)
     expected: dict[tuple[int, int], list[tuple[int, int]]] = {}
     for number, (epoch, pair, start) in enumerate(columns):
         if start < begin + count and begin < start + length:
             expected.setdefault((epoch, pair), []).append((number, start))
     for (epoch, pair), samples in expected.items():
-        held = [each for each in stream.holding(epoch, pair, begin, begin + count) if each[0] < 120]
-        assert held == sorted(samples, key=lambda sample: sample[1])
+        matches = [each for each in stream.holding(epoch, pair, begin, begin + count) if each[0] < 120]
+        assert matches == sorted(samples, key=lambda sample: sample[1])
 
 
 def test_a_token_that_was_read_before_is_in_no_sample() -> None:
     stream = Stream(np.array([100]), 1, [(10, 3)], 10, 1000)
     assert stream.holding(0, 0, 25, 30) == []
     assert stream.holding(0, 0, 25, 31) == [(0, 30)]
-    assert stream.holding(0, 0, 95, 100) == []  # of the last tokens, which are no whole sample
+    assert stream.holding(0, 0, 95, 100) == []  # the last tokens are shorter than a sample
     assert stream.holding(1, 0, 0, 1) == [(6, 0)]
 
 
@@ -104,13 +104,13 @@ def test_pairs_that_are_all_too_short_are_named_with_the_remedy() -> None:
         Stream(np.array([100, 7]), 1, [], 100, 1000, "code")
 
 
-def test_takes_of_one_length_are_one() -> None:
+def test_adjacent_entries_of_one_length_are_merged() -> None:
     assert merged([(8, 3), (8, 2), (4, 0), (8, 1), (16, 2)]) == [(8, 6), (16, 2)]
     assert consumed_after([[8, 3]], 8, 2) == [[8, 5]]
     assert consumed_after([[8, 3]], 16, 0) == [[8, 3]]
 
 
-def test_a_stretch_runs_through_documents_and_passes_over_empty_ones() -> None:
+def test_a_stretch_runs_through_documents_and_skips_empty_ones() -> None:
     offsets: Numbers = np.array([0, 5, 5, 9, 20])
     assert list(ranges(offsets, 3, 4)) == [(0, 3, 2), (2, 0, 2)]
     assert list(ranges(offsets, 5, 4)) == [(2, 0, 4)]

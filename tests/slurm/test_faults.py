@@ -144,9 +144,7 @@ def test_a_cancelled_segment_saves_and_is_not_tried_again_until_asked(site: Site
     slurm("scancel", job)
     printed, _ = snakemake.communicate()
     assert snakemake.returncode == 1
-    assert (
-        "not tried again, for the last attempt ended like this: it was told to end (SIGTERM); saved at step" in printed
-    )
+    assert "not retried: the last attempt ended like this: it was told to end (SIGTERM); saved at step" in printed
     [cancelled] = attempts(site)
     site.snakemake(*asked(LONG))
     assert attempts(site)[1].step > cancelled.step
@@ -170,7 +168,7 @@ def test_a_loss_that_is_no_number_stops_with_the_reason(site: Site) -> None:
     [stopped] = attempts(site)
     assert stopped.outcome == "stopped"
     assert re.match(r"step \d+: the loss is (nan|inf)", stopped.why)
-    assert f"not tried again, for the last attempt ended like this: {stopped.why}" in log(site, overrides)
+    assert f"not retried: the last attempt ended like this: {stopped.why}" in log(site, overrides)
 
 
 @pytest.fixture
@@ -189,7 +187,7 @@ def test_a_full_disk_stops_the_segment_after_two_attempts(site: Site, small_disk
     assert done.returncode == 1
     [folder] = small_disk.iterdir()
     assert [attempt.outcome for attempt in AttemptLog(folder).attempts()] == ["failed", "failed"]
-    assert "2 attempts in a row came no further than step 0; of the last one: " in log(site, overrides)
+    assert "2 attempts in a row got no further than step 0; the last one: " in log(site, overrides)
     assert "No space left on device" in log(site, overrides)
     assert not list(folder.glob(".iter*"))
 

@@ -42,8 +42,8 @@ def test_what_is_written_is_read(
     writer = write(pair, documents, size)
     assert [document.tolist() for document in PairReader.open(pair).documents()] == documents
     assert (writer.documents, writer.tokens) == (len(documents), sum(map(len, documents)))
-    assert [output.sha256 for output in writer.outputs] == [digest_file(pair.bin), digest_file(pair.idx)]
-    assert [output.bytes for output in writer.outputs] == [pair.bin.stat().st_size, pair.idx.stat().st_size]
+    assert [file.sha256 for file in writer.files] == [digest_file(pair.bin), digest_file(pair.idx)]
+    assert [file.bytes for file in writer.files] == [pair.bin.stat().st_size, pair.idx.stat().st_size]
 
 
 def test_a_failure_leaves_nothing_under_the_final_name(tmp_path: Path) -> None:

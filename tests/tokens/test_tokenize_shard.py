@@ -1,5 +1,7 @@
 import json
 import math
+import subprocess
+import sys
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, cast
@@ -10,13 +12,14 @@ import pyarrow.parquet as pq
 import pytest
 from tokenizers import Tokenizer
 
-from nano3.artifact.digest import digest_file
-from nano3.artifact.steps import HoldoutKey, ShardKey
+from nano3.artifact.digest import canonical_json, digest_file
+from nano3.artifact.steps import ShardKey
 from nano3.config.load import load_recipe
+from nano3.raw.datasets import read_dataset, read_pins
 from nano3.tokens.encoder import EncodeError, Encoder
 from nano3.tokens.indexed_dataset import Pair, PairReader
 from nano3.tokens.reference_tokenizer import ReferenceTokenizer, ReferenceTokenizerError
-from nano3.tokens.tokenize_shard import TEST, TRAIN, VALID, TokenError, _checked, splits_of, tokenize_shard
+from nano3.tokens.tokenize_shard import TokenError, checked_rows, tokenize_shard
 
 TOKENIZER = Path("resources/tiny/tokenizer/tokenizer.json")
 ENGLISH = Path("resources/tiny/english/train-00001-of-00003.parquet")
@@ -75,13 +78,14 @@ def test_all_rows_are_read_where_nobody_has_counted_them(tmp_path: Path) -> None
 
 
 def test_the_first_documents_are_checked_and_ever_fewer_later_ones() -> None:
-    batches = [_checked(first, 1000, 16, "5" * 64) for first in range(0, 64_000, 1000)]
+    batches = [checked_rows(np.arange(first, first + 1000), 16, "5" * 64) for first in range(0, 64_000, 1000)]
     rows = np.concatenate(batches).nonzero()[0].tolist()
     assert rows[:16] == list(range(16))
     later = [sum(end <= row < 2 * end for row in rows) for end in (1000, 4000, 16_000, 32_000)]
     assert all(3 <= count <= 25 for count in later), later
-    assert np.array_equal(batches[1], _checked(1000, 1000, 16, "5" * 64))
-    assert not _checked(0, 100, 0, "5" * 64).any()
+    assert np.array_equal(batches[1], checked_rows(np.arange(1000, 2000), 16, "5" * 64))
+    assert not checked_rows(np.arange(100), 0, "5" * 64).any()
+    assert checked_rows(np.arange(0), 16, "5" * 64).tolist() == []
 
 
 def test_a_control_token_spelled_out_in_a_text_is_its_characters(tmp_path: Path) -> None:
@@ -102,18 +106,6 @@ def test_tokens_around_a_document_are_as_asked(tmp_path: Path) -> None:
     assert documents(tmp_path / "train/raw") == expected
 
 
-def test_duplicates_share_a_split_and_rates_are_met() -> None:
-    holdout: HoldoutKey = {"valid": 0.2, "test": 0.1}
-    texts = pa.array([f"document {number}" for number in range(5000)], type=pa.large_string())
-    splits = splits_of(texts, holdout).tolist()
-    assert splits[7:] == splits_of(texts[7:], holdout).tolist()
-    assert splits.count(VALID) / 5000 == pytest.approx(0.2, abs=0.02)
-    assert splits.count(TEST) / 5000 == pytest.approx(0.1, abs=0.02)
-    wider = splits_of(texts, {"valid": 0.25, "test": 0.1}).tolist()
-    assert all(after == VALID for before, after in zip(splits, wider, strict=True) if before == VALID)
-    assert TRAIN in splits
-
-
 def test_another_file_than_was_pinned_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(TokenError, match=r"pinned was 0000.*pin its dataset again"):
         tokenize(ENGLISH, tmp_path, rows=192, sha256="0" * 64)
@@ -122,7 +114,7 @@ def test_another_file_than_was_pinned_is_refused_and_leaves_nothing(tmp_path: Pa
 
 def test_a_token_that_the_tokenizer_lacks_is_named(tmp_path: Path) -> None:
     odd = settings("") | {"eos_token": "<|end|>"}
-    with pytest.raises(EncodeError, match=r"has no token '<\|end\|>': mend tokenizer\.eos_token"):
+    with pytest.raises(EncodeError, match=r"has no token '<\|end\|>': fix tokenizer\.eos_token"):
         tokenize(ENGLISH, tmp_path, rows=192, tokenizer=odd)
 
 
@@ -168,7 +160,7 @@ def test_a_long_document_is_what_a_short_one_is(
     raw = tmp_path / "raw.jsonl"
     raw.write_text("".join(json.dumps(row) + "\n" for row in rows))
     before = tokenize(raw, tmp_path / "before", rows=192, tokenizer=settings(limits))
-    for limit in ("nano3.raw.readers.BATCH_BYTES", "nano3.tokens.tokenize_shard.LONG_BYTES"):
+    for limit in ("nano3.raw.readers.BATCH_BYTES", "nano3.tokens.pipeline.LONG_BYTES"):
         monkeypatch.setattr(limit, 500)
     monkeypatch.setattr("nano3.tokens.chunking.PIECE_BYTES", 20)
     monkeypatch.setattr("nano3.tokens.encoder.may_be_cut", lambda definition: in_pieces)
@@ -178,13 +170,13 @@ def test_a_long_document_is_what_a_short_one_is(
     assert after["facts"]["bytes_in"] == raw.stat().st_size
 
 
-@pytest.mark.parametrize("way", ["engine", "small batches", "nothing ahead", "three threads"])
+@pytest.mark.parametrize("way", ["engine", "small batches", "no prefetch", "three threads"])
 def test_the_way_it_is_done_changes_no_byte(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
     before = tokenize(ENGLISH, tmp_path / "before", rows=192)
     if way == "small batches":
         monkeypatch.setattr("nano3.raw.readers.BATCH_BYTES", 10_000)
-    if way == "nothing ahead":
-        monkeypatch.setattr("nano3.tokens.tokenize_shard._ahead", lambda items: items)
+    if way == "no prefetch":
+        monkeypatch.setattr("nano3.tokens.pipeline._prefetch", lambda items: items)
     engine = "tokenizers" if way == "engine" else "gigatoken"
     shard = tmp_path / "after/train" / ENGLISH.stem
     holdout, receipt = tmp_path / "after/holdout" / ENGLISH.stem, shard.with_name("receipt.json")
@@ -234,13 +226,26 @@ def test_a_tokenizer_that_gigatoken_cannot_load_says_what_to_do(tmp_path: Path) 
     other.write_text(json.dumps(definition))
     odd = settings("") | {"sha256": digest_file(other)}
     message = r"gigatoken can't load it .*: set tokenizer\.engine to tokenizers"
-    with pytest.raises(EncodeError, match=message), Encoder.load(other, odd, "gigatoken"):
-        pass
-    with Encoder.load(other, odd, "tokenizers") as encoder:
-        assert encoder.encode(pa.array(["abc"], type=pa.large_string()))[1].tolist() == [2]
+    with pytest.raises(EncodeError, match=message):
+        Encoder.load(other, odd, "gigatoken")
+    encoder = Encoder.load(other, odd, "tokenizers")
+    assert encoder.encode(pa.array(["abc"], type=pa.large_string()))[1].tolist() == [2]
 
 
 def test_a_shard_without_documents_is_an_empty_pair(tmp_path: Path) -> None:
     raw = write_texts(tmp_path / "raw.parquet", [None, ""])
     assert tokenize(raw, tmp_path, rows=2)["facts"]["documents"] == 0
     assert documents(tmp_path / "train/raw") == documents(tmp_path / "holdout/raw") == []
+
+
+@pytest.mark.parametrize("dataset", ["tiny-code", "tiny-english"])
+def test_tokenizing_never_imports_pandas(tmp_path: Path, dataset: str) -> None:
+    shard = read_pins(dataset)[0]
+    text = canonical_json(key(Path(shard.path), None, read_dataset(dataset).text_column))
+    command = [sys.executable, "-X", "importtime", "scripts/tokenize_shard.py", "--raw", shard.path, "--key", text]
+    command += ["--tokenizer", str(TOKENIZER), "--receipt", str(tmp_path / "receipt.json")]
+    command += ["--train", str(tmp_path / "train"), "--holdout", str(tmp_path / "holdout")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    modules = {line.rsplit("|", 1)[1].strip() for line in done.stderr.splitlines() if "|" in line}
+    assert "pyarrow" in modules
+    assert not {name for name in modules if name.partition(".")[0] == "pandas"}

@@ -1,7 +1,7 @@
 """A corpus and a network small enough to train inside a test."""
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,7 +22,7 @@ from nano3.artifact.steps import (
     Spec,
     SplitCount,
 )
-from nano3.corpus.freshness import ShardEntry, digest_entries, write_entries
+from nano3.corpus.shard_table import ShardEntry, digest_entries, write_entries
 from nano3.sampling.index_cache import build_index_cache
 from nano3.tokens.indexed_dataset import Pair, PairWriter
 from tests.receipts import BLEND_KEY, INDEX_KEY, receipt_input
@@ -140,7 +140,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
                 indexes.append(_index(folder / dataset, writer))
     built = Corpus(folder)
     built.blend.write_text(json.dumps(splits))
-    outputs = [replace(Output.of(built.blend), path=str(built.blend))]
+    outputs = [Output.of(built.blend)]
     facts = BlendFacts(datasets={name: BlendedDataset(share, 0, 0) for name, share in SHARES.items()}, pairs={})
     inputs = [receipt_input(index) for index in indexes]
     BlendReceipt.made(Run(), key=BLEND_KEY, inputs=inputs, outputs=outputs, facts=facts).write(built.blend_receipt)
@@ -149,7 +149,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
 
 def _index(folder: Path, pair: PairWriter) -> Path:
     """The index of a dataset of one shard."""
-    tokens, documents = (output.sha256 for output in pair.outputs)
+    tokens, documents = (output.sha256 for output in pair.files)
     entry = ShardEntry(
         "only", "", "", "", pair.tokens, pair.documents, 0, 0, 0, 0, tokens, documents, "", 0, 0, 0, 0, 0
     )
@@ -160,5 +160,7 @@ def _index(folder: Path, pair: PairWriter) -> Path:
         tokens=pair.tokens, documents=pair.documents, rows=0, skipped=0, shards=shards, valid=nothing, test=nothing
     )
     path = folder / "index.json"
-    IndexReceipt.made(Run(), key=INDEX_KEY, inputs=[], outputs=pair.outputs, facts=facts).write(path)
+    IndexReceipt.made(
+        Run(), key=INDEX_KEY, inputs=[], outputs=[Output(*file) for file in pair.files], facts=facts
+    ).write(path)
     return path

@@ -3,14 +3,14 @@ from pathlib import Path
 
 import pytest
 
-from nano3.cluster.preemption import OUT_OF_TIME, Preempted
-from nano3.training.attempts import RESTARTS, AttemptLog, TrainingError
+from nano3.cluster.preemption import OUT_OF_TIME, RESTARTS, Preempted
+from nano3.training.attempts import AttemptLog, TrainingError
 
 TOLD = 128 + signal.SIGTERM
 
 
 def end(log: AttemptLog, step: int, attempt: int, error: BaseException | None) -> None:
-    """An attempt from a step on that ends like this."""
+    """An attempt from a step on that ends with an error, if any."""
     log.refuse(step, attempt)
     try:
         with log.attempt(step, attempt, first_rank=True):
@@ -28,11 +28,11 @@ def log(tmp_path: Path) -> AttemptLog:
 def test_two_attempts_without_progress_stop_the_segment_with_the_reason(log: AttemptLog) -> None:
     end(log, 10, 1, OSError(28, "No space left on device"))
     end(log, 10, 2, OSError(28, "No space left on device"))
-    with pytest.raises(TrainingError, match=r"2 attempts in a row came no further than step 10; .*No space left"):
+    with pytest.raises(TrainingError, match=r"2 attempts in a row got no further than step 10; .*No space left"):
         log.refuse(10, 3)
 
 
-def test_attempts_that_come_further_are_never_too_many(log: AttemptLog, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_attempts_with_progress_are_never_too_many(log: AttemptLog, monkeypatch: pytest.MonkeyPatch) -> None:
     for step in range(20):
         monkeypatch.setenv(RESTARTS, str(step))
         end(log, step, 1, Preempted(OUT_OF_TIME, step + 1))
@@ -46,28 +46,28 @@ def test_an_attempt_that_was_killed_counts_and_says_where_to_look(
         monkeypatch.setenv("SLURM_JOB_ID", job)
         log.refuse(10, 2)
         with log.attempt(10, 2, first_rank=True):
-            as_far_as_it_came = log.path.read_text()
-        log.path.write_text(as_far_as_it_came)
-    with pytest.raises(TrainingError, match=r"ended without a word: .*`sacct -j 72`"):
+            beginning = log.path.read_text()
+        log.path.write_text(beginning)
+    with pytest.raises(TrainingError, match=r"ended without a message: .*`sacct -j 72`"):
         log.refuse(10, 3)
 
 
-def test_an_error_that_would_come_again_is_not_met_twice(log: AttemptLog) -> None:
+def test_an_error_that_would_recur_is_not_retried(log: AttemptLog) -> None:
     end(log, 10, 1, TrainingError("step 12: the loss is nan"))
-    with pytest.raises(TrainingError, match=r"not tried again, .*step 12: the loss is nan"):
+    with pytest.raises(TrainingError, match=r"not retried: .*step 12: the loss is nan"):
         log.refuse(11, 2)
 
 
-def test_who_runs_snakemake_anew_begins_with_a_clean_page(log: AttemptLog) -> None:
+def test_running_snakemake_again_resets_the_count(log: AttemptLog) -> None:
     for _ in range(3):
         end(log, 10, 1, TrainingError("step 12: the loss is nan"))
     end(log, 10, 1, OSError(28, "No space left on device"))
     log.refuse(10, 2)  # one attempt without progress in this request
 
 
-def test_preempted_goes_on_but_cancelled_does_not(log: AttemptLog, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_preempted_resumes_but_cancelled_does_not(log: AttemptLog, monkeypatch: pytest.MonkeyPatch) -> None:
     end(log, 10, 1, Preempted(TOLD, 12))
-    with pytest.raises(TrainingError, match=r"not tried again, .*told to end \(SIGTERM\); saved at step 12"):
+    with pytest.raises(TrainingError, match=r"not retried: .*told to end \(SIGTERM\); saved at step 12"):
         log.refuse(12, 2)
     monkeypatch.setenv(RESTARTS, "1")
     log.refuse(12, 1)

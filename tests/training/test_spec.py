@@ -76,23 +76,23 @@ def test_all_tokens_are_trained_on_to_within_a_batch(overrides: str) -> None:
         assert after.first_token == before.last_token
 
 
-def test_segments_of_a_phase_take_its_samples_without_gap_or_overlap() -> None:
+def test_segments_of_a_phase_consume_its_samples_without_gap_or_overlap() -> None:
     plan = {scheduled.segment: scheduled for scheduled in scheduled_segments(load_recipe("tiny")[1])}
     assert plan["stable"].first_sample == plan["anneal"].first_sample == plan["long_1"].first_sample == 0
     assert plan["decay"].first_sample == plan["stable"].samples
     assert plan["long_2"].first_sample == plan["long_1"].samples + plan["short"].samples
 
 
-def test_a_segment_knows_what_was_taken_of_its_datasets_before_and_of_no_others() -> None:
+def test_a_spec_holds_what_was_consumed_before_of_its_own_datasets_alone() -> None:
     recipe = load_recipe("tiny")[1]
     blends = {"phase1": PhaseBlend("a", {"x": 0.5, "y": 0.5}), "phase2": PhaseBlend("b", {"y": 0.25, "z": 0.75})}
-    found = segment_specs(recipe, blends)
-    first, second = (plan.samples for plan in scheduled_segments(recipe)[:2])
-    assert found["phase1", "stable"]["data"]["consumed"] == {}
-    taken = found["phase1", "decay"]["data"]["consumed"]
-    assert abs(taken["x"][0][1] - first / 2) <= 2
-    assert taken["x"][0][1] + taken["y"][0][1] == first
-    (length, samples), *more = found["phase2", "anneal"]["data"]["consumed"]["y"]
+    plan = segment_specs(recipe, blends)
+    first, second = (scheduled.samples for scheduled in scheduled_segments(recipe)[:2])
+    assert plan["phase1", "stable"]["data"]["consumed"] == {}
+    consumed = plan["phase1", "decay"]["data"]["consumed"]
+    assert abs(consumed["x"][0][1] - first / 2) <= 2
+    assert consumed["x"][0][1] + consumed["y"][0][1] == first
+    (length, samples), *more = plan["phase2", "anneal"]["data"]["consumed"]["y"]
     assert (length, more) == (recipe.train.sequence_length, [])
     assert abs(samples - (first + second) / 2) <= 2
-    assert "x" not in found["phase2", "anneal"]["data"]["consumed"]
+    assert "x" not in plan["phase2", "anneal"]["data"]["consumed"]

@@ -26,7 +26,7 @@ def digest_json(value: Any) -> str:
 
 
 def differences(before: Any, after: Any, key: str = "") -> dict[str, tuple[Any, Any]]:
-    """What differs between two values: by dotted key, the one before and the one after; None where there is none."""
+    """Differences of two values by dotted key, as (before, after); None for a missing key."""
     if not (isinstance(before, dict) and isinstance(after, dict)):
         return {} if before == after else {key: (before, after)}
     parts: dict[str, tuple[Any, Any]] = {}

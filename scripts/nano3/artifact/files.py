@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all: written aside, then renamed."""
+"""How does a file appear whole or not at all? It is written aside, then renamed."""
 
 import json
 import os
@@ -17,7 +17,7 @@ def write_json(path: Path, value: Any) -> None:
 
 @contextmanager
 def replaced(path: Path) -> Iterator[Path]:
-    """A file beside path to write to. It takes path's name when all went well and disappears when not."""
+    """A file beside path to write to: renamed to path on success, removed on failure."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     os.close(handle)

@@ -1,10 +1,9 @@
 """
 A receipt is the JSON record beside every artifact: what it is, what decided it, what it was made from, and how.
 
-It is written last, aside, and then renamed: where there is a receipt, its artifact is whole. `content` is the digest of
-what was made and of nothing else, so the same bytes made on another day by another machine are the same artifact to
-everything downstream. Every step has a model of its own, see nano3.artifact.steps; a receipt of another schema than
-its model's is refused by name, never misread.
+It is written last and whole, so an artifact that has one is complete. `content` is the digest of the artifact alone, so
+the same bytes from another day or another machine are the same artifact to everything downstream. Every step has its
+own model, see nano3.artifact.steps; a receipt of another schema is refused by name, never misread.
 """
 
 import os
@@ -25,12 +24,12 @@ from nano3 import Nano3Error
 from nano3.artifact.digest import digest_file, digest_json
 from nano3.artifact.files import write_json
 
-# Where a container's image is named: Apptainer, its older name, Slurm's pyxis and Slurm's own containers.
+# Variables that name a container's image: Apptainer, its older name, Slurm's pyxis and Slurm's own containers.
 CONTAINER_VARIABLES = ("APPTAINER_CONTAINER", "SINGULARITY_CONTAINER", "SLURM_CONTAINER_IMAGE", "SLURM_CONTAINER")
 
 
 class ReceiptError(Nano3Error):
-    """A receipt is missing, damaged, of another schema, or not of what lies beside it."""
+    """A receipt is missing, damaged, or of another step or schema."""
 
 
 class SchemaError(ReceiptError):
@@ -38,7 +37,7 @@ class SchemaError(ReceiptError):
 
 
 class Output(msgspec.Struct, frozen=True):
-    """A file that a step made. path: as the step was given it, relative to the repository."""
+    """A file that a step made. path: as the step got it, relative to the repository."""
 
     path: str
     bytes: int
@@ -84,10 +83,10 @@ class RunRecord(msgspec.Struct, frozen=True):
 
 
 class Run:
-    """The circumstances of a step that is under way; it begins when it is made. packages: whose versions to record."""
+    """A step in progress; construct it when the step starts. packages: whose versions to record."""
 
     def __init__(self, packages: Sequence[str] = ()) -> None:
-        self.began = datetime.now(UTC)
+        self.start = datetime.now(UTC)
         self.processor_seconds = _processor_seconds()
         self.packages = packages
 
@@ -95,9 +94,9 @@ class Run:
         """The circumstances up to now, as a receipt holds them."""
         ended = datetime.now(UTC)
         return RunRecord(
-            started=self.began.isoformat(timespec="milliseconds"),
+            started=self.start.isoformat(timespec="milliseconds"),
             ended=ended.isoformat(timespec="milliseconds"),
-            seconds=round((ended - self.began).total_seconds(), 3),
+            seconds=round((ended - self.start).total_seconds(), 3),
             processor_seconds=round(_processor_seconds() - self.processor_seconds, 3),
             host=socket.gethostname(),
             slurm_job=os.environ.get("SLURM_JOB_ID"),
@@ -125,7 +124,7 @@ class Receipt(msgspec.Struct, Generic[Key, Facts], frozen=True, kw_only=True, ta
     if TYPE_CHECKING:
         key: Key
     else:
-        key: dict  # as it lies there: what a model does not know is a difference, and not lost
+        key: dict  # as stored, so a key unknown to the model still counts as a difference
     inputs: tuple[Input, ...]
     outputs: tuple[Output, ...]
     facts: Facts
@@ -147,7 +146,7 @@ class Receipt(msgspec.Struct, Generic[Key, Facts], frozen=True, kw_only=True, ta
         facts: Facts,
         content: str | None = None,
     ) -> Self:
-        """The receipt of what a run has made. content: by default the digest of the outputs' names and digests."""
+        """The receipt of a run's outputs. content: by default the digest of the outputs' names and digests."""
         return cls(
             schema=cls.SCHEMA,
             content=content or digest_json({Path(output.path).name: output.sha256 for output in outputs}),
@@ -159,7 +158,7 @@ class Receipt(msgspec.Struct, Generic[Key, Facts], frozen=True, kw_only=True, ta
         )
 
     def as_input(self, path: Path | str) -> Input:
-        """The artifact as what another step used. path: of this receipt."""
+        """The artifact as an input of another step. path: of this receipt."""
         return Input("receipt", str(path), self.content)
 
     def write(self, path: Path) -> None:
@@ -168,7 +167,7 @@ class Receipt(msgspec.Struct, Generic[Key, Facts], frozen=True, kw_only=True, ta
 
 
 def missing_output(receipt: Receipt[Any, Any]) -> str | None:
-    """The first file that a receipt lists and that is not there with the size that was written; None if all are."""
+    """The first listed file that is missing or has another size; None if there is none."""
     for output in receipt.outputs:
         if not os.path.exists(output.path) or os.path.getsize(output.path) != output.bytes:
             return output.path
@@ -176,7 +175,7 @@ def missing_output(receipt: Receipt[Any, Any]) -> str | None:
 
 
 def _processor_seconds() -> float:
-    """Of this process and of its children that have ended, in user code and in the kernel."""
+    """CPU time of this process and its finished children, user and system."""
     return sum(os.times()[:4])
 
 

@@ -1,9 +1,9 @@
 """
-What does each step decide, and what does it count? One model of key and facts for each rule that leaves a receipt.
+What decides each step, and what does it count? One model of key and facts for each rule that writes a receipt.
 
 A key is a JSON value, compared and digested as one; facts decide nothing. A new fact needs a default and a new key must
-be NotRequired, so that older receipts stay readable; any other change raises the SCHEMA of its receipt, and older ones
-are refused by name. A test holds models and schemas together.
+be NotRequired, so older receipts stay readable; any other change raises the SCHEMA of its receipt, and older ones are
+refused by name. A test fails if a model changes without its schema.
 """
 
 from functools import cache
@@ -32,14 +32,14 @@ class ShardSettings(TypedDict):
 
 
 class ShardKey(ShardSettings):
-    """All that decides a shard's tokens. sha256: of the raw file. rows: to take of it; None: all."""
+    """All that decides a shard's tokens. sha256: of the raw file. rows: to read of it; None: all."""
 
     sha256: str
     rows: int | None
 
 
 class BundleKey(ShardSettings):
-    """What decides the tokens of a bundle's shards. shards: which ones the dataset has, as a digest."""
+    """What decides the tokens of a bundle's shards. shards: digest of the dataset's shards."""
 
     shards: str
 
@@ -47,7 +47,7 @@ class BundleKey(ShardSettings):
 class ShardFacts(msgspec.Struct, frozen=True, kw_only=True):
     """
     A shard in numbers. bytes_in: of the raw file. rows: of it. documents, tokens: of the training pair. valid, test,
-    skipped: rows that are no training document. dropped: rows by reason. truncated: documents that were cut. lengths:
+    skipped: rows that are not training documents. dropped: rows by reason. truncated: documents that were cut. lengths:
     documents by tokens, counted under the next power of two. seconds: by stage; stages overlap. origin: where the raw
     file came from.
     """
@@ -73,7 +73,7 @@ class ShardReceipt(Receipt[ShardKey, ShardFacts], frozen=True, kw_only=True, tag
 
 
 class IndexKey(TypedDict):
-    """Which shards there are (a digest of names, raw bytes and rows), the rows of a sample, and how they are merged."""
+    """The shards (a digest of names, raw bytes and rows), the rows of a sample, and the code that merges them."""
 
     shards: str
     sample: int
@@ -81,7 +81,7 @@ class IndexKey(TypedDict):
 
 
 class ShardsDigest(msgspec.Struct, frozen=True):
-    """How many shards a dataset has, and what identifies their tokens."""
+    """Number of a dataset's shards, and the digest of their tokens."""
 
     count: int
     digest: str
@@ -111,7 +111,7 @@ class IndexReceipt(Receipt[IndexKey, IndexFacts], frozen=True, kw_only=True, tag
 
 
 class BlendKey(TypedDict):
-    """A phase's shares, see nano3.config.mixture, and the folder of the tokens that they are shares of."""
+    """What decides a phase's shares, see nano3.config.mixture, and the folder of the tokens."""
 
     mixture: dict[str, float]
     tokens: str
@@ -124,7 +124,7 @@ class BlendKey(TypedDict):
 
 
 class BlendedDataset(msgspec.Struct, frozen=True):
-    """A dataset's share of a phase's samples, and what it has to give."""
+    """A dataset's share of a phase's samples, and its size."""
 
     share: float
     tokens: int
@@ -139,7 +139,7 @@ class BlendFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BlendReceipt(Receipt[BlendKey, BlendFacts], frozen=True, kw_only=True, tag="write_blend"):
-    """A phase's blend.json. Its content is of weights and the pairs' bytes, so a moved folder changes nothing."""
+    """A phase's blend.json. Its content is that of weights and the pairs' bytes, so a moved folder changes nothing."""
 
 
 class SegmentData(TypedDict):
@@ -165,7 +165,7 @@ class SegmentSamples(TypedDict):
 
 
 class IndexCacheKey(TypedDict):
-    """What a phase's segments read, and from where in its datasets' streams on."""
+    """The samples that a phase's segments consume of its datasets' streams."""
 
     segments: list[SegmentSamples]
     seed: int
@@ -173,7 +173,7 @@ class IndexCacheKey(TypedDict):
 
 
 class IndexCacheFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the order of each dataset's documents lies, which epochs of it, and of how many pairs."""
+    """By dataset: folder of its document orders, epochs in use, number of pairs."""
 
     folders: dict[str, str]
     epochs: dict[str, list[int]]
@@ -181,7 +181,7 @@ class IndexCacheFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class IndexCacheReceipt(Receipt[IndexCacheKey, IndexCacheFacts], frozen=True, kw_only=True, tag="build_index_cache"):
-    """A phase's index cache. Its files lie in results/streams, for phases and recipes share them."""
+    """A phase's index cache. Its files lie in results/streams, because phases and recipes share them."""
 
 
 class Steps(TypedDict):
@@ -223,8 +223,8 @@ class LossRange(msgspec.Struct, frozen=True):
 
 class RealizedMixture(msgspec.Struct, frozen=True):
     """
-    The mixture that was read beside the one that was asked for. target: shares. samples: by dataset. largest_deviation:
-    between the two shares of any dataset. allowed: what rounding explains of it.
+    The consumed mixture beside its target. target: shares. samples: by dataset. largest_deviation: between the two
+    shares of any dataset. allowed: the deviation that rounding explains.
     """
 
     target: dict[str, float]
@@ -238,7 +238,7 @@ class SegmentFacts(msgspec.Struct, frozen=True, kw_only=True):
     A trained segment in numbers. checkpoint: folder of its weights. steps, tokens_seen: from the beginning of training.
     tokens: of the segment. validation: loss by dataset, `after` it and, in a phase's first segment, `before` it.
     ledger: samples consumed of each dataset so far, as [tokens of a sample, samples]. ranks, gpus, layout: how the work
-    was laid out. attempts: that it took.
+    was laid out. attempts: number of them.
     """
 
     phase: str
@@ -260,11 +260,11 @@ class SegmentFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SegmentReceipt(Receipt[Spec, SegmentFacts], frozen=True, kw_only=True, tag="train_segment"):
-    """A segment's checkpoint and its metrics. Its content is of the weights alone."""
+    """A segment's checkpoint and its metrics. Its content is the digest of the weights alone."""
 
 
 class ExportKey(TypedDict):
-    """What goes beside the weights: digests of the tokenizer's files, and tokens of the longest training sequence."""
+    """What accompanies the weights: digests of the tokenizer's files, and tokens of the longest training sequence."""
 
     tokenizer: dict[str, str]
     longest_sequence: int
@@ -272,7 +272,7 @@ class ExportKey(TypedDict):
 
 
 class LogitCheck(msgspec.Struct, frozen=True):
-    """How far the exported model's logits lie from the trained one's, what was allowed, and over how many tokens."""
+    """Difference of the exported model's logits from the trained one's, its tolerance, and the tokens compared."""
 
     largest_difference: float
     tolerance: float
@@ -280,7 +280,7 @@ class LogitCheck(msgspec.Struct, frozen=True):
 
 
 class ExportFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What was checked of an export."""
+    """The check of an export."""
 
     logits: LogitCheck
 
@@ -309,7 +309,7 @@ class LineageReceipt(Receipt[LineageKey, LineageFacts], frozen=True, kw_only=Tru
 
 
 class ReportKey(TypedDict):
-    """What the report is called, and how it is written."""
+    """The report's recipe, code and template."""
 
     recipe: str
     code: str
@@ -317,7 +317,7 @@ class ReportKey(TypedDict):
 
 
 class ReportFacts(msgspec.Struct, frozen=True):
-    """A report counts nothing that is not told elsewhere."""
+    """None: a report counts nothing of its own."""
 
 
 class ReportReceipt(Receipt[ReportKey, ReportFacts], frozen=True, kw_only=True, tag="write_report"):
@@ -340,7 +340,7 @@ R = TypeVar("R", bound=Receipt[Any, Any])
 
 
 class _Envelope(msgspec.Struct):
-    """What every receipt says, of whatever step. Receipts from before schemas were counted are of schema 0."""
+    """The fields of every step's receipt. Receipts older than schemas have schema 0."""
 
     step: str
     content: str
@@ -354,7 +354,7 @@ def read_receipt(path: Path | str) -> StepReceipt: ...
 def read_receipt(path: Path | str, kind: type[R]) -> R: ...
 def read_receipt(path: Path | str, kind: Any = StepReceipt) -> Any:
     """
-    A receipt as it was written. kind: the model of its step, if it must be of one.
+    A receipt, typed. kind: the model that it must be of; by default that of any step.
 
     Raises ReceiptError, with the remedy, if it is missing, damaged, of another step or of another schema.
     """
@@ -367,12 +367,12 @@ def read_receipt(path: Path | str, kind: Any = StepReceipt) -> Any:
     except msgspec.MsgspecError as error:
         raise _refusal(path, data, kind, str(error)) from None
     if receipt.schema != receipt.SCHEMA or (_required(cast(Any, type(receipt))) - receipt.key.keys()):
-        raise _refusal(path, data, kind, "its key is not whole")
+        raise _refusal(path, data, kind, "its key is incomplete")
     return receipt
 
 
 def is_damaged(path: Path | str) -> bool:
-    """Whether there is a file where a receipt belongs and it can't be read as one."""
+    """True if the file exists but is not a valid receipt."""
     try:
         read_receipt(path)
     except ReceiptError:
@@ -382,13 +382,13 @@ def is_damaged(path: Path | str) -> bool:
 
 @cache
 def _required(kind: type[Receipt[Any, Any]]) -> frozenset[str]:
-    """Names that a step's key must have."""
+    """Required names of a step's key."""
     key, _ = get_args(cast(Any, kind).__orig_bases__[0])
     return frozenset(key.__required_keys__)
 
 
 def _refusal(path: Path | str, data: bytes, kind: Any, reason: str) -> ReceiptError:
-    """Why data is no receipt of a kind, with the remedy. reason: if its step and its schema are the right ones."""
+    """Why data is not a receipt of a kind, with the remedy. reason: for a receipt of the right step and schema."""
     remedy = f"delete it and build it again with `snakemake {path}`"
     try:
         envelope = msgspec.json.decode(data, type=_Envelope)

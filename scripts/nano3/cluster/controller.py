@@ -1,11 +1,10 @@
 """
-Snakemake itself as a small Slurm job, which outlives whoever started it.
+How does a run outlive the session that started it? Snakemake itself is a small Slurm job: the controller.
 
-What ends the job must not leave its jobs behind: on SIGTERM (scancel) Snakemake gets a SIGINT, at which it cancels
-them, for at a SIGTERM it would wait for them. Near its own time limit the job does the same and is queued again. When
-it comes back, after that or after its node was lost, it first cancels what is left of its jobs, which are known by
-their names, and takes away the lock of its earlier self. All that was made stays, and training goes on where it saved
-last.
+When it ends, its jobs must end, too. On SIGTERM (scancel) it sends Snakemake a SIGINT, which makes Snakemake cancel
+them; on a SIGTERM Snakemake would wait for them. Near its own time limit it does the same and is requeued. When it
+restarts, after that or after its node was lost, it first cancels its remaining jobs, which it knows by their names, and
+unlocks the working directory. All artifacts stay, and training resumes from its last checkpoint.
 """
 
 import os
@@ -30,12 +29,12 @@ MEMORY_MB = 4000
 SITE = {"account": "slurm_account", "partition": "slurm_partition"}
 
 
-class HeadError(Nano3Error):
-    """Snakemake can't be submitted, or not be taken up again."""
+class ControllerError(Nano3Error):
+    """Snakemake can't be submitted, or not be resumed."""
 
 
 @dataclass(frozen=True)
-class Head:
+class Controller:
     """Snakemake with its arguments."""
 
     arguments: list[str]
@@ -45,8 +44,8 @@ class Head:
         Submit Snakemake and say how to follow, cancel and resume it.
 
         profile: names account and partition. time_limit: of Snakemake's own job, as sbatch takes it;
-        at its end the job is queued again.
-        Raises HeadError if Slurm refuses; SiteError if the profile is not filled in.
+        at its end the job is requeued.
+        Raises ControllerError if Slurm refuses; SiteError if the profile is not filled in.
         """
         settings = yaml.safe_load((profile / "config.yaml").read_text(encoding="utf-8"))
         defaults, of_rules = settings.get("default-resources", {}), settings.get("set-resources", {})
@@ -70,7 +69,7 @@ class Head:
         command = ["sbatch", *options, *site, *manners, "/dev/stdin", *self.arguments]
         done = subprocess.run(command, input=script, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise HeadError(f"sbatch: {done.stderr.strip()}")
+            raise ControllerError(f"sbatch: {done.stderr.strip()}")
         job = done.stdout.strip().split(";")[0]
         print(f"job {job} runs: snakemake --profile {profile} {' '.join(self.arguments)}")
         print(f"follow  tail -F {LOGS}/controller-{job}.log")
@@ -109,7 +108,7 @@ def _cancel_leftovers(prefix: str) -> None:
     until = time.monotonic() + GONE_SECONDS
     while jobs := _jobs_called(prefix):
         if time.monotonic() > until:
-            raise HeadError(f"jobs {' '.join(jobs)} do not end: scancel them, then submit again")
+            raise ControllerError(f"jobs {' '.join(jobs)} do not end: scancel them, then submit again")
         subprocess.run(["scancel", *jobs], check=False)
         time.sleep(2)
 

@@ -1,15 +1,15 @@
 """
-A command becomes the ranks that run it: as many as the layout says, here or on the nodes of a Slurm job, each inside
-the container if there is one.
+How does a command become ranks? As many as the layout says, here or on the nodes of a Slurm job, each inside the
+container if there is one.
 
     one rank, no Slurm        the command itself
     ranks on this machine     a process each
     in a Slurm job            one srun task a rank, so that what Slurm ends or counts is the ranks
 
 Each rank finds RANK, LOCAL_RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT in its environment, as under torchrun. The
-environment reaches ranks as it is, containers included; nothing of it is ever put on a command line. When one rank
-fails the others are ended, and the status is that of the first to fail. A rank that ended because its time limit was
-near makes Slurm queue the job again.
+environment reaches ranks as it is, containers included; none of it is put on a command line. When one rank fails the
+others are ended, and the status is that of the first to fail. If a rank ended because its time limit was near, the job
+is requeued.
 """
 
 import os
@@ -23,9 +23,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from nano3 import Nano3Error
+from nano3.cluster.preemption import OUT_OF_TIME, RESTARTS, STOP_AT
 
-# What nano3.cluster.preemption and .attempts read; they run where nothing of this module may be at hand.
-STOP_AT, RESTARTS, OUT_OF_TIME = "NANO3_STOP_AT", "NANO3_RESTARTS", 75
 END_SECONDS = 30.0  # for the ranks that are left when one has failed
 REQUEUE_SECONDS = 120.0  # Slurm ends this process well before
 # A task's place, from Slurm's names to torchrun's. A shell can do it in every container.
@@ -106,7 +105,7 @@ class Command:
             placed = ["sh", "-c", PLACED, "rank", *(box.around(self.words) if box else self.words)]
             status = _ended([(["srun", *layout, *options, *(box.srun_options() if box else []), *placed], environment)])
             if status == OUT_OF_TIME:
-                _queue_again(job)
+                _requeue(job)
             sys.exit(status)
         if box and box.runtime == "pyxis":
             raise LaunchError(f"container: {container}: pyxis belongs to Slurm's srun: use --profile profiles/slurm")
@@ -124,26 +123,25 @@ def _ended(commands: list[tuple[list[str], dict[str, str]]]) -> int:
     """
     Start commands, wait for all, and return the status of the first that failed, or 0.
 
-    Their groups are their own, so that whoever signals this process (Ctrl-C, Snakemake) reaches each of them once: a
-    SIGINT or SIGTERM is passed on. srun takes them for an order to abort its tasks, which Slurm has signalled already.
+    Each has a process group of its own, so a SIGINT or SIGTERM to this process (Ctrl-C, Snakemake) reaches it once,
+    forwarded. srun gets none, because it would abort its tasks; Slurm has signalled those already.
     """
-    passed_on = commands[0][0][0] != "srun"
-    started: list[subprocess.Popen[bytes]] = []
-    received: list[int] = []  # not passed on yet: a signal may come before all have started
+    forwards = commands[0][0][0] != "srun"
+    received: list[int] = []  # not forwarded yet: a signal may come before all have started
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, lambda number, _frame: received.append(number))
-    started += [subprocess.Popen(words, env=environment, start_new_session=True) for words, environment in commands]
+    processes = [subprocess.Popen(words, env=environment, start_new_session=True) for words, environment in commands]
     failed, until = 0, float("inf")
-    while None in (statuses := [process.poll() for process in started]):
+    while None in (statuses := [process.poll() for process in processes]):
         while received:
             number = received.pop(0)
-            if passed_on:
-                _signal(started, number)
+            if forwards:
+                _signal(processes, number)
         if not failed and (ill := [status for status in statuses if status]):
             failed, until = ill[0], time.monotonic() + END_SECONDS
-            _signal(started, signal.SIGTERM)
+            _signal(processes, signal.SIGTERM)
         if time.monotonic() > until:
-            _signal(started, signal.SIGKILL)
+            _signal(processes, signal.SIGKILL)
         time.sleep(0.05)
     failed = failed or next(filter(None, statuses), 0)
     return failed if failed >= 0 else 128 - failed
@@ -156,7 +154,7 @@ def _signal(processes: list[subprocess.Popen[bytes]], number: int) -> None:
 
 
 def _limits(job: str) -> tuple[float | None, int]:
-    """When Slurm will end a job, in seconds since 1970 (None: never), and how often it has queued it again."""
+    """When Slurm will end a job, in seconds since 1970 (None: never), and how often it was requeued."""
     done = subprocess.run(["scontrol", "show", "job", "-o", job], capture_output=True, text=True, check=False)
     if done.returncode:
         raise LaunchError(f"scontrol show job {job}: {done.stderr.strip()}")
@@ -166,8 +164,8 @@ def _limits(job: str) -> tuple[float | None, int]:
     return None if unlimited else datetime.fromisoformat(end).timestamp(), int(fields.get("Restarts", 0))
 
 
-def _queue_again(job: str) -> None:
-    """Ask Slurm for another turn; it then ends this process. Where it refuses, the status speaks for itself."""
+def _requeue(job: str) -> None:
+    """Requeue the job, which ends this process. If Slurm refuses, the exit status says why the ranks ended."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     done = subprocess.run(["scontrol", "requeue", job], capture_output=True, text=True, check=False)
     if done.returncode:

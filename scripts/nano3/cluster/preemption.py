@@ -1,7 +1,7 @@
 """
-When must a segment stop before its work is done? When the machine is wanted back: Slurm (or whoever) sends SIGTERM,
-somebody types Ctrl-C, or the time limit is near. It then saves a checkpoint after the step it is in, and its exit
-status says which of them it was: a job that ran out of time is queued again, one that was told to end is not.
+When must a segment stop before its work is done? When it gets a SIGTERM (Slurm takes the machine back) or a Ctrl-C, or
+when its time limit is near. It then finishes the current step, saves a checkpoint, and exits with a status that says
+which of them it was: a job that ran out of time is requeued, one that was told to end is not.
 """
 
 import os
@@ -12,7 +12,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-STOP_AT = "NANO3_STOP_AT"  # environment: seconds since 1970, put there by nano3.cluster.launch
+# The launcher sets these in the environment of the ranks.
+STOP_AT = "NANO3_STOP_AT"  # when to stop, in seconds since 1970
+RESTARTS = "NANO3_RESTARTS"  # how often Slurm has requeued this job
 OUT_OF_TIME = 75  # EX_TEMPFAIL of sysexits.h: try again later
 REASONS = {
     0: "",
@@ -23,7 +25,7 @@ REASONS = {
 
 
 class Preempted(SystemExit):
-    """The segment stopped early, with a checkpoint. The exit status is its code."""
+    """The segment stopped early, after it saved a checkpoint. code: the exit status."""
 
     def __init__(self, code: int, step: int) -> None:
         super().__init__(code)
@@ -34,7 +36,7 @@ class Preempted(SystemExit):
 
 
 class Preemption:
-    """Whether to stop: asked after every step."""
+    """Says after every step whether to stop."""
 
     def __init__(self) -> None:
         self.stop_at = float(os.environ.get(STOP_AT, "inf"))
@@ -42,7 +44,7 @@ class Preemption:
 
     @property
     def wanted(self) -> int:
-        """The exit status to stop with; 0 to go on."""
+        """The exit status to stop with; 0: continue."""
         return self.signalled or self._out_of_time
 
     @property
@@ -51,7 +53,7 @@ class Preemption:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Take note of signals instead of dying of them. A second Ctrl-C is not waited for."""
+        """Note signals instead of dying of them; a second Ctrl-C ends the process at once."""
         kept = {number: signal.signal(number, self._note) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
             yield

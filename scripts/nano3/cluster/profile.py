@@ -82,7 +82,7 @@ def _lines(defaults: Resources, of_rules: Mapping[str, Resources]) -> Iterator[t
 
 
 def _partitions() -> set[str]:
-    """Names of all partitions of this cluster; none where there is no Slurm to ask."""
+    """Names of all partitions of this cluster; empty without Slurm."""
     if not shutil.which("sinfo"):
         return set()
     done = subprocess.run(["sinfo", "--all", "--noheader", "--format=%R"], capture_output=True, text=True, check=False)

@@ -1,1 +1,1 @@
-"""What is asked for? The recipe, its parts, and what follows from it before any data is read."""
+"""What does a recipe request? Its sections, and what follows from them before any data is read."""

@@ -1,4 +1,4 @@
-"""The parts of a recipe's curriculum: stretches of training, categories of datasets, and how often they may be seen."""
+"""What is a curriculum made of? Segments of training, categories of datasets, and limits on their repetition."""
 
 from typing import Annotated, Literal
 
@@ -10,7 +10,7 @@ Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
 class Segment(Closed):
-    """A stretch of a phase that ends in a checkpoint of its own."""
+    """A part of a phase that ends in its own checkpoint."""
 
     tokens: PositiveInt = Field(description="Tokens to train on.")
     global_batch_size: PositiveInt | None = Field(None, description="Sequences per step, if not the recipe's.")
@@ -18,14 +18,14 @@ class Segment(Closed):
 
 
 class Chain(Closed):
-    """Segments that take turns: the first round's long_1 and short_1, the next one's long_2 and short_2, and so on."""
+    """Segments that alternate: long_1 and short_1 in the first round, long_2 and short_2 in the next, and so on."""
 
-    rounds: PositiveInt = Field(description="How often each segment has its turn; more rounds only add segments.")
+    rounds: PositiveInt = Field(description="Rounds of the segments; more rounds only add segments.")
     segments: dict[Name, Segment] = Field(min_length=1, description="One round, in the order of training.")
 
     @property
     def expanded(self) -> dict[str, Segment]:
-        """All segments of all rounds by name: that of the round's segment, with the round's number."""
+        """All segments of all rounds by name, which ends in the round's number."""
         return {
             f"{name}_{number}": segment
             for number in range(1, self.rounds + 1)
@@ -51,13 +51,14 @@ class Category(Closed):
 
 
 class Repetition(Closed):
-    """How often the tokens of a dataset may be drawn, by all phases together."""
+    """How often the tokens of a dataset may be consumed, over all phases."""
 
     max_epochs: PositiveFloat = Field(description="Most epochs of any dataset.")
     max_epochs_of: dict[str, PositiveFloat] = Field({}, description="Most epochs of single datasets, by name.")
     over_cap: Literal["redistribute", "refuse", "allow"] = Field(
-        description="What a share comes to that needs more: the rest goes to datasets of its category that have some "
-        "left, then to all that do, in proportion to their shares; an error; or what was asked for."
+        description="What becomes of a share that needs more. redistribute: the excess goes to datasets of its "
+        "category with tokens left, then to all such datasets, in proportion to their shares. refuse: an error. "
+        "allow: the share stays."
     )
 
     def most(self, dataset: str) -> float:

@@ -1,9 +1,9 @@
 """
-From a recipe's name and overrides to the one value that decides, checked before any job runs.
+When do two runs share their artifacts' paths? When they have the same recipe and the same overrides.
 
-When do two runs share their artifacts' paths? When they have the same recipe and the same overrides. An override gives
-the recipe another name (tiny+1a2b3c4d5e6f): it never overwrites what it was derived from. An override that changes
-nothing, or only where and how the work is done, is none.
+An override gives the recipe another name (tiny+1a2b3c4d5e6f), so it never overwrites what it was derived from. An
+override that changes nothing, or only where and how the work is done, does not count. Recipe and overrides become one
+value, which is checked before any job runs.
 """
 
 import json
@@ -28,24 +28,24 @@ RECIPES = Path("config/recipes")
 
 
 class Settings(Closed):
-    """What `snakemake --config` and config/config.yaml may say."""
+    """The keys of `snakemake --config` and config/config.yaml."""
 
     recipe: str = Field(description="Name of a recipe in config/recipes.")
     set: str = Field("", description="Overrides of recipe values, e.g. 'train.train_iters=50 holdout.valid=0.1'.")
-    sample: NonNegativeInt = Field(0, description="Rows to take of each dataset; 0: all.")
-    prune: bool = Field(True, description="Plan only shards that are not proved fresh; false shows the whole graph.")
-    thaw: str = Field("", description="Frozen phases that this run may train again, e.g. 'phase1 phase2'.")
-    bundles: NonNegativeInt = Field(1000, description="Most jobs for tokenizing many shards; 0: a job for each shard.")
+    sample: NonNegativeInt = Field(0, description="Rows of each dataset to use; 0: all.")
+    prune: bool = Field(True, description="Plan only shards that are not proven fresh; false shows the whole graph.")
+    thaw: str = Field("", description="Frozen phases that this run may retrain, e.g. 'phase1 phase2'.")
+    bundles: NonNegativeInt = Field(1000, description="Most jobs for tokenizing many shards; 0: one job per shard.")
     wandb_mode: Literal["online", "offline", "disabled"] = Field(
-        "disabled", description="After each run, send what was made to Weights & Biases; WANDB_MODE comes first."
+        "disabled", description="After each run, send what it made to Weights & Biases; WANDB_MODE takes precedence."
     )
-    wandb_project: str = Field("nemotron", description="W&B project; WANDB_PROJECT comes first.")
-    wandb_entity: str = Field("", description="W&B team or user; '': your default. WANDB_ENTITY comes first.")
+    wandb_project: str = Field("nemotron", description="W&B project; WANDB_PROJECT takes precedence.")
+    wandb_entity: str = Field("", description="W&B team or user; '': your default. WANDB_ENTITY takes precedence.")
     keep_raw: bool = Field(True, description="Keep downloaded raw shards when their tokens exist.")
 
 
 def read_settings(config: Mapping[str, Any]) -> Settings:
-    """Snakemake's config, typed. Raises ConfigError for a key that does not exist."""
+    """Snakemake's config, typed. Raises ConfigError for an unknown key."""
     return validated(Settings, dict(config), "config/config.yaml or --config")
 
 
@@ -56,8 +56,8 @@ def load_recipe(
     The recipe with its overrides, and the name its artifacts go by.
 
     overrides: space-separated key=value pairs, dotted keys, YAML values: "train.train_iters=50 holdout.valid=0.1".
-    edits: values by dotted key, read as if they stood in the recipe's file, so they give it no other name.
-    Raises ConfigError if anything in it can't be meant: before any job runs.
+    edits: values by dotted key, applied as if they stood in the recipe's file, so its name stays.
+    Raises ConfigError for anything invalid.
     """
     path = folder / f"{name}.yaml"
     if "+" in name and not path.exists():
@@ -66,15 +66,15 @@ def load_recipe(
             f"{path}: no such file: {name} is recipe {base} with overrides: name the recipe and give them again, "
             f'--recipe {base} --set "…", or for snakemake --config recipe={base} set="…"'
         )
-    edited = f"{path} with what-if" if edits else str(path)
-    source = f"{edited} with set={overrides!r}" if overrides else edited
-    plain = _changed(validated(Recipe, read_yaml(path), str(path)), edits or {}, edited)
+    base_source = f"{path} with what-if" if edits else str(path)
+    source = f"{base_source} with set={overrides!r}" if overrides else base_source
+    plain = _changed(validated(Recipe, read_yaml(path), str(path)), edits or {}, base_source)
     changes = parse_overrides(overrides) | ({"sample": sample} if sample else {})
     recipe = _changed(plain, changes, source)
-    changed = {key: value for key, (_, value) in differences(_identity(plain), _identity(recipe)).items()}
+    identity_changes = {key: value for key, (_, value) in differences(_identity(plain), _identity(recipe)).items()}
     recipe = _scaled(recipe)
     _check(recipe, source)
-    return (f"{name}+{short(digest_json(changed))}" if changed else name), recipe
+    return (f"{name}+{short(digest_json(identity_changes))}" if identity_changes else name), recipe
 
 
 def _changed(recipe: Recipe, changes: Mapping[str, Any], source: str) -> Recipe:
@@ -102,12 +102,12 @@ def parse_overrides(text: str) -> dict[str, Any]:
 
 
 def _words(text: str) -> list[str]:
-    """As a shell would split it. Snakemake takes a quote off the end of a value, so one may be missing there."""
+    """Words as a shell splits them. Snakemake strips a quote from the end of a value, so one may be missing there."""
     try:
         return shlex.split(text)
     except ValueError as error:
         if str(error) != "No closing quotation":
-            raise ConfigError(f"set={text!r}: {error}: mend the quotes and backslashes") from None
+            raise ConfigError(f"set={text!r}: {error}: fix the quotes and backslashes") from None
     try:
         return shlex.split(text + "'")
     except ValueError:
@@ -115,9 +115,9 @@ def _words(text: str) -> list[str]:
 
 
 def _assign(values: dict[str, Any], key: str, value: Any) -> None:
-    """Set a dotted key. What is not in the schema is left for validation to refuse by name."""
-    named = re.fullmatch(r"(.+)\.(mixture|without_data|max_epochs_of)\.(.+)", key)  # a dataset's name may have dots
-    *outer, last = [*named[1].split("."), *named.groups()[1:]] if named else key.split(".")
+    """Set a dotted key. Validation refuses unknown ones by name."""
+    match = re.fullmatch(r"(.+)\.(mixture|without_data|max_epochs_of)\.(.+)", key)  # a dataset's name may have dots
+    *outer, last = [*match[1].split("."), *match.groups()[1:]] if match else key.split(".")
     for part in outer:
         inner = values.setdefault(part, {})
         if not isinstance(inner, dict):
@@ -127,7 +127,7 @@ def _assign(values: dict[str, Any], key: str, value: Any) -> None:
 
 
 def _identity(recipe: Recipe) -> dict[str, Any]:
-    """What decides the result: not where it is saved, nor how it is laid out, nor what it is called."""
+    """The values that decide the result: not where it is saved, how it is laid out or what it is called."""
     phases = {"__all__": {"frozen", "layout"}}
     return recipe.model_dump(
         exclude={"about": True, "checkpoint": True, "layout": True, "tokenizer": SAME_TOKENS, "phases": phases}
@@ -138,10 +138,10 @@ def _scaled(recipe: Recipe) -> Recipe:
     """The recipe with all token counts in proportion to train.train_iters, if that is set."""
     if recipe.train.train_iters is None:
         return recipe
-    wanted = recipe.train.train_iters * recipe.train.global_batch_size * recipe.train.sequence_length
+    target = recipe.train.train_iters * recipe.train.global_batch_size * recipe.train.sequence_length
 
     def scale(tokens: int) -> int:
-        return max(1, round(tokens * wanted / recipe.curve_tokens)) if tokens else 0
+        return max(1, round(tokens * target / recipe.curve_tokens)) if tokens else 0
 
     def scaled(segments: Mapping[str, Segment]) -> dict[str, Segment]:
         return {
@@ -153,13 +153,13 @@ def _scaled(recipe: Recipe) -> Recipe:
         chain = phase.chain and phase.chain.model_copy(update={"segments": scaled(phase.chain.segments)})
         phases[name] = phase.model_copy(update={"segments": scaled(phase.segments), "chain": chain})
     curve = recipe.learning_rate
-    shrunk = {"warmup_tokens": scale(curve.warmup_tokens), "decay_tokens": scale(curve.decay_tokens)}
-    return recipe.model_copy(update={"phases": phases, "learning_rate": curve.model_copy(update=shrunk)})
+    lengths = {"warmup_tokens": scale(curve.warmup_tokens), "decay_tokens": scale(curve.decay_tokens)}
+    return recipe.model_copy(update={"phases": phases, "learning_rate": curve.model_copy(update=lengths)})
 
 
 def _check(recipe: Recipe, source: str) -> None:
-    """What can only be seen with the rest of the repository, or the rules of Megatron, at hand."""
-    known = set(known_datasets())
+    """Checks that need the rest of the repository or the rules of Megatron."""
+    catalogue = set(known_datasets())
     places = {
         dataset: f"phases.{phase_name}.mixture"
         for phase_name, phase in recipe.phases.items()
@@ -170,18 +170,18 @@ def _check(recipe: Recipe, source: str) -> None:
     for dataset, place in places.items():
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", dataset):
             raise ConfigError(f"{source}: {place}.{dataset}: a dataset's name has letters, digits, . _ - only")
-        if dataset not in known:
-            listing = f"describe it in config/datasets/{dataset}.yaml or use one of: {', '.join(sorted(known))}"
-            remedy = did_you_mean(dataset, known, listing)
+        if dataset not in catalogue:
+            listing = f"describe it in config/datasets/{dataset}.yaml or use one of: {', '.join(sorted(catalogue))}"
+            remedy = did_you_mean(dataset, catalogue, listing)
             raise ConfigError(f"{source}: {place}.{dataset}: no such dataset; {remedy}")
-        said, listed = read_dataset(dataset).category, place.removeprefix("categories.")
-        if place.startswith("categories.") and said != listed:
+        category = read_dataset(dataset).category
+        if place.startswith("categories.") and place != f"categories.{category}":
             raise ConfigError(
-                f"{source}: {place}: config/datasets/{dataset}.yaml says that {dataset} is of category {said}: "
-                "mend one of them"
+                f"{source}: {place}: config/datasets/{dataset}.yaml says that {dataset} is of category {category}: "
+                "change one of them"
             )
     if recipe.categories:
-        _refuse_unreached(recipe, known, source)
+        _refuse_unreached(recipe, catalogue, source)
     for phase in recipe.phases:
         if recipe.train.precision == "bf16" and recipe.layout_of(phase).trainer == "cpu":
             raise ConfigError(
@@ -197,17 +197,17 @@ def _check(recipe: Recipe, source: str) -> None:
         _check_vocabulary(recipe, source)
 
 
-def _refuse_unreached(recipe: Recipe, known: Iterable[str], source: str) -> None:
-    """Raises ConfigError for a dataset of a category and a source that the recipe draws from, but no share reaches."""
-    listed = {dataset for category in recipe.categories.values() for dataset in category.datasets}
-    sources = {read_dataset(dataset).source for dataset in listed}
-    for dataset in sorted(set(known) - listed - set(recipe.datasets)):
-        described = read_dataset(dataset)
-        if described.category in recipe.categories and described.source in sources:
+def _refuse_unreached(recipe: Recipe, catalogue: Iterable[str], source: str) -> None:
+    """Raises ConfigError for a dataset that no share reaches, although the recipe uses its category and source."""
+    members = {dataset for category in recipe.categories.values() for dataset in category.datasets}
+    sources = {read_dataset(dataset).source for dataset in members}
+    for dataset in sorted(set(catalogue) - members - set(recipe.datasets)):
+        description = read_dataset(dataset)
+        if description.category in recipe.categories and description.source in sources:
             raise ConfigError(
-                f"{source}: categories.{described.category}: config/datasets/{dataset}.yaml is of this category and of "
-                f"{described.source}, which the recipe draws from, but no share reaches it: list it there, with a "
-                "factor of 0 if it is not wanted"
+                f"{source}: categories.{description.category}: config/datasets/{dataset}.yaml is of this category and "
+                f"of {description.source}, which the recipe uses, but no share reaches it: list it there, with a "
+                "factor of 0 to leave it out"
             )
 
 
@@ -225,12 +225,12 @@ def _check_vocabulary(recipe: Recipe, source: str) -> None:
 
 
 def unpinned(recipe: Recipe) -> list[str]:
-    """The recipe's datasets that are not pinned, or not at a whole commit."""
+    """The recipe's datasets that are not pinned, or pinned at an abbreviated commit."""
     return [name for name in recipe.datasets if not pins_path(name).is_file() or read_dataset(name).abbreviated]
 
 
 def require_pins(name: str, recipe: Recipe) -> None:
-    """Raises ConfigError, in one sentence, if a recipe is not pinned wholly; before that there can't be tokens."""
+    """Raises ConfigError, in one sentence, unless all of a recipe is pinned; tokenizing needs the pins."""
     datasets, tokenizer = unpinned(recipe), recipe.tokenizer
     missing, commands = [], []
     if tokenizer.path is None and not tokenizers.pins_path(tokenizer.name).is_file():
@@ -255,7 +255,7 @@ def read_vocabulary(file: Path) -> dict[str, int]:
     """Ids of all tokens of a tokenizer.json, added ones included. Raises ConfigError if it is not one."""
     try:
         definition = json.loads(file.read_text(encoding="utf-8"))
-        added = {token["content"]: token["id"] for token in definition["added_tokens"]}
-        return {**definition["model"]["vocab"], **added}
+        extra = {token["content"]: token["id"] for token in definition["added_tokens"]}
+        return {**definition["model"]["vocab"], **extra}
     except (ValueError, KeyError, TypeError) as error:
         raise ConfigError(f"{file}: not a tokenizer.json of Hugging Face's tokenizers: {error!r}") from None

@@ -1,12 +1,12 @@
 """
-A phase's shares, from what the recipe asks for and how many tokens there are.
+What is a dataset's share of a phase, given the recipe and the tokens that exist?
 
-What is a dataset's share? What the recipe says, or its part of its category's share: by tokens, or by stated factors.
-Where tokens may be drawn a limited number of times, what earlier phases drew counts, never what later ones will. A
-share over that cap is cut to it; the rest goes to the datasets of its category that have tokens left, in proportion to
-their shares, and what they can't take goes to all datasets of the phase that have some left, again in proportion.
+Its share in the recipe, or its part of its category's share: by tokens, or by stated factors. Where epochs are capped,
+the tokens that earlier phases consume count, never those of later ones. A share over its cap is cut to it. The excess
+goes to datasets of its category that have tokens left, in proportion to their shares; what they can't absorb goes to
+all datasets of the phase that have some left, again in proportion.
 
-Shares are exact fractions until they are written: no rounding adds up.
+Shares are exact fractions until they are written, so rounding never adds up.
 """
 
 import math
@@ -21,7 +21,7 @@ Shares = dict[str, Fraction]
 
 
 class MixtureError(Nano3Error):
-    """A mixture can't be drawn from the tokens there are."""
+    """The existing tokens do not suffice for a mixture."""
 
 
 @dataclass(frozen=True)
@@ -39,22 +39,22 @@ def resolved(decision: Mapping[str, Any], tokens: Mapping[str, int]) -> list[Par
     The parts of a phase, sorted by dataset; their shares sum to 1 exactly.
 
     decision: `mixture`, shares by dataset or category; `categories`, `datasets` and `factors` of each by name; where
-    there are caps, `max_epochs` by dataset, `phase_tokens`, `over_cap`, and `earlier`, the same of phases before it.
-    tokens: by dataset; of a phase with neither categories nor caps they may be missing.
+    epochs are capped, `max_epochs` by dataset, `phase_tokens`, `over_cap`, and `earlier`, the same of phases before it.
+    tokens: by dataset; may be empty for a phase with neither categories nor caps.
     Raises MixtureError for a share without tokens, or caps that leave too few.
     """
-    drawn: dict[str, Fraction] = {}
+    consumed: dict[str, Fraction] = {}
     for before in decision.get("earlier", []):
-        for part in _phase(before | {"over_cap": decision["over_cap"]}, tokens, drawn):
-            drawn[part.dataset] = drawn.get(part.dataset, Fraction()) + part.share * before["phase_tokens"]
-    return _phase(decision, tokens, drawn)
+        for part in _phase(before | {"over_cap": decision["over_cap"]}, tokens, consumed):
+            consumed[part.dataset] = consumed.get(part.dataset, Fraction()) + part.share * before["phase_tokens"]
+    return _phase(decision, tokens, consumed)
 
 
 def as_floats(shares: Mapping[str, Fraction]) -> dict[str, float]:
     """
-    Shares as numbers to write, whose sum is 1 exactly, in whatever order they are added.
+    Shares as floats that sum to exactly 1, added in any order.
 
-    Each is a whole number of 2^-53, so that no partial sum is rounded; the largest takes the rounding of all.
+    Each is a multiple of 2^-53, so no partial sum is rounded; the largest absorbs all rounding.
     """
     units = {name: max(1, round(share * 2**53)) if share else 0 for name, share in shares.items()}
     largest = max(units, key=lambda name: units[name])
@@ -64,7 +64,7 @@ def as_floats(shares: Mapping[str, Fraction]) -> dict[str, float]:
 
 def members(mixture: Collection[str], categories: Mapping[str, Iterable[str]]) -> dict[str, str]:
     """
-    The datasets that a mixture draws from, sorted, each with its category or, without one, its own name.
+    The datasets of a mixture, sorted, each with its category or, without one, its own name.
 
     mixture: names of categories and datasets. categories: the datasets of each.
     """
@@ -74,25 +74,25 @@ def members(mixture: Collection[str], categories: Mapping[str, Iterable[str]]) -
     return dict(sorted(category_of.items()))
 
 
-def _phase(decision: Mapping[str, Any], tokens: Mapping[str, int], drawn: Mapping[str, Fraction]) -> list[Part]:
+def _phase(decision: Mapping[str, Any], tokens: Mapping[str, int], consumed: Mapping[str, Fraction]) -> list[Part]:
     categories = decision.get("categories", {})
     category_of = members(decision["mixture"], {name: each["datasets"] for name, each in categories.items()})
-    asked = _divided(decision["mixture"], categories, tokens)
-    limits = decision.get("max_epochs", {})
-    most = {name: Fraction(str(limits[name])) * tokens[name] for name in asked if name in limits}
-    shares = asked
+    targets = _divided(decision["mixture"], categories, tokens)
+    caps = decision.get("max_epochs", {})
+    most = {name: Fraction(str(caps[name])) * tokens[name] for name in targets if name in caps}
+    shares = targets
     if most:
-        left = {name: max(Fraction(), most[name] - drawn.get(name, 0)) / decision["phase_tokens"] for name in most}
-        over = [name for name in asked if asked[name] > left[name]]
+        left = {name: max(Fraction(), most[name] - consumed.get(name, 0)) / decision["phase_tokens"] for name in most}
+        over = [name for name in targets if targets[name] > left[name]]
         if over and decision["over_cap"] == "refuse":
-            raise MixtureError(_over_caps(over, asked, drawn, tokens, decision))
+            raise MixtureError(_over_caps(over, targets, consumed, tokens, decision))
         if over and decision["over_cap"] == "redistribute":
-            shares = _redistributed(asked, left, category_of, decision["phase_tokens"])
-    return [Part(name, category_of[name], asked[name], shares[name]) for name in sorted(asked)]
+            shares = _redistributed(targets, left, category_of, decision["phase_tokens"])
+    return [Part(name, category_of[name], targets[name], shares[name]) for name in sorted(targets)]
 
 
 def _divided(mixture: Mapping[str, float], categories: Mapping[str, Any], tokens: Mapping[str, int]) -> Shares:
-    """Shares by dataset, as asked for. A dataset with a share of its own takes none of its category's."""
+    """Target shares by dataset. A dataset with its own share gets none of its category's."""
     total = sum(Fraction(str(share)) for share in mixture.values())
     shares: Shares = {}
     for name, share in mixture.items():
@@ -101,10 +101,10 @@ def _divided(mixture: Mapping[str, float], categories: Mapping[str, Any], tokens
             shares[name] = whole
             continue
         datasets = categories[name]["datasets"]
-        given = categories[name]["factors"] or [tokens[dataset] for dataset in datasets]
+        factors = categories[name]["factors"] or [tokens[dataset] for dataset in datasets]
         parts = {
             dataset: Fraction(str(part))
-            for dataset, part in zip(datasets, given, strict=True)
+            for dataset, part in zip(datasets, factors, strict=True)
             if dataset not in mixture
         }
         if not any(parts.values()):
@@ -122,23 +122,23 @@ def _divided(mixture: Mapping[str, float], categories: Mapping[str, Any], tokens
     return shares
 
 
-def _redistributed(asked: Shares, left: Shares, category_of: Mapping[str, str], phase_tokens: int) -> Shares:
+def _redistributed(targets: Shares, left: Shares, category_of: Mapping[str, str], phase_tokens: int) -> Shares:
     shares: Shares = {}
     for category in sorted(set(category_of.values())):
-        group = {name: share for name, share in asked.items() if category_of[name] == category}
+        group = {name: share for name, share in targets.items() if category_of[name] == category}
         shares |= _filled(group, left, sum(group.values(), Fraction()))
     shares = _filled(shares, left, Fraction(1))
     if sum(shares.values()) < 1:
-        there = math.floor(sum(left[name] for name in asked) * phase_tokens)
+        rest = math.floor(sum(left[name] for name in targets) * phase_tokens)
         raise MixtureError(
-            f"the phase needs {phase_tokens:,} tokens, but max_epochs and earlier phases leave {there:,} of its "
+            f"the phase needs {phase_tokens:,} tokens, but max_epochs and earlier phases leave {rest:,} of its "
             "datasets: raise repetition.max_epochs, shorten the phase or add datasets"
         )
     return shares
 
 
 def _filled(shares: Shares, left: Shares, total: Fraction) -> Shares:
-    """Shares in their proportions, none above what is left of its dataset, that sum to total or fill all there is."""
+    """Shares in proportion, none above what is left of its dataset; they sum to total, or exhaust what is left."""
     full: Shares = {}
     free = {name: share for name, share in shares.items() if share}
     while free:
@@ -153,16 +153,16 @@ def _filled(shares: Shares, left: Shares, total: Fraction) -> Shares:
 
 def _over_caps(
     over: Iterable[str],
-    asked: Shares,
-    drawn: Mapping[str, Fraction],
+    targets: Shares,
+    consumed: Mapping[str, Fraction],
     tokens: Mapping[str, int],
     decision: Mapping[str, Any],
 ) -> str:
-    told = []
+    epochs = []
     for name in over:
-        needed = drawn.get(name, Fraction()) + asked[name] * decision["phase_tokens"]
-        told.append(f"{name} {float(needed / tokens[name]):.3g} (most: {decision['max_epochs'][name]:g})")
+        needed = consumed.get(name, Fraction()) + targets[name] * decision["phase_tokens"]
+        epochs.append(f"{name} {float(needed / tokens[name]):.3g} (most: {decision['max_epochs'][name]:g})")
     return (
-        f"over their cap, in epochs: {', '.join(told)}: lower their shares, raise repetition.max_epochs, or write "
+        f"over their cap, in epochs: {', '.join(epochs)}: lower their shares, raise repetition.max_epochs, or write "
         "over_cap: redistribute"
     )

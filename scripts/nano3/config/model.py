@@ -34,5 +34,5 @@ class Model(Closed):
             raise ValueError(f"moe_router_topk {self.moe_router_topk} exceeds num_moe_experts {self.num_moe_experts}")
         for many, few in (("num_attention_heads", "num_query_groups"), ("mamba_num_heads", "mamba_num_groups")):
             if getattr(self, many) % getattr(self, few):
-                raise ValueError(f"{many} {getattr(self, many)} is no multiple of {few} {getattr(self, few)}")
+                raise ValueError(f"{many} {getattr(self, many)} is not a multiple of {few} {getattr(self, few)}")
         return self

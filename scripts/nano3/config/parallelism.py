@@ -1,10 +1,10 @@
 """
 Can Megatron train this model, batch and sequence length on these ranks, and does every GPU have work?
 
-A layout that Megatron refuses fails minutes after a cluster has been waited for; one that it takes but rounds down is
-worse (52 layers on 3 stages: it trains 51). So every rule is checked when the recipe is read, and each names the line
-of Megatron-Core 0.16.1 or Megatron-Bridge 0.3.1 that asks for it. Sequence parallelism is on wherever matrices are
-shared, and experts are whole (expert tensor parallelism is 1), as in Bridge's recipe of the model.
+A layout that Megatron refuses fails only after the wait for a cluster; one that it silently rounds down is worse (52
+layers on 3 stages train 51). So every rule is checked when the recipe is read, and names the code of Megatron-Core
+0.16.1 or Megatron-Bridge 0.3.1 that requires it. Sequence parallelism is on wherever matrices are shared, and experts
+are whole (expert tensor parallelism is 1), as in Bridge's recipe of the model.
 """
 
 from collections.abc import Callable, Iterator
@@ -57,7 +57,7 @@ class ParallelPlan:
 
     @property
     def sequences(self) -> int:
-        """Sequences of each copy in a step; with the cpu trainer, the most: some may have one less, or none."""
+        """Sequences of each copy in a step; with the cpu trainer, the most: some may have one fewer, or none."""
         return -(-self.batch // self.data_parallel)
 
     @property
@@ -91,7 +91,7 @@ class ParallelPlan:
 
 @dataclass(frozen=True)
 class Rule:
-    """What must hold of a parallel_plan. key: whom to blame; says: why it does not hold; source: who asks for it."""
+    """A condition on a plan. key: of the recipe; says: how it is broken; source: the code that requires it."""
 
     key: str
     holds: Callable[[ParallelPlan], bool]
@@ -99,7 +99,7 @@ class Rule:
     source: str
 
     def breach(self, parallel_plan: ParallelPlan) -> str:
-        """In words, with the numbers."""
+        """The broken rule in words, with the numbers."""
         return f"{self.says.format(p=parallel_plan, m=parallel_plan.model)} ({self.source})"
 
 
@@ -109,19 +109,19 @@ def _divides(part: int, whole: int) -> bool:
 
 TP, PP, CP, EP = (f"{name}_parallel_size" for name in ("tensor_model", "pipeline_model", "context", "expert_model"))
 
-# In this order, for a later rule may count on an earlier one.
+# Ordered: a later rule may rely on an earlier one.
 RULES = (
     Rule(
         "nodes",
         lambda p: _divides(p.model_ranks, p.world),
-        "{p.world} ranks are no multiple of {p.tp} x {p.pp} x {p.cp} = {p.model_ranks}, the ranks of one copy of the "
-        "model (tensor x pipeline x context): take a multiple, or make these sizes smaller",
+        "{p.world} ranks are not a multiple of {p.tp} x {p.pp} x {p.cp} = {p.model_ranks}, the ranks of one copy of "
+        "the model (tensor x pipeline x context): use a multiple, or smaller sizes",
         "megatron/core/parallel_state.py, initialize_model_parallel",
     ),
     Rule(
         EP,
         lambda p: _divides(p.ep * p.pp, p.world),
-        "{p.world} ranks are no multiple of {p.ep} x {p.pp}, expert x pipeline",
+        "{p.world} ranks are not a multiple of {p.ep} x {p.pp}, expert x pipeline",
         "megatron/core/parallel_state.py, initialize_model_parallel",
     ),
     Rule(
@@ -164,7 +164,7 @@ RULES = (
         TP,
         lambda p: _divides(p.tp, p.model.vocab_size),
         "{p.tp} ranks can't share a vocabulary of {m.vocab_size} entries evenly: make model.vocab_size a multiple of "
-        "it, for one that is given is not padded",
+        "it: Bridge does not pad a given size",
         "megatron/core/tensor_parallel/utils.py, VocabUtility; megatron/bridge/training/setup.py, "
         "_validate_and_set_vocab_size",
     ),
@@ -183,14 +183,14 @@ RULES = (
     Rule(
         PP,
         lambda p: _divides(p.pp, len(p.model.hybrid_override_pattern)),
-        "the layers of {m.hybrid_override_pattern} can't be cut into {p.pp} stages of one size, and Megatron would "
-        "leave the last ones out without a word",
+        "the layers of {m.hybrid_override_pattern} can't be cut into {p.pp} equal stages, and Megatron would "
+        "silently leave the last ones out",
         "megatron/core/ssm/mamba_block.py, _select_layers_for_pipeline_parallel",
     ),
     Rule(
         "sequence_length",
         lambda p: p.cp == 1 or _divides(2 * p.cp, p.length),
-        "{p.length} tokens are no multiple of 2 x {p.cp}: each of {p.cp} ranks takes a piece from the front and one "
+        "{p.length} tokens are not a multiple of 2 x {p.cp}: each of {p.cp} ranks gets a piece from the front and one "
         "from the back",
         "megatron/core/utils.py, get_batch_on_this_cp_rank; megatron/bridge/training/config.py, "
         "ConfigContainer.validate",
@@ -212,27 +212,27 @@ RULES = (
         "micro_batch_tokens",
         lambda p: p.micro_batches >= p.pp,
         "a copy of the model has {p.micro_batches} micro-batches for {p.pp} pipeline stages, so some GPUs would "
-        "always wait: take smaller micro-batches or fewer ranks",
+        "always wait: use smaller micro-batches or fewer ranks",
         "ours: Megatron would train",
     ),
 )
 CPU_RULE = Rule(
     "trainer",
     lambda p: p.model_ranks == p.ep == 1,
-    "the cpu trainer shares out sequences only: set tensor, pipeline, context and expert parallel sizes to 1, or "
-    "take bridge",
+    "the cpu trainer distributes sequences only: set tensor, pipeline, context and expert parallel sizes to 1, or "
+    "use bridge",
     "nano3/training/cpu/trainer.py",
 )
 
 
 def broken(parallel_plan: ParallelPlan) -> Rule | None:
-    """The first rule that a parallel_plan breaks, if it breaks one."""
+    """The first rule that a plan breaks, if any."""
     rules = RULES if parallel_plan.layout.trainer == "bridge" else (CPU_RULE,)
     return next((rule for rule in rules if not rule.holds(parallel_plan)), None)
 
 
 def parallel_plans(recipe: Recipe) -> Iterator[tuple[str, str, ParallelPlan]]:
-    """Every segment of a recipe on its ranks: phase, segment, parallel_plan."""
+    """Every segment of a recipe on its ranks: phase, segment, plan."""
     for phase in recipe.phases:
         layout = recipe.layout_of(phase)
         for name, segment in recipe.phases[phase].all_segments.items():
@@ -250,7 +250,7 @@ def check_layouts(recipe: Recipe, source: str) -> None:
 
 
 def worlds(parallel_plan: ParallelPlan, most: int = 1 << 16) -> list[int]:
-    """All numbers of ranks, up to `most`, on which a segment can be trained with its parallel sizes."""
+    """All numbers of ranks, up to `most`, that can train a segment with its parallel sizes."""
     sizes = range(
         parallel_plan.model_ranks,
         min(most, parallel_plan.model_ranks * parallel_plan.batch) + 1,
@@ -260,7 +260,7 @@ def worlds(parallel_plan: ParallelPlan, most: int = 1 << 16) -> list[int]:
 
 
 def _key(recipe: Recipe, phase: str, segment: str, rule: Rule) -> str:
-    """Where the recipe says what a rule is about."""
+    """The recipe's key that a rule is about."""
     if rule.key in ("global_batch_size", "sequence_length"):
         own = getattr(recipe.phases[phase].all_segments[segment], rule.key) is not None
         return f"phases.{phase}.segments.{segment}.{rule.key}" if own else f"train.{rule.key}"

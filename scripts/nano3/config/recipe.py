@@ -1,6 +1,6 @@
 """
-A recipe: all that decides what is trained, as one typed value. config/recipes/{recipe}.yaml; see nano3.config.load for
-how it comes to be one with its overrides.
+What decides a training? A recipe, config/recipes/{recipe}.yaml, as one typed value. nano3.config.load reads it and
+applies overrides.
 """
 
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ SAME_TOKENS = {"engine", "checked_documents"}  # keys of the tokenizer that chan
 
 def _above_zero(share: float) -> float:
     if share <= 0:
-        raise ValueError(f"a share must be above 0, not {share:g}: leave it out to draw nothing from it")
+        raise ValueError(f"a share must be above 0, not {share:g}: leave it out to use none of it")
     return share
 
 
@@ -46,7 +46,7 @@ class Tokenizer(Closed):
     path: str | None = Field(
         None,
         description="Folder of the tokenizer (tokenizer.json and its configuration); "
-        "if not given, it is the one that config/tokenizers/{name}.yaml describes.",
+        "by default the one that config/tokenizers/{name}.yaml describes.",
     )
     bos_token: str = Field(description="Token put before each document if add_bos is set.")
     eos_token: str = Field(description="Token put after each document if add_eos is set; Megatron's end of document.")
@@ -57,10 +57,10 @@ class Tokenizer(Closed):
     )
     min_doc_chars: NonNegativeInt = Field(0, description="Drop documents with fewer characters.")
     max_doc_tokens: PositiveInt | None = Field(
-        None, description="Cut longer documents, counting the tokens before and after, which stay."
+        None, description="Cut longer documents to this length, bos_token and eos_token included."
     )
     engine: Literal["gigatoken", "tokenizers"] = Field(
-        "gigatoken", description="What encodes; tokenizers is for a tokenizer that gigatoken can't load."
+        "gigatoken", description="Encoder; tokenizers is for a tokenizer that gigatoken can't load."
     )
     checked_documents: NonNegativeInt = Field(
         4,
@@ -96,7 +96,7 @@ class LearningRate(Closed):
 
 
 class Train(Closed):
-    """What holds for every segment that does not say otherwise."""
+    """Defaults of every segment."""
 
     global_batch_size: PositiveInt = Field(description="Sequences per optimizer step.")
     sequence_length: PositiveInt = Field(description="Tokens per sequence.")
@@ -106,21 +106,21 @@ class Train(Closed):
     )
     block_tokens: PositiveInt = Field(
         2**24,
-        description="A shard is read in blocks of so many tokens side by side, which spreads long documents over an "
-        "epoch. At least the longest sequence, best a multiple of all sequence lengths.",
+        description="Tokens of a shuffle block. The blocks of a shard are read side by side, which spreads long "
+        "documents over an epoch. At least the longest sequence, ideally a multiple of all sequence lengths.",
     )
     seed: NonNegativeInt = Field(description="Seed of the initial weights and of the data order.")
     precision: Literal["fp32", "bf16"] = Field(description="Arithmetic of forward and backward pass.")
 
 
 class Layout(Closed):
-    """How the work is laid out on the machine. Decides nothing about the result."""
+    """How the work is laid out on the machine. It does not affect the result."""
 
     trainer: Literal["cpu", "bridge"] = Field(
-        "cpu", description="What trains: Megatron-Core on CPUs, or Megatron-Bridge on GPUs."
+        "cpu", description="Trainer: Megatron-Core on CPUs, or Megatron-Bridge on GPUs."
     )
     nodes: PositiveInt = Field(1, description="Machines that train one segment together.")
-    processes_per_node: PositiveInt = Field(1, description="Ranks on each of them; one per GPU where there are GPUs.")
+    processes_per_node: PositiveInt = Field(1, description="Ranks on each machine; one per GPU, if it has GPUs.")
     tensor_model_parallel_size: PositiveInt = Field(1, description="Ranks that share each matrix.")
     pipeline_model_parallel_size: PositiveInt = Field(1, description="Ranks that share the layers, in stages.")
     context_parallel_size: PositiveInt = Field(1, description="Ranks that share each sequence.")
@@ -142,19 +142,19 @@ class Phase(Closed):
     )
     without_data: dict[str, Share] = Field(
         {},
-        description="Shares, on the mixture's scale, of categories that nobody has data for. "
-        "They are left out, and those of the mixture grow in proportion.",
+        description="Shares, on the mixture's scale, of categories without available data. "
+        "They are left out, and the shares of the mixture grow in proportion.",
     )
     max_epochs: PositiveFloat | None = Field(
         None,
         description="Most epochs of any dataset up to the end of this phase, if fewer than the recipe's: "
-        "what is above them is left to later phases.",
+        "the rest is left to later phases.",
     )
     segments: dict[Name, Segment] = Field({}, description="Segments in the order of training.")
-    chain: Chain | None = Field(None, description="Segments that take turns, after the others if there are any.")
+    chain: Chain | None = Field(None, description="Alternating segments, after `segments` if there are any.")
     learning_rate: PositiveFloat | None = Field(None, description="Constant learning rate, off the recipe's curve.")
-    frozen: bool = Field(False, description="A run that would train this phase again stops instead, and says why.")
-    layout: Layout | None = Field(None, description="How this phase is laid out, if not as the recipe says.")
+    frozen: bool = Field(False, description="A run that would retrain this phase stops instead and reports why.")
+    layout: Layout | None = Field(None, description="Layout of this phase, if not the recipe's.")
 
     @model_validator(mode="after")
     def _has_segments(self) -> "Phase":
@@ -179,7 +179,7 @@ class Phase(Closed):
 
 
 class Checkpoint(Closed):
-    """Where and how often weights are saved. Decides nothing about the result."""
+    """Where and how often weights are saved. It does not affect the result."""
 
     save: str | None = Field(
         None, description="Folder for new weights instead of results/weights, e.g. a scratch disk."
@@ -188,7 +188,7 @@ class Checkpoint(Closed):
 
 
 class Evaluation(Closed):
-    """How the loss on held-out documents is measured."""
+    """How validation loss is measured."""
 
     tokens: PositiveInt = Field(description="Tokens of each dataset's validation set; at least one sequence.")
 
@@ -197,15 +197,15 @@ class Recipe(Closed):
     """Stage 0 from raw shards to the long-context checkpoint."""
 
     about: str = Field(description="One sentence: what this recipe is for.")
-    sample: NonNegativeInt = Field(0, description="Rows to take of each dataset, the first in catalogue order; 0: all.")
+    sample: NonNegativeInt = Field(0, description="Rows of each dataset to use, the first in catalogue order; 0: all.")
     tokenizer: Tokenizer = Field(description="How text becomes tokens.")
     holdout: Holdout = Field(description="Which documents are kept out of training.")
     model: Model = Field(description="The network.")
     optimizer: Optimizer = Field(description="The optimizer.")
     learning_rate: LearningRate = Field(description="The learning rate over phase1 and phase2.")
     train: Train = Field(description="Batch, sequence length, seed.")
-    categories: dict[str, Category] = Field({}, description="Datasets that have a share together, by category.")
-    repetition: Repetition | None = Field(None, description="How often a dataset may be seen; by default any number.")
+    categories: dict[str, Category] = Field({}, description="Datasets that divide one share, by category.")
+    repetition: Repetition | None = Field(None, description="Limits on repeating a dataset; by default none.")
     phases: dict[Name, Phase] = Field(min_length=1, description="Phases in the order of training.")
     evaluation: Evaluation = Field(description="Validation losses.")
     checkpoint: Checkpoint = Field(description="Where and how often weights are saved.")
@@ -257,18 +257,18 @@ class Recipe(Closed):
             shared = {key for phase in self.phases.values() for key in phase.mixture}
             if name not in shared and (rest := [dataset for dataset in category.datasets if dataset not in shared]):
                 raise ValueError(
-                    f"categories.{name}: no phase has a share for it, so {', '.join(rest)} would never be drawn: "
+                    f"categories.{name}: no phase has a share for it, so {', '.join(rest)} would never be used: "
                     "give it one, or remove it"
                 )
         for phase_name, phase in self.phases.items():
-            if given := sorted(phase.without_data.keys() & self.categories.keys()):
+            if extra := sorted(phase.without_data.keys() & self.categories.keys()):
                 raise ValueError(
-                    f"phases.{phase_name}.without_data.{given[0]}: the category has datasets: move it to the mixture"
+                    f"phases.{phase_name}.without_data.{extra[0]}: the category has datasets: move it to the mixture"
                 )
-        if not self.repetition and (capped := [name for name, phase in self.phases.items() if phase.max_epochs]):
-            raise ValueError(f"phases.{capped[0]}.max_epochs: repetition does not say what happens over it: add that")
-        if self.repetition and (strange := sorted(self.repetition.max_epochs_of.keys() - set(self.datasets))):
-            raise ValueError(f"repetition.max_epochs_of.{strange[0]}: no phase draws from such a dataset: remove it")
+        if not self.repetition and (phases := [name for name, phase in self.phases.items() if phase.max_epochs]):
+            raise ValueError(f"phases.{phases[0]}.max_epochs: has no effect without repetition: add that section")
+        if self.repetition and (unknown := sorted(self.repetition.max_epochs_of.keys() - set(self.datasets))):
+            raise ValueError(f"repetition.max_epochs_of.{unknown[0]}: no phase uses such a dataset: remove it")
         return self
 
     @property
@@ -277,7 +277,7 @@ class Recipe(Closed):
         return sum(phase.tokens for phase in self.phases.values() if phase.learning_rate is None)
 
     def sequence_lengths(self) -> Iterator[tuple[str, str, int]]:
-        """Phase, segment and tokens of its sequences, of every segment."""
+        """Phase, name and sequence length of every segment."""
         for name, phase in self.phases.items():
             for segment, own in phase.all_segments.items():
                 yield name, segment, own.sequence_length or self.train.sequence_length
@@ -294,21 +294,21 @@ class Recipe(Closed):
         )
 
     def max_epochs(self, phase: str, dataset: str) -> float | None:
-        """Most epochs of a dataset that may have been drawn when a phase ends; None: any number."""
+        """Most epochs of a dataset that phases may consume up to the end of this one; None: any number."""
         if self.repetition is None:
             return None
         most, here = self.repetition.most(dataset), self.phases[phase].max_epochs
         return most if here is None else min(most, here)
 
     def layout_of(self, phase: str) -> Layout:
-        """How a phase is laid out on the machine."""
+        """A phase's layout: its own, or the recipe's."""
         return self.phases[phase].layout or self.layout
 
     def token_settings(self) -> dict[str, Any]:
         """
-        All but the raw bytes and the text column that decides which tokens a shard becomes.
+        All that decides a shard's tokens except its raw bytes and text column.
 
-        Raises ConfigError if the tokenizer is one of config/tokenizers that is not pinned.
+        Raises ConfigError if the tokenizer is one of config/tokenizers and not pinned.
         """
         tokenizer = self.tokenizer.model_dump(exclude={"name", "path", *SAME_TOKENS})
         if self.tokenizer.path:
@@ -318,18 +318,18 @@ class Recipe(Closed):
         return {"tokenizer": tokenizer | {"sha256": sha256}, "holdout": self.holdout.model_dump()}
 
     def tokenizer_digests(self) -> dict[str, str]:
-        """SHA-256 of the tokenizer's files, by name: those of its folder, or those that were pinned."""
+        """SHA-256 of the tokenizer's files, by name: those of its folder, or the pinned ones."""
         if self.tokenizer.path:
             return {path.name: digest_file(path) for path in sorted(Path(self.tokenizer.path).iterdir())}
         return {file.name: file.sha256 for file in tokenizers.read_pins(self.tokenizer.name)}
 
     @property
     def tokenizer_file(self) -> Path:
-        """The tokenizer.json; one of config/tokenizers is there once it was downloaded."""
+        """The tokenizer.json; one of config/tokenizers exists once it is downloaded."""
         return Path(self.tokenizer.path or tokenizers.folder(self.tokenizer.name)) / tokenizers.DEFINITION
 
     @property
     def tokens_name(self) -> str:
-        """Folder of the tokens under results/tokens: a readable name and a digest of what they were made with."""
+        """Folder of the tokens under results/tokens: a readable name and a digest of the token settings."""
         name = f"{self.tokenizer.name}-{short(digest_json(self.token_settings()))}"
         return f"{name}-sample{self.sample}" if self.sample else name

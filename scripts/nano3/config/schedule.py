@@ -1,8 +1,8 @@
 """
-The learning rate, as one function of the tokens trained on so far.
+What is the learning rate after a number of training tokens?
 
-It is Megatron-Core's OptimizerParamScheduler with tokens for its steps, which training uses; a test holds the two to
-each other. Source: megatron/core/optimizer_param_scheduler.py, `WSD` and `constant`.
+That of Megatron-Core's OptimizerParamScheduler, which training uses, with tokens for its steps; a test compares the
+two. Source: megatron/core/optimizer_param_scheduler.py, `WSD` and `constant`.
 """
 
 import math
@@ -14,7 +14,7 @@ def learning_rate(curve: Mapping[str, Any], token: int) -> float:
     """
     The learning rate of the step that begins when `token` tokens have been trained on.
 
-    curve: as a segment's spec has it: `constant`; or `peak`, `warmup_tokens` and, once it has begun, `decay` with
+    curve: of a segment's spec: `constant`; or `peak`, `warmup_tokens` and, once it has begun, `decay` with
     `from_token`, `tokens`, `floor` and `style`.
     """
     if "constant" in curve:
@@ -24,18 +24,18 @@ def learning_rate(curve: Mapping[str, Any], token: int) -> float:
     decay = curve.get("decay")
     if decay is None or token <= decay["from_token"]:
         return float(curve["peak"])
-    done = (token - decay["from_token"]) / decay["tokens"]
-    if done > 1:
+    progress = (token - decay["from_token"]) / decay["tokens"]
+    if progress > 1:
         return float(decay["floor"])
-    return float(decay["floor"] + _left(decay["style"], done) * (curve["peak"] - decay["floor"]))
+    return float(decay["floor"] + _rest(decay["style"], progress) * (curve["peak"] - decay["floor"]))
 
 
-def _left(style: str, done: float) -> float:
-    """What is left of the fall from peak to floor, 1 to 0, when a part of the decay, 0 to 1, is done."""
-    left: dict[str, float] = {
-        "linear": 1 - done,
-        "cosine": 0.5 * (math.cos(math.pi * done) + 1),
-        "exponential": 2 * math.pow(0.5, done) - 1,
-        "minus_sqrt": 1 - math.sqrt(done),
+def _rest(style: str, progress: float) -> float:
+    """Fraction of the way from peak to floor that is left, 1 to 0. progress: fraction of the decay, 0 to 1."""
+    rest: dict[str, float] = {
+        "linear": 1 - progress,
+        "cosine": 0.5 * (math.cos(math.pi * progress) + 1),
+        "exponential": 2 * math.pow(0.5, progress) - 1,
+        "minus_sqrt": 1 - math.sqrt(progress),
     }
-    return left[style]
+    return rest[style]

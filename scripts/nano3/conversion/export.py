@@ -19,10 +19,11 @@ from nano3.artifact.digest import digest_file, digest_json
 from nano3.artifact.files import write_json
 from nano3.artifact.receipt import Input, Output, Run
 from nano3.artifact.steps import ExportFacts, ExportKey, ExportReceipt, LogitCheck, SegmentReceipt, read_receipt
-from nano3.conversion.manifest import manifest_of
-from nano3.training.cpu.process_group import init_process_group, stand_in_for_cuda
+from nano3.conversion.manifest import next_stage_manifest
+from nano3.training.cpu.patches import patch_megatron
+from nano3.training.cpu.process_group import init_process_group
 
-stand_in_for_cuda()
+patch_megatron()
 
 from megatron.core.models.mamba.mamba_model import MambaModel  # noqa: E402
 from transformers import NemotronHConfig, NemotronHForCausalLM  # noqa: E402
@@ -31,7 +32,7 @@ from nano3.training.cpu.checkpoints import load_model  # noqa: E402
 from nano3.training.cpu.model import build_model, logits  # noqa: E402
 
 TOLERANCE = 1e-4
-# transformers clamps Mamba's steps from below at time_step_min, Megatron-Core does not; not 0, for it takes the log.
+# transformers clamps Mamba's steps from below at time_step_min, Megatron-Core does not; it takes the log, so not 0.
 NO_LOWER_LIMIT = 1e-30
 CHECKED_SEQUENCES = 2
 PACKAGES = ("torch", "megatron-core", "transformers", "safetensors")
@@ -64,14 +65,14 @@ def export_hf(checkpoint: Path, tokenizer: Path, key: ExportKey, model: Path, ma
     for file in tokenizer_files:
         shutil.copyfile(file, aside / file.name)
     for file in aside.iterdir():
-        shutil.copymode(aside / "config.json", file)  # safetensors lets nobody but the owner read
+        shutil.copymode(aside / "config.json", file)  # safetensors lets only the owner read
     difference = largest_difference(megatron, NemotronHForCausalLM.from_pretrained(aside), longest)
     if not difference <= TOLERANCE:
         raise ExportError(f"{aside}: logits differ from Megatron-Core's by {difference:g}, more than {TOLERANCE:g}")
     shutil.rmtree(model, ignore_errors=True)
     aside.rename(model)
     files = [Output.of(path) for path in sorted(model.iterdir())]
-    write_json(manifest, manifest_of(manifest, checkpoint, trained, model, files, longest))
+    write_json(manifest, next_stage_manifest(manifest, checkpoint, trained, model, files, longest))
     ExportReceipt.made(
         run,
         key=key,

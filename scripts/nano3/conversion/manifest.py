@@ -1,5 +1,5 @@
 """
-What the next stage needs to know of a finished pretraining, in one file beside the export.
+What does the next stage need to know of a finished pretraining? One file beside the export says it.
 
 Paths are relative to the file, so it stays true when the folder of results is moved or copied as a whole. Weights that
 `checkpoint.save` put outside of it keep their absolute path.
@@ -15,7 +15,7 @@ from nano3.artifact.receipt import Output
 from nano3.artifact.steps import SegmentReceipt
 
 
-def manifest_of(
+def next_stage_manifest(
     manifest: Path, checkpoint: Path, trained: SegmentReceipt, model: Path, files: Sequence[Output], longest: int
 ) -> dict[str, Any]:
     """

@@ -1,4 +1,4 @@
-"""How numbers, times and shares are written for people."""
+"""How are numbers, times and shares written for people?"""
 
 from datetime import datetime
 
@@ -70,7 +70,7 @@ def loss(number: float) -> str:
 
 
 def rate(number: float) -> str:
-    """A learning rate: 3e-3 rather than 0.003, for it spans powers of ten."""
+    """A learning rate: 3e-3 rather than 0.003, because it spans powers of ten."""
     if number == 0:
         return "0"
     digits, _, power = f"{number:.1e}".partition("e")

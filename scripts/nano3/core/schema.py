@@ -1,4 +1,4 @@
-"""Typed, closed configuration: every key is known, every number has bounds, every error names file, key and remedy."""
+"""How is configuration checked? By closed models: unknown keys are errors, and every error names file, key, remedy."""
 
 import difflib
 from collections.abc import Iterable
@@ -73,8 +73,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        there = sorted(other.stem for other in path.parent.glob("*.yaml"))
-        remedy = did_you_mean(path.stem, there, f"{path.parent} has: {', '.join(there) or 'none'}")
+        names = sorted(other.stem for other in path.parent.glob("*.yaml"))
+        remedy = did_you_mean(path.stem, names, f"{path.parent} has: {', '.join(names) or 'none'}")
         raise ConfigError(f"{path}: no such file; {remedy}") from None
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
@@ -86,7 +86,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         value = yaml.load(text, _UniqueKeys)
     except (yaml.MarkedYAMLError, yaml.reader.ReaderError) as error:
         raise ConfigError(f"{path}: {_not_yaml(error, text)}") from None
-    except ValueError as error:  # a date that is none
+    except ValueError as error:  # an impossible date
         raise ConfigError(f"{path}: not YAML: {error}: quote the value if it is text") from None
     if not isinstance(value, dict):
         raise ConfigError(f"{path}: must hold keys and values, not {type(value).__name__}")
@@ -118,12 +118,12 @@ def validated(model: type[Model], values: Any, source: str) -> Model:
     except ValidationError as error:
         faults = [dict(fault) for fault in error.errors(include_url=False)]
         meant = {_meant(model, fault) for fault in faults if fault["type"] == "extra_forbidden"}
-        told = [_fault(model, fault) for fault in faults if fault["type"] != "missing" or fault["loc"] not in meant]
-        raise ConfigError("\n".join(f"{source}: {fault}" for fault in told)) from None
+        lines = [_fault(model, fault) for fault in faults if fault["type"] != "missing" or fault["loc"] not in meant]
+        raise ConfigError("\n".join(f"{source}: {fault}" for fault in lines)) from None
 
 
 def _meant(model: type[BaseModel], fault: dict[str, Any]) -> tuple[int | str | None, ...]:
-    """The key that an unknown one stands for, with its place: that it is missing is no fault of its own."""
+    """The known key that an unknown one is near to, with its place: it is not reported as missing, too."""
     *place, key = fault["loc"]
     return (*place, _nearest(key, _fields(model, [str(part) for part in place])))
 

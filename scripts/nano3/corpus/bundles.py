@@ -1,9 +1,9 @@
 """
-Bundles: many stale shards of a dataset become few jobs, each of one process that tokenizes shard after shard.
+Which stale shards share a job? A bundle is an interval of the catalogue whose stale shards one process tokenizes.
 
-Why? A process takes longer to start than a small shard takes to tokenize, and planning 100,000 jobs takes longer than
-a user waits. A few stale shards stay jobs of their own. A bundle is an interval of the catalogue: fresh shards inside
-it are passed over, so a bundle that was interrupted goes on where it stopped, wherever it runs.
+Starting a process takes longer than tokenizing a small shard, and planning 100,000 jobs takes longer than a user waits.
+A few stale shards stay jobs of their own. Fresh shards inside a bundle are skipped, so an interrupted bundle resumes
+where it stopped, on any machine.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,14 +11,14 @@ from dataclasses import dataclass
 
 from nano3.raw.datasets import Shard
 
-ALONE = 32  # stale shards of a dataset that are worth a line each in the plan
-FEWEST = 8  # so that a machine's cores and a cluster's nodes have something to share
+ALONE = 32  # up to so many stale shards of a dataset are jobs of their own
+FEWEST = 8  # bundles, so that cores and nodes can share the work
 BUNDLE_BYTES = 2**30  # about half a minute of work
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """Shards of a dataset in catalogue order, from the one numbered begin up to but without the one numbered end."""
+    """Shards number begin to end - 1 of a dataset, in catalogue order."""
 
     begin: int
     end: int
@@ -34,14 +34,14 @@ class Bundle:
 
 
 def bundle_bytes(stale: Sequence[Shard], most: int) -> int:
-    """Raw bytes of a bundle, so that all stale shards of a recipe make at most about `most` bundles."""
+    """Raw bytes of a bundle, such that all stale shards of a recipe make about `most` bundles or fewer."""
     total = sum(shard.bytes for shard in stale)
     return -(-total // min(most, max(FEWEST, total // BUNDLE_BYTES)))
 
 
 def bundle_shards(shards: Mapping[str, Shard], stale: Mapping[str, str], size: int) -> list[Bundle]:
     """
-    Bundles of about `size` raw bytes that hold all stale shards of a dataset; none where they are few.
+    Bundles of about `size` raw bytes that hold all stale shards of a dataset; none if there are few.
 
     shards: all of the dataset by name, in catalogue order. stale: those to tokenize, by name.
     """

@@ -1,14 +1,14 @@
 """
-The index of a dataset: all its shards with what was counted and digested, and their held-out documents in one place.
+The index of a dataset: a table of its shards, and their validation and test documents merged.
 
     index.json      the dataset's receipt: sums, and the receipts of its shards
-    shards.tsv      a line per shard; see nano3.corpus.freshness
-    valid, test     pairs of the held-out documents of all shards in catalogue order
+    shards.tsv      a line per shard; see nano3.corpus.shard_table
+    valid, test     pairs of the validation and test documents of all shards in catalogue order
 
-What has to be read when one shard of 70,000 was made again? The files of that one. Of each other the index that is
-there knows what its receipt says, as long as sizes and times are as it notes; and its held-out documents lie in the
-merged pairs that are there, if their bytes have the digests that it notes. What is written is the same as from
-nothing: what is missing, damaged, from other code or from a run that was cut is no help, and the shards are read.
+What must be read when one shard of 70,000 was made again? Only the files of that shard. For every other shard the
+existing index has the facts of its receipt, valid while file sizes and times are as noted; and the existing merged
+pairs have its documents, if their bytes have the noted digests. The result is the same as from scratch: if anything is
+missing, damaged or made by other code, the shards are read.
 """
 
 import os
@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from nano3 import Nano3Error
 from nano3.artifact.digest import digest_file, digest_json
-from nano3.artifact.receipt import Input, ReceiptError, Run
+from nano3.artifact.receipt import Input, Output, ReceiptError, Run
 from nano3.artifact.steps import (
     IndexFacts,
     IndexKey,
@@ -33,7 +33,14 @@ from nano3.artifact.steps import (
     SplitCount,
     read_receipt,
 )
-from nano3.corpus.freshness import FreshnessError, ShardEntry, digest_entries, opened, read_entries, write_entries
+from nano3.corpus.shard_table import (
+    ShardEntry,
+    ShardTableError,
+    digest_entries,
+    read_entries,
+    shard_files,
+    write_entries,
+)
 from nano3.raw.datasets import read_pins, sampled
 from nano3.tokens.indexed_dataset import Pair, PairReader, PairWriter
 
@@ -59,11 +66,11 @@ def index_dataset(folder: Path, pins: Path, key: IndexKey, index: Path, valid: P
     entries: list[ShardEntry] = []
     with ExitStack() as stack:
         merged = {split: stack.enter_context(PairWriter(pair, dtype)) for split, pair in pairs.items()}
-        files = stack.enter_context(opened(folder))
+        files = stack.enter_context(shard_files(folder))
         begin = end = 0  # shards in a row of the old merged pairs that are to be copied
         for shard in shards:
             path, known, receipt = f"{folder}/train/{shard}.json", before.entries.get(shard), None
-            if known and files.noted(shard, known.sizes, known.written):
+            if known and files.are_as_noted(shard, known.sizes, known.written):
                 entry = known
             else:
                 written = os.stat(path).st_mtime_ns if os.path.exists(path) else 0
@@ -80,7 +87,7 @@ def index_dataset(folder: Path, pins: Path, key: IndexKey, index: Path, valid: P
                 end = place + 1
         before.copy(begin, end, merged)
     write_entries(folder, entries)
-    outputs = [output for writer in merged.values() for output in writer.outputs]
+    outputs = [Output(*file) for writer in merged.values() for file in writer.files]
     digest = digest_entries(entries)
     IndexReceipt.made(
         run,
@@ -117,7 +124,7 @@ class Before:
         try:
             receipt = read_receipt(index, IndexReceipt)
             entries = read_entries(folder, receipt.facts.shards.digest)
-        except (ReceiptError, FreshnessError):
+        except (ReceiptError, ShardTableError):
             return nothing
         if receipt.key["code"] != key["code"]:
             return nothing

@@ -1,4 +1,4 @@
-"""Bulk work: the stale shards of a bundle become tokens, one after the other, in one process."""
+"""Tokenize the stale shards of a bundle, one after the other, in one process."""
 
 from pathlib import Path
 
@@ -9,12 +9,11 @@ from nano3.corpus.bundles import Bundle
 from nano3.corpus.freshness import shard_reason
 from nano3.raw.datasets import raw_file, read_dataset, read_pins, sampled, shards_digest
 from nano3.raw.download import download_shard
-from nano3.tokens.encoder import Encoder
-from nano3.tokens.tokenize_shard import tokenize
+from nano3.tokens.tokenize_shard import CheckedEncoder, tokenize
 
 
 class BundleError(Nano3Error):
-    """Shards of a bundle can't be tokenized; the others were."""
+    """Some shards of a bundle can't be tokenized; the others were."""
 
 
 def tokenize_bundle(
@@ -31,7 +30,7 @@ def tokenize_bundle(
     threads: int = 2,
 ) -> None:
     """
-    The shards of a bundle become what tokenize_shard makes of each; those that are fresh are passed over.
+    Make of each shard of a bundle what tokenize_shard makes of it. Fresh shards are skipped.
 
     bundle: its name, see nano3.corpus.bundles. pins: the dataset's pinned shards. tokenizer: its tokenizer.json. key:
     what decides all shards' tokens alike, and `shards`, the digest of what was planned. folder: of the dataset's
@@ -50,7 +49,7 @@ def tokenize_bundle(
         "code": key["code"],
     }
     interval, faults, made = Bundle.parse(bundle), [], 0
-    with Encoder.load(tokenizer, shared["tokenizer"], engine, threads) as encoder:
+    with CheckedEncoder.load(tokenizer, shared["tokenizer"], engine, threads) as checked:
         for shard, rows in taken[interval.begin : interval.end]:
             whole: ShardKey = {**shared, "sha256": shard.sha256, "rows": rows}
             if shard_reason(folder, shard.name, whole) is None:
@@ -62,7 +61,7 @@ def tokenize_bundle(
                 if dataset.remote and not raw.exists():
                     download_shard(origin, shard.sha256, shard.bytes, raw)
                 receipt = train.with_name(f"{shard.name}.json")
-                tokenize(encoder, raw, tokenizer, whole, train, holdout, receipt, checked_documents, origin)
+                tokenize(checked, raw, tokenizer, whole, train, holdout, receipt, checked_documents, origin)
                 made += 1
                 if dataset.remote and not keep_raw:
                     raw.unlink()

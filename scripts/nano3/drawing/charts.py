@@ -1,4 +1,4 @@
-"""Charts that the report and previews share."""
+"""How do report and previews lay out a figure's panels? Side by side, by shares of the width."""
 
 from collections.abc import Sequence
 

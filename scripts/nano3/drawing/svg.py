@@ -1,5 +1,5 @@
 """
-A matplotlib figure inside a page.
+How does a matplotlib figure fit into a page?
 
 Its colours become the page's own variables, its text stays text in the page's own typeface: a chart follows the reader
 from light to dark, can be searched, and needs nothing from outside. One unit of a figure is one CSS pixel.
@@ -15,7 +15,7 @@ from markupsafe import Markup
 from matplotlib import style
 from matplotlib.figure import Figure
 
-# Colours of data: Okabe and Ito, "Color Universal Design", 2008; yellow is left out, for it vanishes on white.
+# Colours of data: Okabe and Ito, "Color Universal Design", 2008; without yellow, which vanishes on white.
 LIGHT = {
     "paper": "#f6f7f9",
     "card": "#fffffe",
@@ -98,7 +98,7 @@ def inline(figure: Figure, name: str, description: str) -> Markup:
     """
     The figure as an element of an HTML page.
 
-    name: unique in the page, for its ids. description: what one who can't see it should know.
+    name: unique in the page, for its ids. description: for readers who can't see it.
     """
     buffer = io.BytesIO()
     figure.savefig(buffer, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
@@ -107,7 +107,7 @@ def inline(figure: Figure, name: str, description: str) -> Markup:
         for child in [child for child in element if child.tag.endswith(("}style", "}metadata"))]:
             element.remove(child)
     wanted = {
-        found for element in root.iter() for value in element.attrib.values() for found in REFERENCE.findall(value)
+        match for element in root.iter() for value in element.attrib.values() for match in REFERENCE.findall(value)
     }
     for element in root.iter():
         element.tag = NAMESPACE.sub("", element.tag)
@@ -126,7 +126,7 @@ def _in_page(key: str, value: str, name: str) -> str:
     if key == "id":
         return f"{name}-{value}"
     if key == "style":
-        value = COLOUR.sub(lambda found: VARIABLES.get(found[0], found[0]), value)
+        value = COLOUR.sub(lambda match: VARIABLES.get(match[0], match[0]), value)
         return value.replace("font-family: 'DejaVu Sans'; ", "").replace("; font-family: 'DejaVu Sans'", "")
     if key.endswith("href") or value.startswith("url("):
         return REFERENCE.sub(rf"#{name}-\1", value)

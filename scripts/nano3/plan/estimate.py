@@ -1,6 +1,6 @@
 """
-What would it cost? Work to do, times what receipts measured on earlier work. Nothing is estimated that nothing of its
-kind was measured for. Indexes, blends, export and report are not counted, nor are a process's start and evaluation.
+What would it cost? The work to do, times what receipts measured on earlier work of the same kind; without such a
+receipt there is no estimate. Indexes, blends, export and report are not counted, nor process start and evaluation.
 """
 
 import re
@@ -160,30 +160,30 @@ def _rate(request: Request, dataset: str) -> Rate | None:
 
 def _training(state: State, nodes: Iterable[Node]) -> Training | None:
     places = {f"{each.phase}/{each.segment}": each for each in scheduled_segments(state.request.recipe)}
-    wanted = {places[node.name]: node for node in nodes if node.kind == "segment"}
-    if not wanted:
+    segments = {places[node.name]: node for node in nodes if node.kind == "segment"}
+    if not segments:
         return None
     model = next(iter(state.specs.values()))["model"]
-    found = (_read(path, SegmentReceipt) for path in sorted(Path(CHECKPOINTS).glob("*/*/*/receipt.json")))
-    measured = [receipt for receipt in found if receipt and receipt.key["model"] == model]
-    left = {scheduled: scheduled.tokens - _done(state, scheduled, node) for scheduled, node in wanted.items()}
+    receipts = (_read(path, SegmentReceipt) for path in sorted(Path(CHECKPOINTS).glob("*/*/*/receipt.json")))
+    measured = [receipt for receipt in receipts if receipt and receipt.key["model"] == model]
+    left = {scheduled: scheduled.tokens - _done(state, scheduled, node) for scheduled, node in segments.items()}
     tokens = sum(left.values())
     if not measured:
-        return Training(len(wanted), tokens, None, 0, "nothing was measured yet with this model")
+        return Training(len(segments), tokens, None, 0, "nothing was measured yet with this model")
     gpus = max(receipt.facts.gpus for receipt in measured)
     seconds = sum(amount / _speed(measured, scheduled, gpus) for scheduled, amount in left.items())
     device = f"tokens/s per GPU on {gpus} GPUs" if gpus else "tokens/s on a CPU"
     speed = f"{tokens / seconds:,.0f} {device}, " if seconds else ""
-    return Training(len(wanted), tokens, seconds, gpus, f"{speed}from {many(len(measured), 'receipt')} of this model")
+    return Training(len(segments), tokens, seconds, gpus, f"{speed}from {many(len(measured), 'receipt')} of this model")
 
 
 def _done(state: State, scheduled: ScheduledSegment, node: Node) -> int:
-    """Tokens of a segment that weights are there for: an interrupted one goes on, one of another recipe is shared."""
+    """Tokens of a segment that need no training: it resumes from its weights, or shares those of another recipe."""
     if any(above.kind == "blend" and above.runs for above in ancestors([node])):
         return 0
     spec = state.specs[scheduled.phase, scheduled.segment]
     folder = Path(state.request.recipe.checkpoint.save or WEIGHTS) / short(digest_json(spec))
-    steps = [int(found[1]) for path in folder.glob("iter_*") if (found := re.fullmatch(r"iter_(\d+)", path.name))]
+    steps = [int(match[1]) for path in folder.glob("iter_*") if (match := re.fullmatch(r"iter_(\d+)", path.name))]
     done = min(scheduled.steps, max(0, max(steps, default=0) - scheduled.first_step))
     return done * scheduled.global_batch_size * scheduled.sequence_length
 

@@ -1,141 +1,90 @@
 """
 The plan as a picture, left to right: datasets, blends, segments in their order, and what is made of the last one.
 
-A dataset stands for all its shards and their index. What is made, or may be, is told by a sign, a word and the frame,
-and by colour besides. All lengths are CSS pixels, y grows downwards.
+A dataset stands for all its shards and their index. A sign, a word and the frame say what is made, or may be; colour
+only repeats it.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 
 from nano3.core.formatting import count, many
-from nano3.drawing.flow import MARGIN, Box, across, box_height, box_width
+from nano3.drawing import flow
+from nano3.drawing.flow import Box, Column, Edge
 from nano3.graph.nodes import Certainty, Node
-from nano3.plan.plan import Counts, Plan
+from nano3.plan.plan import STATES, Counts, Plan
 
 ROOMY = 10  # datasets that have a second line and room between them
-HEADING, GAP, CLOSE = 40.0, 14.0, 5.0
-BETWEEN = {"Datasets": 130.0, "Blends": 90.0, "Segments": 80.0}
-SIGNS = {"fresh": "✓", "again": "↻", "new": "+", "if": "?", "unneeded": "–"}
-SAID = {
-    "fresh": "fresh",
-    "again": "will be made again",
-    "new": "will be made",
-    "if": "if bytes change",
-    "unneeded": "missing, not needed",
-}
+SIGNS = {"fresh": "✓", "stale": "↻", "new": "+", "conditional": "?", "unneeded": "–"}
 
 
-@dataclass(frozen=True)
-class Placed:
-    """A box with its state: a key of SIGNS. note: a word at the right of the title, where there is one line."""
-
-    box: Box
-    state: str
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class Line:
-    """What is made from what. path: of an SVG path element. state: of the arrow's end."""
-
-    path: str
-    state: str
-
-
-@dataclass(frozen=True)
-class PlanPicture:
-    """The whole. headings: x and text over each column."""
-
-    width: float
-    height: float
-    headings: tuple[tuple[float, str], ...]
-    lines: tuple[Line, ...]
-    placed: tuple[Placed, ...]
+def picture(plan: Plan) -> flow.Picture:
+    """The boxes and edges of a plan, placed."""
+    datasets = dict(_datasets(plan))
+    phases: dict[str, dict[Node, Box]] = {}
+    for node in _of(plan, "segment"):
+        phases.setdefault(node.name.partition("/")[0], {})[node] = _box(node, node.name)
+    blends = [{node: _box(node, node.name)} for node in _of(plan, "blend")]
+    results = {node: _box(node, node.kind) for node in _of(plan, "export", "lineage", "report")}
+    segments = Column("Segments", list(phases.values()), (40.0, 150.0))
+    gap = (5.0, 5.0) if _flat(plan) else (14.0, 34.0)
+    columns = (
+        Column("Datasets", [{node: box} for node, box in datasets.items()], gap),
+        Column("Blends", blends, (14.0, 60.0), beside=segments),
+        segments,
+        Column("Results", [results] if results else [], level=segments if phases else None),
+    )
+    boxes = {node: box for column in columns for node, box in column.boxes.items()}
+    # What is made lies above the rest.
+    return flow.picture(columns, sorted(_edges(boxes), key=lambda edge: edge.state != "fresh"))
 
 
-def picture(plan: Plan) -> PlanPicture:
-    """Where everything goes; a column is as wide as its longest text, the picture as high as its longest column."""
-    kinds = {"Blends": ("blend",), "Segments": ("segment",), "Results": ("export", "lineage", "report")}
-    columns = {"Datasets": _datasets(plan)}
-    columns |= {heading: [_text(node) for node in plan.nodes if node.kind in these] for heading, these in kinds.items()}
-    columns = {heading: column for heading, column in columns.items() if column}
-    one_line = len(columns.get("Datasets", [])) > ROOMY
-    heights = {heading: _height(column, one_line and heading == "Datasets") for heading, column in columns.items()}
-    height = max(heights.values())
-    headings, placed, x = [], {}, MARGIN
-    for heading, column in columns.items():
-        flat = one_line and heading == "Datasets"
-        spare = 0.0 if flat else (height - heights[heading]) / (len(column) + 1)
-        texts = [(title + f"   {line}" * flat, () if flat else (line,)) for _, title, line, _ in column]
-        width = box_width((title, lines or ("",)) for title, lines in texts)
-        headings.append((x, heading))
-        y = HEADING + spare
-        for node, title, line, state in column:
-            tall = box_height(1 if flat else 2) - (10.0 if flat else 0.0)
-            box = Box(x, y, width, tall, title, () if flat else (line,), "", stacked=heading == "Datasets")
-            placed[node] = Placed(box, state, line if flat else "")
-            y += tall + (CLOSE if flat else GAP) + spare
-        x += width + BETWEEN.get(heading, 0.0)
-    right = max(each.box.right for each in placed.values())
-    lines = sorted(_lines(plan, placed), key=lambda line: line.state != "fresh")  # what is made lies above
-    return PlanPicture(right + MARGIN, HEADING + height + MARGIN, tuple(headings), tuple(lines), tuple(placed.values()))
+def _of(plan: Plan, *kinds: str) -> list[Node]:
+    return [node for node in plan.nodes if node.kind in kinds]
 
 
-Text = tuple[Node, str, str, str]
+def _flat(plan: Plan) -> bool:
+    return len(_of(plan, "tokens")) > ROOMY
 
 
-def _datasets(plan: Plan) -> list[Text]:
-    """Tokens and index as one; the node is the index, or the tokens where the index is no part of the plan."""
-    indexes = {node.name: node for node in plan.nodes if node.kind == "index"}
-    texts = []
-    for tokens in (node for node in plan.nodes if node.kind == "tokens"):
+def _datasets(plan: Plan) -> Iterable[tuple[Node, Box]]:
+    """Tokens and index as one; the node is the index, or the tokens if the index is not in the plan."""
+    indexes = {node.name: node for node in _of(plan, "index")}
+    for tokens in _of(plan, "tokens"):
         counts = Counts.of(tokens)
         node = indexes.get(tokens.name, tokens)
-        state = "new" if counts.new == counts.total else "again" if counts.will else state_of(node)
+        state = "new" if counts.new == counts.total else "stale" if counts.will else state_of(node)
+        words = f"index {STATES[state]}" if state == "stale" and not counts.will else STATES[state]
         shards = (
             f"{count(counts.will)} of {many(counts.total, 'shard')}" if counts.will else many(counts.total, "shard")
         )
-        said = f"index {SAID[state]}" if state == "again" and not counts.will else SAID[state]
-        texts.append((node, tokens.name, f"{SIGNS[state]} {shards} {said}", state))
-    return texts
+        line = f"{SIGNS[state]} {shards} {words}"
+        if _flat(plan):
+            yield node, Box(tokens.name, note=line, state=state)
+        else:
+            yield node, Box(tokens.name, (line,), state=state, stacked=True)
 
 
-def _text(node: Node) -> Text:
+def _box(node: Node, title: str) -> Box:
     state = state_of(node)
-    title = node.name if node.kind in ("blend", "segment") else node.kind
-    return node, title, f"{SIGNS[state]} {SAID[state]}", state
+    return Box(title, (f"{SIGNS[state]} {STATES[state]}",), state=state)
 
 
 def state_of(node: Node) -> str:
-    """A key of SIGNS for a node of one artifact."""
+    """A key of STATES for a node of one artifact."""
     if node.runs == Certainty.IF:
-        return "if"
+        return "conditional"
     if node.runs:
-        return "new" if node.absent else "again"
+        return "new" if node.absent else "stale"
     return "unneeded" if node.absent else "fresh"
 
 
-def _height(column: Sequence[Text], flat: bool) -> float:
-    each = box_height(1) - 10.0 + CLOSE if flat else box_height(2) + GAP
-    return len(column) * each
-
-
-def _lines(plan: Plan, placed: dict[Node, Placed]) -> Iterable[Line]:
-    """Edges that the picture shows: not those of tokens to their index, and of several to a result one."""
-    for node, there in placed.items():
+def _edges(boxes: Mapping[Node, Box]) -> Iterable[Edge[Node]]:
+    """
+    Edges that the picture shows: not those of tokens to their index, and of several to a result one. An edge is in the
+    state of its end if its start is made; else nothing comes along it.
+    """
+    for node, box in boxes.items():
         for source in node.sources:
-            if source.node in placed and source.updates and (node.kind, source.node.kind) != ("report", "export"):
-                yield Line(_path(placed[source.node].box, there.box), _edge_state(source.node, there.state))
-
-
-def _edge_state(source: Node, state: str) -> str:
-    """An edge is as its end, if its source is made; else nothing comes along it."""
-    return state if source.runs else "fresh"
-
-
-def _path(start: Box, end: Box) -> str:
-    if start.x == end.x:
-        x = start.x + start.width / 2
-        return f"M{x:.1f} {start.bottom:.1f}V{end.y - 3:.1f}"
-    return across(start.right, start.middle, end.x - 3, end.middle)
+            start = source.node
+            if start in boxes and source.updates and (node.kind, start.kind) != ("report", "export"):
+                yield Edge(start, node, box.state if start.runs else "fresh", 1.8 if start.runs else 1.2)

@@ -1,6 +1,7 @@
 """The plan of a recipe: what would be made if `snakemake` were typed now, why, and what it would cost."""
 
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,15 +16,21 @@ from nano3.graph.request import Request
 from nano3.graph.state import State, bundles, read_state, refusals
 from nano3.plan.estimate import Estimate, estimate
 
+# Words of every view of a plan: kinds of artifacts, one and many, and the states that Counts counts.
 KINDS = {
-    "tokens": "token pairs",
-    "index": "dataset indexes",
-    "blend": "blends",
-    "cache": "index caches",
-    "segment": "segments",
-    "export": "export",
-    "lineage": "lineage",
-    "report": "report",
+    "tokens": ("token pair", "token pairs"),
+    "index": ("dataset index", "dataset indexes"),
+    "blend": ("blend", "blends"),
+    "cache": ("index cache", "index caches"),
+    "segment": ("segment", "segments"),
+    **{kind: (kind, kind) for kind in ("export", "lineage", "report")},
+}
+STATES = {
+    "fresh": "fresh",
+    "stale": "will be made again",
+    "new": "will be made",
+    "conditional": "if bytes change",
+    "unneeded": "missing, not needed",
 }
 EXAMPLES = 5  # names of shards in --json, of each dataset and reason
 
@@ -87,6 +94,14 @@ class Plan:
         for node in self.nodes:
             sums[node.kind] = sums.get(node.kind, Counts()) + Counts.of(node)
         return sums
+
+    @property
+    def certified(self) -> dict[str, int]:
+        """How many shards are fresh because the code that made them is certified, by its digest."""
+        sums: Counter[str] = Counter()
+        for dataset in self.state.surveys.values():
+            sums.update(dataset.certified)
+        return dict(sums)
 
     @property
     def empty(self) -> bool:
@@ -183,7 +198,8 @@ def as_json(plan: Plan, sentences: Sequence[str]) -> dict[str, Any]:
     The plan as a value, for other programs. Fields are added, never renamed.
 
     recipe: name of the artifacts. what_if: edits by dotted key. kinds: by kind the fields of Counts. jobs: of
-    tokenizing. refused: frozen phases by how certainly they would be trained, "will" or "if".
+    tokenizing. certified: shards that are fresh by certificate, by digest of the code that made them. refused: frozen
+    phases by how certainly they would be trained, "will" or "if".
     causes: kind, reason, sentence, certain and conditional (names of what follows, as kind:name), and artifacts, by
     dataset, phase, segment or recipe how many and the first few names.
     estimate: tokenizing, training and perhaps (training that may follow) with the fields of estimate.Tokenizing and
@@ -196,6 +212,7 @@ def as_json(plan: Plan, sentences: Sequence[str]) -> dict[str, Any]:
         "what_if": dict(plan.what_if),
         "kinds": {kind: asdict(counts) for kind, counts in plan.counts.items()},
         "jobs": plan.jobs,
+        "certified": plan.certified,
         "refused": {phase: how.name.lower() for phase, how in plan.refused.items()},
         "causes": [
             {

@@ -1,4 +1,4 @@
-"""A cause and all that follows from it, in one sentence. What is certain `will` be; what is not comes after an `if`."""
+"""How do a cause and its effects read? As one sentence: what is certain `will` be, the rest comes after `if`."""
 
 from collections.abc import Sequence
 

@@ -1,17 +1,18 @@
-"""A plan for a terminal."""
+"""How does a plan read in a terminal?"""
 
 import textwrap
 from collections.abc import Iterator, Sequence
 
 from nano3.core.formatting import SPACE, compact, duration, many, size
+from nano3.corpus.certificates import CERTIFICATES
 from nano3.graph.nodes import Certainty
 from nano3.graph.reasons import written
 from nano3.plan.estimate import Tokenizing, Training
-from nano3.plan.plan import KINDS, Plan
+from nano3.plan.plan import KINDS, STATES, Plan
 from nano3.plan.sentences import sentence
 
 WIDTH = 100
-COLUMNS = {"fresh": "fresh", "stale": "will be made again", "new": "will be made", "conditional": "if bytes change"}
+COLUMNS = {name: words for name, words in STATES.items() if name != "unneeded"}
 PAINT = {"fresh": "32", "stale": "33", "new": "36", "conditional": "35", "bold": "1"}
 UNMEASURED = "no estimate"
 
@@ -42,6 +43,14 @@ def refusals(plan: Plan) -> list[str]:
         f"{phase} is frozen: {when[how]}; undo the change, or allow it with --config thaw={phase}"
         for phase, how in plan.refused.items()
     ]
+
+
+def certified(plan: Plan) -> str | None:
+    """What is fresh by certificate, if anything is."""
+    number = sum(plan.certified.values())
+    were = "was" if number == 1 else "were"
+    made = f"{many(number, 'shard')} {were} made by earlier code that is certified to make the same bytes"
+    return f"{made} ({CERTIFICATES})." if number else None
 
 
 def costs(plan: Plan) -> list[tuple[str, str, str]]:
@@ -79,7 +88,7 @@ def _lines(plan: Plan, colour: bool) -> Iterator[str]:
         cells = [(name, getattr(counts, name)) for name in COLUMNS]
         row = (f"{f'{number:,}' if number else '-':>20}" for _, number in cells)
         painted = (paint(text, name) if number else text for (name, number), text in zip(cells, row, strict=True))
-        yield f"{KINDS[kind]:<17}" + "".join(painted)
+        yield f"{KINDS[kind][1]:<17}" + "".join(painted)
     if plan.causes:
         yield from ("", paint("Why", "bold"))
         for why in sentences(plan):
@@ -89,7 +98,7 @@ def _lines(plan: Plan, colour: bool) -> Iterator[str]:
         yield from _table(lines)
     if unneeded := sum(counts.unneeded for counts in plan.counts.values()):
         yield from ("", f"{many(unneeded, 'missing artifact')} that nothing needs now: made when something does.")
-    for line in (verdict(plan), *refusals(plan)):
+    for line in filter(None, (certified(plan), verdict(plan), *refusals(plan))):
         yield from ("", *textwrap.wrap(line, WIDTH))
 
 
@@ -101,17 +110,7 @@ def _table(lines: Sequence[tuple[str, str, str]]) -> Iterator[str]:
 
 
 def _amount(kind: str, number: int) -> str:
-    noun = KINDS[kind]
-    return f"{number:,} {noun if number > 1 or kind in ('export', 'lineage', 'report') else SINGULAR[kind]}"
-
-
-SINGULAR = {
-    "tokens": "token pair",
-    "index": "dataset index",
-    "blend": "blend",
-    "cache": "index cache",
-    "segment": "segment",
-}
+    return f"{number:,} {KINDS[kind][number > 1]}"
 
 
 def _tokenizing(part: Tokenizing, jobs: int) -> str:

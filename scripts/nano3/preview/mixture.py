@@ -1,7 +1,7 @@
 """
-The mixture of each phase: what is asked for, what caps make of it, and how often each dataset is then seen.
+What does each phase read of each dataset? Shares before and after caps, tokens and epochs.
 
-Tokens are counted where a dataset is tokenized, else what its publisher says: those are marked as estimates.
+Tokens are counted where a dataset is tokenized; else they are its publisher's estimate, and marked as such.
 """
 
 from fractions import Fraction
@@ -14,7 +14,7 @@ from nano3.config.mixture import MixtureError, Part, resolved
 from nano3.config.recipe import Recipe
 from nano3.core.formatting import compact
 from nano3.core.schema import ConfigError
-from nano3.corpus.freshness import INDEX_FILES
+from nano3.corpus.shard_table import INDEX_FILES
 from nano3.graph.keys import mixture_decision
 from nano3.raw.datasets import read_dataset
 
@@ -31,25 +31,25 @@ def mixture_plan(name: str, recipe: Recipe) -> dict[str, Any]:
     Raises MixtureError if the shares can't be drawn, ConfigError if they depend on tokens that nobody knows.
     """
     tokens, estimated = known_tokens(recipe)
-    drawn = dict.fromkeys(recipe.datasets, Fraction())
-    wanted = dict.fromkeys(recipe.datasets, Fraction())
+    consumed = dict.fromkeys(recipe.datasets, Fraction())
+    targets = dict.fromkeys(recipe.datasets, Fraction())
     phases: dict[str, Any] = {}
     for phase, section in recipe.phases.items():
         rows = {}
         order = list(section.mixture)
         for part in sorted(_parts(recipe, phase, tokens), key=lambda part: order.index(_key(part, order))):
-            there = tokens.get(part.dataset)
-            drawn[part.dataset] += part.share * section.tokens
-            wanted[part.dataset] += part.asked * section.tokens
+            available = tokens.get(part.dataset)
+            consumed[part.dataset] += part.share * section.tokens
+            targets[part.dataset] += part.asked * section.tokens
             rows[part.dataset] = {
                 "category": part.category,
                 "asked": float(part.asked),
                 "share": float(part.share),
                 "needed": round(part.share * section.tokens),
-                "available": there,
+                "available": available,
                 "estimated": part.dataset in estimated,
-                "epochs": float(drawn[part.dataset] / there) if there else None,
-                "epochs_asked": float(wanted[part.dataset] / there) if there else None,
+                "epochs": float(consumed[part.dataset] / available) if available else None,
+                "epochs_asked": float(targets[part.dataset] / available) if available else None,
                 "max_epochs": recipe.max_epochs(phase, part.dataset),
             }
         phases[phase] = {"tokens": section.tokens, "without_data": section.without_data, "datasets": rows}
@@ -100,15 +100,15 @@ def as_text(plan: dict[str, Any]) -> str:
     return "\n\n".join(
         [
             f"Recipe {plan['recipe']}\n{HEADING}",
-            *(_phase(phase, told, plan["over_cap"]) for phase, told in plan["phases"].items()),
+            *(_phase(phase, data, plan["over_cap"]) for phase, data in plan["phases"].items()),
         ]
     )
 
 
-def _phase(phase: str, told: dict[str, Any], over_cap: str | None) -> str:
-    rows = told["datasets"]
+def _phase(phase: str, data: dict[str, Any], over_cap: str | None) -> str:
+    rows = data["datasets"]
     guessed = any(row["estimated"] for row in rows.values())
-    lines = [f"{phase}: {compact(told['tokens'])} tokens"]
+    lines = [f"{phase}: {compact(data['tokens'])} tokens"]
     lines.append(ROW.format("", "asked", "share", "needed", "there", "epochs", "most"))
     for category in dict.fromkeys(row["category"] for row in rows.values()):
         group = {name: row for name, row in rows.items() if row["category"] == category}
@@ -118,7 +118,7 @@ def _phase(phase: str, told: dict[str, Any], over_cap: str | None) -> str:
     lines.append(_line("sum", _sum(rows)))
     if guessed:
         lines.append("~ is its publisher's count: the dataset is not tokenized yet.")
-    if missing := told["without_data"]:
+    if missing := data["without_data"]:
         listed = ", ".join(f"{name} {share:g}" for name, share in missing.items())
         lines.append(f"Without data: {listed}, on the mixture's scale; the shares above are of what is left.")
     over = [(name, row) for name, row in rows.items() if is_over(row)]
@@ -149,8 +149,8 @@ def _sum(rows: dict[str, dict[str, Any]]) -> dict[str, Any]:
 
 
 def _line(name: str, row: dict[str, Any]) -> str:
-    there = "?" if row["available"] is None else f"{'~' if row['estimated'] else ''}{compact(row['available'])}"
+    available = "?" if row["available"] is None else f"{'~' if row['estimated'] else ''}{compact(row['available'])}"
     epochs = "" if row["epochs"] is None else f"{row['epochs']:.2f}"
     most = "" if row["max_epochs"] is None else f"{row['max_epochs']:g}"
     asked, share = (f"{row[key] * 100:.3f} %" for key in ("asked", "share"))
-    return ROW.format(name, asked, share, compact(row["needed"]), there, epochs, most).rstrip()
+    return ROW.format(name, asked, share, compact(row["needed"]), available, epochs, most).rstrip()

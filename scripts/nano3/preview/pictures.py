@@ -22,21 +22,21 @@ NARROWEST_PHASE = 0.16  # of the width
 def mixture_picture(plan: dict[str, Any]) -> Figure:
     """Shares of each phase, asked for and after caps, and the epochs that all phases together come to."""
     phases = plan["phases"]
-    names = list(dict.fromkeys(name for told in phases.values() for name in told["datasets"]))
-    last = {name: told["datasets"][name] for told in phases.values() for name in names if name in told["datasets"]}
+    names = list(dict.fromkeys(name for data in phases.values() for name in data["datasets"]))
+    last = {name: data["datasets"][name] for data in phases.values() for name in names if name in data["datasets"]}
     labels = [f"{name}  {_there(last[name])}" for name in names]
     left, top, bottom = 24 + LETTER * max(map(len, labels)), 74, 64
     figure = blank(WIDE, top + ROW * len(names) + bottom)
     columns = panels(figure, [1.0] * len(phases) + [1.6], left, RIGHT, bottom, top, gap=26)
-    widest = max(max(row["asked"], row["share"]) for told in phases.values() for row in told["datasets"].values())
-    for number, ((phase, told), axes) in enumerate(zip(phases.items(), columns, strict=False)):
-        rows = told["datasets"]
+    widest = max(max(row["asked"], row["share"]) for data in phases.values() for row in data["datasets"].values())
+    for number, ((phase, data), axes) in enumerate(zip(phases.items(), columns, strict=False)):
+        rows = data["datasets"]
         places = [place for place, name in enumerate(names) if name in rows]
-        there = [rows[names[place]] for place in places]
-        axes.barh(places, [row["asked"] * 100 for row in there], 0.78, color=PALE)
-        axes.barh(places, [row["share"] * 100 for row in there], 0.4, color=COLOURS[number])
+        present = [rows[names[place]] for place in places]
+        axes.barh(places, [row["asked"] * 100 for row in present], 0.78, color=PALE)
+        axes.barh(places, [row["share"] * 100 for row in present], 0.4, color=COLOURS[number])
         axes.set(xlim=(0, widest * 106))
-        axes.set_title(f"{phase}\n{compact(told['tokens'])} tokens", loc="left", color=COLOURS[number], weight="bold")
+        axes.set_title(f"{phase}\n{compact(data['tokens'])} tokens", loc="left", color=COLOURS[number], weight="bold")
         axes.set_xlabel("share, %")
     _epochs(columns[-1], phases, names)
     for axes in columns:
@@ -58,17 +58,17 @@ def _there(row: dict[str, Any]) -> str:
 def _epochs(axes: Axes, phases: dict[str, Any], names: Sequence[str]) -> None:
     """What is drawn of each dataset by all phases, stacked in the phases' colours, with caps as strokes."""
     rows = [
-        (place, number, told["datasets"].get(name))
+        (place, number, data["datasets"].get(name))
         for place, name in enumerate(names)
-        for number, told in enumerate(phases.values())
+        for number, data in enumerate(phases.values())
     ]
     known = [(place, number, row) for place, number, row in rows if row and row["epochs"] is not None]
     caps = [row["max_epochs"] for _, _, row in known if row["max_epochs"] is not None]
     most = max([1.0, *caps, *(row["epochs"] for _, _, row in known)])
-    drawn = dict.fromkeys(range(len(names)), 0.0)
+    so_far = dict.fromkeys(range(len(names)), 0.0)
     for place, number, row in known:
-        axes.barh(place, row["epochs"] - drawn[place], 0.6, left=drawn[place], color=COLOURS[number])
-        drawn[place] = row["epochs"]
+        axes.barh(place, row["epochs"] - so_far[place], 0.6, left=so_far[place], color=COLOURS[number])
+        so_far[place] = row["epochs"]
         if (cap := row["max_epochs"]) is not None:
             dash = (0, (1.2, 1.2)) if cap < max(caps) else "-"
             axes.plot([cap, cap], [place - 0.42, place + 0.42], color=INK, linewidth=1.4, linestyle=dash)
@@ -81,10 +81,10 @@ def _epochs(axes: Axes, phases: dict[str, Any], names: Sequence[str]) -> None:
     axes.set_xlabel("epochs")
 
 
-def schedule_picture(told: dict[str, Any]) -> Figure:
+def schedule_picture(data: dict[str, Any]) -> Figure:
     """Learning rate, tokens of a step and sequence length over tokens, a column for each phase."""
-    segments = told["segments"]
-    phases = {phase: [row for row in segments if row["phase"] == phase] for phase in told["points"]}
+    segments = data["segments"]
+    phases = {phase: [row for row in segments if row["phase"] == phase] for phase in data["points"]}
     heights, top, bottom, left, gap = (250, 110, 130), 58, 46, 92, 34
     height = top + sum(heights) + 2 * gap + bottom
     figure = blank(WIDE, height)
@@ -97,7 +97,7 @@ def schedule_picture(told: dict[str, Any]) -> Figure:
         for number, ((phase, rows), axes) in enumerate(zip(phases.items(), columns, strict=True)):
             _frame(axes, rows, COLOURS[number])
             if label == "learning rate":
-                axes.plot(*told["points"][phase], color=COLOURS[number], linewidth=2)
+                axes.plot(*data["points"][phase], color=COLOURS[number], linewidth=2)
                 tokens = sum(row["asked"] for row in rows)
                 axes.set_title(f"{phase}\n{compact(tokens)} tokens", loc="left", color=COLOURS[number], weight="bold")
             else:
@@ -160,12 +160,12 @@ def _tokens(value: float, span: float) -> str:
     return f"{value / unit:.{digits}f}{letter}"
 
 
-def sides_picture(told: dict[str, Any]) -> Figure:
+def sides_picture(data: dict[str, Any]) -> Figure:
     """The learning-rate curves of two recipes over the same tokens, on a logarithmic scale."""
     figure = blank(WIDE, 330)
     axes = figure.add_axes((0.08, 0.17, 0.9, 0.76))
     highest, last = 0.0, 0
-    for number, (name, phases) in enumerate(told["curves"].items()):
+    for number, (name, phases) in enumerate(data["curves"].items()):
         tokens = [token for part, _ in phases.values() for token in part]
         rates = [each for _, part in phases.values() for each in part]
         highest, last = max(highest, *rates), max(last, tokens[-1])

@@ -1,4 +1,4 @@
-"""The schedule of a recipe: what each segment comes to in whole steps, and the learning rate over tokens."""
+"""How long does a recipe train, and at which learning rate? Segments in whole steps, and the curve over tokens."""
 
 from itertools import pairwise
 from typing import Any
@@ -20,7 +20,7 @@ def schedule(name: str, recipe: Recipe) -> dict[str, Any]:
     of its first and last step, as training uses it. points: see sampled_curve.
     """
     plan = scheduled_segments(recipe)
-    asked = [segment.tokens for phase in recipe.phases.values() for segment in phase.all_segments.values()]
+    targets = [segment.tokens for phase in recipe.phases.values() for segment in phase.all_segments.values()]
     rows = [
         {
             "phase": scheduled.phase,
@@ -35,17 +35,17 @@ def schedule(name: str, recipe: Recipe) -> dict[str, Any]:
             "first_rate": learning_rate(curve_until(recipe, scheduled), scheduled.first_token),
             "last_rate": learning_rate(curve_until(recipe, scheduled), scheduled.last_step_token),
         }
-        for scheduled, tokens in zip(plan, asked, strict=True)
+        for scheduled, tokens in zip(plan, targets, strict=True)
     ]
     curve, total = recipe.learning_rate, recipe.curve_tokens
     turns = {"warm-up ends": curve.warmup_tokens, "decay begins": total - curve.decay_tokens, "decay ends": total}
     return {
         "recipe": name,
-        "tokens": {"asked": sum(asked), "trained": plan[-1].last_token},
+        "tokens": {"asked": sum(targets), "trained": plan[-1].last_token},
         "steps": plan[-1].first_step + plan[-1].steps,
         "curve": {
-            said: {"token": token, "part": token / total, "step": _step_at(plan, token)}
-            for said, token in turns.items()
+            turn_name: {"token": token, "part": token / total, "step": _step_at(plan, token)}
+            for turn_name, token in turns.items()
         },
         "segments": rows,
         "points": sampled_curve(recipe),
@@ -53,7 +53,7 @@ def schedule(name: str, recipe: Recipe) -> dict[str, Any]:
 
 
 def _step_at(plan: list[ScheduledSegment], token: int) -> int:
-    """The first step after which so many tokens have been trained on, or the last of all."""
+    """The first step after which this many tokens have been trained on, or the last of all."""
     for scheduled in plan:
         if token <= scheduled.last_token:
             batch = scheduled.global_batch_size * scheduled.sequence_length
@@ -73,12 +73,12 @@ def sampled_curve(recipe: Recipe) -> dict[str, tuple[list[int], list[float]]]:
     return out
 
 
-def as_text(told: dict[str, Any]) -> str:
+def as_text(data: dict[str, Any]) -> str:
     """The schedule for a terminal."""
-    lines = [f"Recipe {told['recipe']}", ""]
+    lines = [f"Recipe {data['recipe']}", ""]
     heads = ("phase", "segment", "tokens asked for", "steps", "batch", "length", "tokens/step", "tokens", "rounding")
     lines.append(ROW.format(*heads, "rate from", "to"))
-    for row in told["segments"]:
+    for row in data["segments"]:
         batch = row["global_batch_size"] * row["sequence_length"]
         cells = (f"{row['steps']:,}", f"{row['global_batch_size']:,}", f"{row['sequence_length']:,}", f"{batch:,}")
         off = f"{row['trained'] - row['asked']:+,}"
@@ -86,11 +86,13 @@ def as_text(told: dict[str, Any]) -> str:
         lines.append(
             ROW.format(row["phase"], row["segment"], f"{row['asked']:,}", *cells, f"{row['trained']:,}", off, *rates)
         )
-    asked, trained = told["tokens"]["asked"], told["tokens"]["trained"]
-    lines += ["", f"{told['steps']:,} steps, {trained:,} tokens: {trained - asked:+,} to the {asked:,} asked for"]
-    for said, turn in told["curve"].items():
-        lines.append(f"{said} at {turn['token']:,} tokens, {turn['part']:.4%} of the curve, in step {turn['step']:,}")
-    for before, after in pairwise(told["segments"]):
+    targets, trained = data["tokens"]["asked"], data["tokens"]["trained"]
+    lines += ["", f"{data['steps']:,} steps, {trained:,} tokens: {trained - targets:+,} to the {targets:,} asked for"]
+    for turn_name, turn in data["curve"].items():
+        lines.append(
+            f"{turn_name} at {turn['token']:,} tokens, {turn['part']:.4%} of the curve, in step {turn['step']:,}"
+        )
+    for before, after in pairwise(data["segments"]):
         if before["phase"] != after["phase"]:
             lines.append(f"{after['phase']} begins at {compact(after['first_token'])} tokens")
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""Two recipes side by side: the numbers one would ask for first, then every key that differs."""
+"""How do two recipes differ? Their headline numbers, then every key that differs."""
 
 from typing import Any
 
@@ -15,11 +15,11 @@ def sides(name: str, recipe: Recipe, other_name: str, other: Recipe) -> dict[str
     second. curves: of each recipe, see sampled_curve.
     """
     both = {name: recipe, other_name: other}
-    told = {key: _headlines(key, each) for key, each in both.items()}
+    headlines = {key: _headlines(key, each) for key, each in both.items()}
     left, right = (each.model_dump(exclude={"about"}) for each in both.values())
     return {
         "recipes": list(both),
-        "rows": [[what, value, told[other_name][what]] for what, value in told[name].items()],
+        "rows": [[what, value, headlines[other_name][what]] for what, value in headlines[name].items()],
         "keys": differences(left, right),
         "curves": {key: sampled_curve(each) for key, each in both.items()},
     }
@@ -53,12 +53,12 @@ def _turn(turn: dict[str, Any]) -> str:
     return f"{compact(turn['token'])} tokens, step {turn['step']:,}"
 
 
-def as_text(told: dict[str, Any]) -> str:
+def as_text(data: dict[str, Any]) -> str:
     """Both tables in Markdown, which a terminal can show, too."""
-    names = told["recipes"]
-    lines = [_row("", *names), "|---|---|---|", *(_row(*row) for row in told["rows"])]
+    names = data["recipes"]
+    lines = [_row("", *names), "|---|---|---|", *(_row(*row) for row in data["rows"])]
     lines += ["", "Every key that differs:", "", _row("key", *names), "|---|---|---|"]
-    lines += [_row(f"`{key}`", *map(_written, pair)) for key, pair in told["keys"].items()]
+    lines += [_row(f"`{key}`", *map(_written, pair)) for key, pair in data["keys"].items()]
     return "\n".join(lines)
 
 

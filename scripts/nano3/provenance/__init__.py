@@ -1,1 +1,1 @@
-"""Where does an artifact come from? Questions that receipts answer."""
+"""Where does an artifact come from, and is it intact? Questions that receipts answer."""

@@ -14,7 +14,7 @@ from typing import Any
 from nano3 import Nano3Error
 from nano3.artifact.digest import differences
 from nano3.artifact.paths import CHECKPOINTS, EXPORTS
-from nano3.artifact.steps import IndexReceipt, SegmentReceipt
+from nano3.artifact.steps import IndexReceipt, SegmentReceipt, read_receipt
 from nano3.provenance.lineage import Receipts, closure, dataset_of_index, software_of
 
 CONSEQUENCES = ("before", "data")
@@ -79,17 +79,19 @@ class Comparison:
 
 
 def receipt_of(word: str) -> Path:
-    """The receipt that a path or a recipe's name means: its export's, or its last trained segment's."""
+    """The receipt that a path or a recipe's name means: its export's, or that of its last segment."""
     if Path(word).is_file():
         return Path(word)
     export = Path(EXPORTS) / word / "receipt.json"
     if export.is_file():
         return export
-    trained = sorted(Path(CHECKPOINTS).glob(f"{word}/*/*/receipt.json"), key=lambda path: path.stat().st_mtime)
-    if not trained:
-        known = sorted(path.name for path in Path(CHECKPOINTS).glob("*")) or ["none yet"]
+    checkpoints = Path(CHECKPOINTS)
+    segments = checkpoints.glob(f"{word}/*/*/receipt.json")
+    last = max(segments, key=lambda path: read_receipt(path, SegmentReceipt).facts.steps, default=None)
+    if last is None:
+        known = sorted(path.name for path in checkpoints.glob("*")) or ["none yet"]
         raise CompareError(f"{word}: no receipt, and no recipe with a checkpoint: there are {', '.join(known)}")
-    return trained[-1]
+    return last
 
 
 def compare(before: str, after: str) -> Comparison:

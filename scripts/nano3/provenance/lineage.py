@@ -1,5 +1,5 @@
 """
-The closure of receipts from an artifact back to the indexes of its datasets; for their shards see
+Which receipts does an artifact depend on? Its closure, back to the indexes of its datasets; for their shards see
 nano3.provenance.shard_records.
 """
 
@@ -16,30 +16,30 @@ Receipts = dict[str, StepReceipt]
 
 
 class LineageError(Nano3Error):
-    """Receipts do not fit together."""
+    """A receipt names an artifact whose content has changed since."""
 
 
 def closure(receipt: Path) -> Receipts:
     """
-    All receipts that an artifact stands on, by path, nearest first; an index stands for those of its dataset's shards.
+    All receipts that an artifact depends on, by path, nearest first; an index stands for those of its dataset's shards.
 
-    Raises LineageError where a receipt names an artifact that is not there any more in that form.
+    Raises LineageError if a receipt names an artifact whose content has changed since.
     """
-    found = {str(receipt): read_receipt(receipt)}
-    waiting = [str(receipt)]
-    while waiting:
-        user = waiting.pop(0)
-        if isinstance(found[user], IndexReceipt):
+    receipts = {str(receipt): read_receipt(receipt)}
+    queue = [str(receipt)]
+    while queue:
+        user = queue.pop(0)
+        if isinstance(receipts[user], IndexReceipt):
             continue
-        for source in found[user].inputs:
+        for source in receipts[user].inputs:
             path = source.path
             if source.kind != "receipt":
                 continue
-            if path not in found:
-                found[path] = read_receipt(path)
-                waiting.append(path)
-            check(user, source, found[path])
-    return found
+            if path not in receipts:
+                receipts[path] = read_receipt(path)
+                queue.append(path)
+            check(user, source, receipts[path])
+    return receipts
 
 
 def software_of(receipt: Receipt[Any, Any]) -> dict[str, Any]:
@@ -54,18 +54,18 @@ def software_of(receipt: Receipt[Any, Any]) -> dict[str, Any]:
 
 
 def software_name(software: Mapping[str, Any]) -> str:
-    """A short name for it."""
+    """A short digest that names it."""
     return short(digest_json(software))
 
 
 def dataset_of_index(path: str) -> str:
-    """The dataset that an index is of."""
+    """The dataset of an index."""
     return Path(path).parent.name
 
 
 def check(user: str, source: Input, receipt: Receipt[Any, Any]) -> None:
-    """Raises LineageError if a receipt is not the one that `user`, another receipt's path, was made from."""
+    """Raises LineageError unless a receipt has the content that `user`, another receipt's path, was built from."""
     if receipt.content != source.digest:
         raise LineageError(
-            f"{user}: was made from another content of {source.path}: build it again with `snakemake {user}`"
+            f"{user}: was built from another version of {source.path}: rebuild it with `snakemake {user}`"
         )

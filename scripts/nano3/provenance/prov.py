@@ -1,8 +1,8 @@
 """
-A lineage for others to read: W3C PROV, a Workflow Run RO-Crate, and a table of all shards.
+How do others read a lineage? As W3C PROV, a Workflow Run RO-Crate, and a table of all shards.
 
 Entities are artifacts and files, activities are steps, agents are the software that ran: commit, code, container and
-versions. The shards of a dataset are one entity, their tokenizing one activity: 100,000 of them are a table beside it.
+versions. The shards of a dataset are one entity and their tokenization one activity; a table lists all of them.
 Source of the terms and of the JSON form: PROV-JSON, W3C member submission of 2013-04-24.
 
     lineage.json                PROV-JSON
@@ -28,21 +28,21 @@ PREFIXES = ("nano3", "artifact", "file", "pairs", "raw", "step", "software")
 
 def write_lineage(export: Path, key: LineageKey, lineage: Path, shards: Path, crate: Path, receipt: Path) -> None:
     """
-    The lineage of the artifact that the receipt `export` stands for, and a receipt of its own.
+    Write the lineage of the artifact of receipt `export`, and a receipt of its own.
 
-    lineage: PROV-JSON. shards: the table of shards. crate: the metadata of an RO-Crate, which is the folder it lies in
-    with the others; a copy of the Snakefile comes beside it.
-    Raises ReceiptError or LineageError where a receipt is missing or stands on something that has changed since.
+    lineage: PROV-JSON. shards: the table of shards. crate: the metadata of an RO-Crate, whose folder holds the others
+    and a copy of the Snakefile.
+    Raises ReceiptError or LineageError if a receipt is missing or depends on something that has changed since.
     """
     run = Run(("rocrate",))
-    receipts, met = closure(export), ShardRecords()
+    receipts, records = closure(export), ShardRecords()
     indexes = {path: each for path, each in receipts.items() if isinstance(each, IndexReceipt)}
-    every = (shard for path, index in indexes.items() for shard in met.read(path, index))
-    with written(shards, every) as passed:
-        folds = folded(passed)
-    document = provenance(receipts, folds, met, shards.name)
+    lines = (shard for path, index in indexes.items() for shard in records.read(path, index))
+    with written(shards, lines) as rows:
+        folds = folded(rows)
+    document = provenance(receipts, folds, records, shards.name)
     write_json(lineage, document)
-    workflow = write_crate(crate, str(export), receipts, folds.values(), met, [lineage, shards])
+    workflow = write_crate(crate, str(export), receipts, folds.values(), records, [lineage, shards])
     outputs = [Output.of(path) for path in (lineage, shards, crate, workflow)]
     entities, activities, agents = (len(document[kind]) for kind in ("entity", "activity", "agent"))
     facts = LineageFacts(
@@ -52,8 +52,8 @@ def write_lineage(export: Path, key: LineageKey, lineage: Path, shards: Path, cr
     LineageReceipt.made(run, key=key, inputs=inputs, outputs=outputs, facts=facts).write(receipt)
 
 
-def provenance(receipts: Receipts, folds: Mapping[str, Fold], met: ShardRecords, table: str) -> dict[str, Any]:
-    """Receipts and folded shards in PROV-JSON. met: the reader of the shards. table: where each shard has a line."""
+def provenance(receipts: Receipts, folds: Mapping[str, Fold], records: ShardRecords, table: str) -> dict[str, Any]:
+    """Receipts and folded shards in PROV-JSON. records: the reader of the shards. table: its file, a line per shard."""
     document = Document()
     for path, receipt in receipts.items():
         run, activity = receipt.run, f"step:{path}"
@@ -83,12 +83,12 @@ def provenance(receipts: Receipts, folds: Mapping[str, Fold], met: ShardRecords,
             else:
                 document.use_file(activity, source.path, source.digest)
     for dataset, fold in folds.items():
-        document.folded(fold, met.software[dataset], met.other_inputs[dataset], table)
+        document.folded(fold, records.software[dataset], records.other_inputs[dataset], table)
     return document.json()
 
 
 class Document:
-    """A PROV-JSON document while it grows."""
+    """A PROV-JSON document under construction."""
 
     def __init__(self) -> None:
         self.entity: dict[str, Any] = {}
@@ -106,33 +106,33 @@ class Document:
         facts: Mapping[str, Any],
         software: Iterable[Mapping[str, Any]],
     ) -> None:
-        """An activity, from one time to the other, and the software that it was done by."""
+        """Add an activity from one time to another, and the software that did it."""
         started, ended = times
-        known = {key: value for key, value in facts.items() if value is not None}
-        self.activity[name] = {"prov:type": step, "prov:startTime": started, "prov:endTime": ended} | known
+        attributes = {key: value for key, value in facts.items() if value is not None}
+        self.activity[name] = {"prov:type": step, "prov:startTime": started, "prov:endTime": ended} | attributes
         for each in software:
             agent = f"software:{software_name(each)}"
             self.agent[agent] = _agent(each)
             self.associated.append({"prov:activity": name, "prov:agent": agent})
 
     def made(self, activity: str, name: str, kind: str, facts: Mapping[str, Any]) -> None:
-        """An entity that an activity generated."""
+        """Add an entity that an activity generated."""
         self.entity[name] = {"prov:type": kind, **facts}
         self.generated.append({"prov:entity": name, "prov:activity": activity})
 
     def use(self, activity: str, name: str) -> None:
-        """An entity that an activity used."""
+        """Add that an activity used an entity."""
         self.used.append({"prov:activity": activity, "prov:entity": name})
 
     def use_file(self, activity: str, path: str, sha256: str) -> None:
-        """A file that an activity used and none of the activities made."""
+        """Add a file that an activity used and no activity made."""
         self.entity.setdefault(f"file:{path}", {"prov:type": "file", "nano3:sha256": sha256})
         self.use(activity, f"file:{path}")
 
     def folded(
         self, fold: Fold, software: Mapping[str, Mapping[str, Any]], other_inputs: Mapping[str, str], table: str
     ) -> None:
-        """All shards of a dataset: their raw files, their token pairs, and what was done in between."""
+        """Add all shards of a dataset: raw files, token pairs, and the activity between them."""
         collection = {"nano3:count": fold.shards, "nano3:table": table}
         activity, raw = f"step:tokenize/{fold.dataset}", f"raw:{fold.dataset}"
         facts = {
@@ -152,7 +152,7 @@ class Document:
         self.made(activity, f"pairs:{fold.dataset}", "prov:Collection", pairs)
 
     def json(self) -> dict[str, Any]:
-        """The document. Relations need a name of their own; theirs are blank nodes."""
+        """The document. Relations need names; theirs are blank nodes."""
         relations = {"used": self.used, "wasGeneratedBy": self.generated, "wasAssociatedWith": self.associated}
         numbers = count()
         return {

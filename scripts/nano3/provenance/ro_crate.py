@@ -1,9 +1,9 @@
 """
-A lineage as an RO-Crate: for archives and tools that know no more of us than a public vocabulary.
+How do archives and tools that know only public vocabularies read a lineage? As an RO-Crate.
 
-The crate is the folder of the report. Its files are the lineage, its table of shards and the workflow; every other file
-is named by its content (RFC 6920), for it lies elsewhere, and whoever has it can prove it. An artifact is a collection
-of files. Source: RO-Crate 1.1 and the Provenance Run Crate profile 0.5, with the profiles that it extends.
+The crate is the folder of the report. Its files are the lineage, its table of shards and the workflow. Every other file
+lies elsewhere and is named by its content (RFC 6920), by which any copy can be verified. An artifact is a collection of
+files. Source: RO-Crate 1.1 and the Provenance Run Crate profile 0.5, with the profiles that it extends.
 """
 
 import base64
@@ -33,7 +33,7 @@ PROFILES = {
     WORKFLOW_CRATE: "Workflow RO-Crate",
 }
 WORKFLOW_RUN = "https://w3id.org/ro/terms/workflow-run#"
-TERMS = ("ContainerImage", "containerImage", "resourceUsage", "sha256")  # what the crate takes of them
+TERMS = ("ContainerImage", "containerImage", "resourceUsage", "sha256")  # those that the crate uses
 SNAKEMAKE = "https://w3id.org/workflowhub/workflow-ro-crate#snakemake"
 SNAKEMAKE_URL = "https://snakemake.github.io"
 SECONDS = "https://qudt.org/vocab/unit/SEC"
@@ -41,13 +41,13 @@ FORMATS = {".json": "application/json", ".jsonl": "application/jsonl", ".tsv": "
 
 
 def write_crate(
-    metadata: Path, export: str, receipts: Receipts, folds: Iterable[Fold], met: ShardRecords, files: Sequence[Path]
+    metadata: Path, export: str, receipts: Receipts, folds: Iterable[Fold], records: ShardRecords, files: Sequence[Path]
 ) -> Path:
     """
-    Write the metadata of a crate, and the workflow beside it, whose path is returned.
+    Write the metadata of a crate and a copy of the workflow beside it; returns the path of the copy.
 
-    export: path of the receipt that receipts is the closure of. folds: the shards of its datasets. met: the reader of
-    these shards. files: what else lies in the crate's folder, the table of shards last.
+    export: path of the receipt whose closure is receipts. folds: the shards of its datasets. records: the reader of
+    these shards. files: the other files of the crate's folder, the table of shards last.
     """
     workflow = metadata.parent / WORKFLOW.name
     with replaced(workflow) as aside:
@@ -56,7 +56,8 @@ def write_crate(
     for file in files:
         crate.holds(file)
     for fold in folds:
-        crate.tokenized(fold, met.software[fold.dataset].values(), met.other_inputs[fold.dataset], files[-1].name)
+        software, others = records.software[fold.dataset].values(), records.other_inputs[fold.dataset]
+        crate.tokenized(fold, software, others, files[-1].name)
     for path, receipt in receipts.items():
         crate.made(path, receipt)
     write_json(metadata, crate.finished(f"#artifact/{export}"))
@@ -64,7 +65,7 @@ def write_crate(
 
 
 class Crate:
-    """An RO-Crate while it grows."""
+    """An RO-Crate under construction."""
 
     def __init__(self, name: str, published: str, workflow: Path) -> None:
         self.crate = ROCrate(version="1.1")
@@ -97,14 +98,14 @@ class Crate:
         self.crate.mainEntity = self.workflow
 
     def holds(self, file: Path) -> None:
-        """A file of the crate itself."""
+        """Add a file of the crate itself."""
         output = Output.of(file)
         self.crate.add(File(self.crate, file, file.name, properties=_about(output.path) | _content(output)))
 
     def tokenized(
         self, fold: Fold, software: Iterable[Mapping[str, Any]], others: Mapping[str, str], table: str
     ) -> None:
-        """All shards of a dataset: two collections, which a table of the crate lists, and one action between them."""
+        """Add all shards of a dataset: two collections, listed in a table of the crate, and the action between them."""
         raw = self._collection(f"#raw/{fold.dataset}", f"{fold.shards:,} raw shards of {fold.dataset}", fold.raw_digest)
         pairs = self._collection(f"#pairs/{fold.dataset}", f"{fold.tokens:,} tokens of {fold.dataset}", fold.digest)
         raw["subjectOf"] = pairs["subjectOf"] = {"@id": table}
@@ -118,24 +119,24 @@ class Crate:
         )
 
     def made(self, path: str, receipt: Receipt[Any, Any]) -> None:
-        """The artifact of a receipt, a collection of its files, and the action that made it."""
+        """Add a receipt's artifact, a collection of its files, and the action that made it."""
         run, step = receipt.run, receipt.step
         artifact = self._collection(f"#artifact/{path}", f"{step}: {Path(path).parent}", receipt.content)
         artifact["hasPart"] = [self._file(output.path, _content(output)) for output in receipt.outputs]
-        used: list[Entity | dict[str, str]] = [
+        inputs: list[Entity | dict[str, str]] = [
             {"@id": f"#artifact/{source.path}"}
             if source.kind == "receipt"
             else self._file(source.path, {"sha256": source.digest})
             for source in receipt.inputs
         ]
         if isinstance(receipt, IndexReceipt):
-            used = [{"@id": f"#pairs/{dataset_of_index(path)}"}]
+            inputs = [{"@id": f"#pairs/{dataset_of_index(path)}"}]
         times = {"startTime": run.started, "endTime": run.ended, "result": artifact}
         usage = {"seconds": run.seconds, "processor_seconds": run.processor_seconds}
-        self._act(path, step, [software_of(receipt)], times, used, usage)
+        self._act(path, step, [software_of(receipt)], times, inputs, usage)
 
     def finished(self, result: str) -> dict[str, Any]:
-        """The crate as JSON-LD, with the run of the whole workflow. result: the id of what it was for."""
+        """The crate as JSON-LD, with the run of the whole workflow. result: the id of its product."""
         run = self._add(
             "#run",
             "CreateAction",
@@ -161,12 +162,12 @@ class Crate:
         step: str,
         software: Iterable[Mapping[str, Any]],
         facts: Mapping[str, Any],
-        used: Sequence[Entity | dict[str, str]],
+        inputs: Sequence[Entity | dict[str, str]],
         usage: Mapping[str, float],
     ) -> None:
-        """What ran, for which step of the workflow, by which software."""
-        made_by = list(software)
-        tools = [self._tool(step, each) for each in made_by]
+        """Add an action: what ran, for which step of the workflow, with which software."""
+        versions = list(software)
+        tools = [self._tool(step, each) for each in versions]
         resources = [
             self._add(
                 f"#usage/{kind}/{name}",
@@ -180,26 +181,26 @@ class Crate:
         ]
         images = [
             self._add(f"#container/{image}", "ContainerImage", name=image)
-            for image in dict.fromkeys(each["container"] for each in made_by if each["container"])
+            for image in dict.fromkeys(each["container"] for each in versions if each["container"])
         ]
         action = self._add(
             f"#action/{name}",
             "CreateAction",
             name=f"{step}: {name}",
             instrument=tools,
-            object=list(used),
+            object=list(inputs),
             resourceUsage=resources,
             **facts,
             **({"containerImage": images} if images else {}),
         )
         self.actions.append(action)
-        own = self.steps[step]
+        instrument = self.steps[step]
         self.controls.append(
-            self._add(f"#control/{name}", "ControlAction", name=f"Job {name}", instrument=own, object=action)
+            self._add(f"#control/{name}", "ControlAction", name=f"Job {name}", instrument=instrument, object=action)
         )
 
     def _tool(self, step: str, software: Mapping[str, Any]) -> Entity:
-        """A step's script in one version, which is known to the step."""
+        """A version of a step's script, which the step lists as an example of its work."""
         name, git = f"urn:nano3:{step}:{software_name(software)}", software["git"]
         if name not in self.tools:
             packages = ", ".join(f"{package} {number}" for package, number in software["packages"].items())
@@ -227,14 +228,14 @@ class Crate:
         return collection
 
     def _add(self, at: str, kind: str, **about: Any) -> Entity:
-        alone = {
+        properties = {
             key: value[0] if isinstance(value, list) and len(value) == 1 else value for key, value in about.items()
         }
-        return self.crate.add(ContextEntity(self.crate, at, {"@type": kind, **alone}))
+        return self.crate.add(ContextEntity(self.crate, at, {"@type": kind, **properties}))
 
 
 def content_uri(sha256: str) -> str:
-    """The name of a content that RFC 6920 gives it: ni:///sha-256;... of 64 hexadecimal digits."""
+    """The RFC 6920 name of a content, ni:///sha-256;... sha256: 64 hexadecimal digits."""
     return f"ni:///sha-256;{base64.urlsafe_b64encode(bytes.fromhex(sha256)).decode().rstrip('=')}"
 
 

@@ -1,12 +1,10 @@
 """
-The shards that a lineage ends at.
+How does a lineage hold 100,000 shards?
 
-A corpus has 100,000 and each has a receipt. Receipts are read once, one after another; each becomes a line of a table,
-and the lines of a dataset are folded into sums and digests: nothing that is kept in memory, or shown to people, grows
-with them.
+Their receipts are read once, one after another. Each becomes a line of a table, and the lines of a dataset are folded
+into sums and digests, so neither memory nor what people see grows with them.
 """
 
-import csv
 import hashlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -18,6 +16,7 @@ from typing import Any, get_type_hints
 from nano3.artifact.files import replaced
 from nano3.artifact.receipt import Input
 from nano3.artifact.steps import IndexReceipt, ShardReceipt, read_receipt
+from nano3.core.tsv import read_table, table_writer
 from nano3.provenance.lineage import LineageError, check, dataset_of_index, software_name, software_of
 
 
@@ -27,8 +26,8 @@ class ShardRecord:
     A raw shard and the token pair it became.
 
     raw, sha256: the raw file. origin: where it was downloaded from. receipt, content: of the pair. bytes: of the pair
-    and of its held-out documents. documents, tokens: of training. processor_seconds: 0 where they were not measured.
-    software: see software().
+    and of its held-out documents. documents, tokens: of training. processor_seconds: 0 if not measured. software: see
+    software_name.
     """
 
     dataset: str
@@ -51,10 +50,13 @@ class ShardRecord:
     software: str
 
 
+COLUMNS = [field.name for field in fields(ShardRecord)]
+
+
 class ShardRecords:
     """
-    The shards of datasets, read from their receipts one after another. software, other_inputs: what was met on the
-    way, by dataset: the software they were made with, and files that they used besides the raw one.
+    Reads the shards of datasets from their receipts, one after another. software, other_inputs: collected by dataset,
+    the software that made them and the files that they used besides the raw one.
     """
 
     def __init__(self) -> None:
@@ -65,7 +67,7 @@ class ShardRecords:
         """
         The shards of a dataset in catalogue order. path, index: the dataset's index, which is a receipt.
 
-        Raises LineageError for a pair that is not the one that the index was made from.
+        Raises LineageError for a pair that has changed since the index was built.
         """
         dataset = dataset_of_index(path)
         software, other_inputs = self.software.setdefault(dataset, {}), self.other_inputs.setdefault(dataset, {})
@@ -74,9 +76,9 @@ class ShardRecords:
                 continue
             receipt = read_receipt(source.path, ShardReceipt)
             check(path, source, receipt)
-            made = software_of(receipt)
-            name = software_name(made)
-            software.setdefault(name, made)
+            version = software_of(receipt)
+            name = software_name(version)
+            software.setdefault(name, version)
             raw, *others = (each for each in receipt.inputs if each.kind == "file")
             other_inputs.update((each.path, each.digest) for each in others)
             yield _shard(dataset, source.path, receipt, raw, name)
@@ -84,17 +86,15 @@ class ShardRecords:
 
 @contextmanager
 def written(path: Path, shards: Iterable[ShardRecord]) -> Iterator[Iterator[ShardRecord]]:
-    """The same shards, each written to a table as it is taken. The table is there, whole, when the block ends."""
-    with replaced(path) as aside, aside.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, delimiter="\t", lineterminator="\n")
-        writer.writerow(field.name for field in fields(ShardRecord))
+    """The same shards, each written to a table as it is consumed. The table appears when the block ends."""
+    with replaced(path) as aside, table_writer(aside, COLUMNS) as writer:
 
-        def passed() -> Iterator[ShardRecord]:
+        def lines() -> Iterator[ShardRecord]:
             for shard in shards:
                 writer.writerow(astuple(shard))
                 yield shard
 
-        yield passed()
+        yield lines()
 
 
 @dataclass
@@ -142,19 +142,18 @@ class Fold:
 
 
 def folded(shards: Iterable[ShardRecord]) -> dict[str, Fold]:
-    """The shards of all datasets by dataset; a dataset's come one after another."""
+    """The shards of all datasets, folded by dataset. shards: those of a dataset are consecutive."""
     return {dataset: Fold.of(dataset, group) for dataset, group in groupby(shards, lambda shard: shard.dataset)}
 
 
 def read_shards(path: Path) -> Iterator[ShardRecord]:
-    """The shards of a table, as they were written. Raises LineageError if it is not one."""
+    """The shards of a table that `written` wrote. Raises LineageError if it is not one."""
     kinds = list(get_type_hints(ShardRecord).values())
-    with path.open(encoding="utf-8", newline="") as file:
-        lines = csv.reader(file, delimiter="\t")
-        if next(lines, None) != [field.name for field in fields(ShardRecord)]:
-            raise LineageError(f"{path}: not a table of shards: delete it and build it with `snakemake {path}`")
-        for line in lines:
-            yield ShardRecord(*(kind(word) for kind, word in zip(kinds, line, strict=True)))
+    lines = read_table(path)
+    if next(lines, None) != COLUMNS:
+        raise LineageError(f"{path}: not a table of shards: delete it and build it with `snakemake {path}`")
+    for line in lines:
+        yield ShardRecord(*(kind(word) for kind, word in zip(kinds, line, strict=True)))
 
 
 def _shard(dataset: str, path: str, receipt: ShardReceipt, raw: Input, software: str) -> ShardRecord:

@@ -1,9 +1,9 @@
 """
-The autopsy of a batch: which raw rows were in an optimizer step, and in which steps was a raw row?
+Which raw rows were in an optimizer step, and in which steps was a raw row?
 
-Exact in both directions, because nothing is guessed: a checkpoint's spec says where in which streams each sample is
-(nano3.sampling.sampler), the index cache which documents lie there, and a shard's receipt which row of which raw file a
-document was. Nothing is read but receipts, the index cache and, where text is asked for, tokens.
+Both answers are exact: a checkpoint's spec locates each sample in its streams (nano3.sampling.sampler), the index cache
+the documents there, and a shard's receipt the row of each document. Only receipts, the index cache and, for text,
+tokens are read.
 """
 
 from collections.abc import Iterator, Sequence
@@ -23,7 +23,7 @@ from nano3.tokens.indexed_dataset import Pair, PairReader, read_lengths
 
 
 class TraceError(Nano3Error):
-    """A step or a row is asked for that there is not."""
+    """A step or a row does not exist."""
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,9 @@ class Piece:
     A document, or a part of one, in a sample.
 
     step: counted from the beginning of training, as in metrics.jsonl. sequence: its place in the global batch, from 0.
-    position: its first token in the sequence. raw, origin, sha256: the raw file as it was read, where that came from,
-    and its digest. row: of the raw file, from 0. token, tokens: its first token in the document, and how many. text: of
-    these tokens, if it was asked for.
+    position: its first token in the sequence. raw, origin, sha256: the raw file, where it came from, and its digest.
+    row: of the raw file, from 0. token, tokens: its first token in the document, and how many. text: of these tokens,
+    if requested.
     """
 
     phase: str
@@ -83,7 +83,7 @@ class Row:
 
 
 class TracedSegment:
-    """A trained segment, as its receipt tells of it."""
+    """A trained segment, by its receipt."""
 
     def __init__(self, receipt: Path) -> None:
         self.receipt = read_receipt(receipt, SegmentReceipt)
@@ -99,7 +99,7 @@ class TracedSegment:
 
     @cached_property
     def streams(self) -> dict[str, DatasetStream]:
-        """The streams of its datasets. Raises IndexCacheError where they are gone."""
+        """The streams of its datasets. Raises IndexCacheError if they are missing."""
         receipts = [*map(read_receipt, self._inputs())]
         blend = next(each.outputs[0].path for each in receipts if isinstance(each, BlendReceipt))
         folders = next(each.facts.folders for each in receipts if isinstance(each, IndexCacheReceipt))
@@ -107,11 +107,11 @@ class TracedSegment:
 
     @cached_property
     def sampler(self) -> SegmentSampler:
-        """Where its samples are."""
+        """Locates its samples."""
         tokens = {name: stream.tokens for name, stream in self.streams.items()}
         return SegmentSampler(self.spec["data"], self.length, self.spec["seed"], tokens)
 
-    @cache  # noqa: B019 (a program that traces ends soon)
+    @cache  # noqa: B019 (a tracing process is short-lived)
     def epoch(self, dataset: str, number: int) -> EpochIndex:
         """An epoch of one of its datasets."""
         return self.streams[dataset].epoch(number)
@@ -122,9 +122,8 @@ class TracedSegment:
 
 class TracedShard:
     """
-    A token pair's way back to its raw file. fates: what became of the rows that are no training document, by row.
-
-    Documents of the pair are all other rows, in order.
+    A token pair's way back to its raw file. fates: of the rows that are not training documents, by row. All other rows
+    are the documents of the pair, in order.
     """
 
     def __init__(self, prefix: str) -> None:
@@ -138,11 +137,11 @@ class TracedShard:
         self._documents_before = self._outside - np.arange(len(self._outside))
 
     def row(self, document: int) -> int:
-        """The raw row that a document of the pair was."""
+        """The raw row of a document of the pair."""
         return document + int(np.searchsorted(self._documents_before, document, side="right"))
 
     def document(self, row: int) -> int:
-        """The document of the pair that a raw row became; it must have become one."""
+        """The document of the pair that a raw row became. row: of a training document."""
         return row - int(np.searchsorted(self._outside, row))
 
     @cached_property
@@ -151,7 +150,7 @@ class TracedShard:
         return read_lengths(self.pair)[0]
 
     def text(self, document: int, token: int, tokens: int) -> str:
-        """The text of a stretch of a document's tokens, decoded from the tokens that were trained on."""
+        """The text of a range of a document's tokens, decoded from the tokens that were trained on."""
         import tokenizers
 
         begin = int(self.lengths[:document].sum(dtype=np.int64)) + token
@@ -162,10 +161,10 @@ class TracedShard:
 
 def segments(checkpoints: Path) -> list[TracedSegment]:
     """The trained segments of a recipe in the order of training. checkpoints: its folder, results/checkpoints/NAME."""
-    found = [TracedSegment(path) for path in checkpoints.glob("*/*/receipt.json")]
-    if not found:
-        raise TraceError(f"{checkpoints}: nothing was trained there: name a recipe that was, with --recipe")
-    return sorted(found, key=lambda segment: segment.first)
+    trained = [TracedSegment(path) for path in checkpoints.glob("*/*/receipt.json")]
+    if not trained:
+        raise TraceError(f"{checkpoints}: no trained segments: name a trained recipe with --recipe")
+    return sorted(trained, key=lambda segment: segment.first)
 
 
 def trace_steps(
@@ -176,18 +175,16 @@ def trace_steps(
 
     phase: if given, the steps must be of it. text: decode it. Raises TraceError for a step that was not trained.
     """
-    chosen = [segment for segment in trained if phase in (None, segment.phase)]
-    if not chosen:
-        raise TraceError(
-            f"phase {phase}: was not trained: {', '.join(dict.fromkeys(each.phase for each in trained))} were"
-        )
+    candidates = [segment for segment in trained if phase in (None, segment.phase)]
+    if not candidates:
+        phases = ", ".join(dict.fromkeys(each.phase for each in trained))
+        raise TraceError(f"phase {phase}: not trained: name one of: {phases}")
     for step in range(first, last + 1):
-        segment = next((each for each in chosen if step in each.steps), None)
+        segment = next((each for each in candidates if step in each.steps), None)
         if segment is None:
             where = f"of {phase}" if phase else "that were trained"
-            raise TraceError(
-                f"step {step}: not among the steps {where}, {chosen[0].steps.start} to {chosen[-1].steps.stop - 1}"
-            )
+            low, high = candidates[0].steps.start, candidates[-1].steps.stop - 1
+            raise TraceError(f"step {step}: not among the steps {where}, {low} to {high}")
         yield from _step(segment, step, text)
 
 
@@ -220,16 +217,16 @@ def _step(segment: TracedSegment, step: int, text: bool) -> Iterator[Piece]:
 
 def trace_row(trained: Sequence[TracedSegment], dataset: str, file: str, row: int) -> Row:
     """
-    Where a raw row was trained.
+    The samples in which a raw row was trained.
 
     file: the shard's name, or its raw file or origin, or the end of either. row: from 0.
     Raises TraceError if no phase has the dataset, or it has no such file or row.
     """
-    using = [segment for segment in trained if dataset in segment.streams]
-    if not using:
-        known = sorted({name for segment in trained for name in segment.streams})
-        raise TraceError(f"dataset {dataset}: nothing was trained on it: {', '.join(known)} were used")
-    prefix = _prefix(using[0].streams[dataset].prefixes, dataset, file)
+    users = [segment for segment in trained if dataset in segment.streams]
+    if not users:
+        names = sorted({name for segment in trained for name in segment.streams})
+        raise TraceError(f"dataset {dataset}: no segment was trained on it: name one of: {', '.join(names)}")
+    prefix = _prefix(users[0].streams[dataset].prefixes, dataset, file)
     shard = _shard(prefix)
     if not 0 <= row < shard.rows:
         raise TraceError(f"row {row}: {shard.raw} has rows 0 to {shard.rows - 1}")
@@ -239,7 +236,7 @@ def trace_row(trained: Sequence[TracedSegment], dataset: str, file: str, row: in
     if fate == "training":
         document = shard.document(row)
         tokens = int(shard.lengths[document])
-        for segment in using:
+        for segment in users:
             pair = segment.streams[dataset].prefixes.index(prefix)
             occurrences += _occurrences(segment, dataset, pair, document)
     return Row(dataset, shard.name, shard.raw, shard.origin, shard.sha256, row, fate, tokens, tuple(occurrences))
@@ -247,7 +244,7 @@ def trace_row(trained: Sequence[TracedSegment], dataset: str, file: str, row: in
 
 def _occurrences(segment: TracedSegment, dataset: str, pair: int, document: int) -> list[Occurrence]:
     """The samples of a segment that hold some of a document's tokens."""
-    found = []
+    occurrences = []
     first, last = segment.sampler.epochs(segment.count * segment.size).get(dataset, (0, -1))
     for epoch in range(first, last + 1):
         order, offsets = segment.epoch(dataset, epoch).of(pair)
@@ -259,22 +256,20 @@ def _occurrences(segment: TracedSegment, dataset: str, pair: int, document: int)
                 token = max(begin, start)
                 tokens = min(end, start + segment.length) - token
                 where = (segment.phase, segment.name, segment.first + step, sequence, epoch)
-                found.append(Occurrence(*where, token - begin, tokens))
-    return sorted(found, key=lambda each: (each.step, each.sequence, each.token))
+                occurrences.append(Occurrence(*where, token - begin, tokens))
+    return sorted(occurrences, key=lambda each: (each.step, each.sequence, each.token))
 
 
 def _prefix(prefixes: Sequence[str], dataset: str, file: str) -> str:
     """The pair of a raw file."""
-    named = [prefix for prefix in prefixes if Path(prefix).name == file]
-    found = named or [
+    matches = [prefix for prefix in prefixes if Path(prefix).name == file] or [
         prefix for prefix in prefixes if _ends(_shard(prefix).raw, file) or _ends(_shard(prefix).origin, file)
     ]
-    if len(found) != 1:
-        some = ", ".join(Path(prefix).name for prefix in (found or prefixes)[:5])
-        raise TraceError(
-            f"{file}: {'several shards' if found else 'no shard with tokens'} of {dataset}: name a shard, e.g. {some}"
-        )
-    return found[0]
+    if len(matches) != 1:
+        names = ", ".join(Path(prefix).name for prefix in (matches or prefixes)[:5])
+        number = "several shards" if matches else "no shard with tokens"
+        raise TraceError(f"{file}: {number} of {dataset}: name a shard, e.g. {names}")
+    return matches[0]
 
 
 def _ends(path: str, file: str) -> bool:

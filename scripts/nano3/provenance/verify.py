@@ -1,9 +1,8 @@
 """
 Are the bytes on disk those that were written?
 
-Planning looks at sizes and times, so a file that was damaged in place passes as fresh if it kept its size. Every
-artifact's receipt has size and SHA-256 of its files, every pin those of a raw shard: here the bytes are read and
-compared.
+Planning compares sizes and times, so a file that is damaged in place but keeps its size counts as fresh. An artifact's
+receipt holds size and SHA-256 of its files, a pin those of a raw shard: here the bytes are read and compared with them.
 """
 
 import os
@@ -24,17 +23,17 @@ from nano3.artifact.receipt import ReceiptError
 from nano3.artifact.steps import IndexReceipt, SegmentReceipt, StepReceipt, read_receipt
 from nano3.config.recipe import Recipe
 from nano3.core.tsv import read_table
-from nano3.corpus.freshness import SHARDS, FreshnessError, read_entries
+from nano3.corpus.shard_table import SHARDS, ShardTableError, read_entries
 from nano3.raw.datasets import raw_file, read_dataset, read_pins, sampled
 from nano3.training.spec import scheduled_segments
 
 
 class VerifyError(Nano3Error):
-    """What should be verified is nothing that the recipe has."""
+    """A target matches nothing of the recipe."""
 
 
 class CheckedArtifact(NamedTuple):
-    """What has a receipt. kind: shard, index, blend, cache, segment, export, lineage or report. words: that mean it."""
+    """An artifact with a receipt. kind: shard, index, blend, cache, segment, export, lineage, report. words: names."""
 
     kind: str
     words: tuple[str, ...]
@@ -43,8 +42,8 @@ class CheckedArtifact(NamedTuple):
 
 class File(NamedTuple):
     """
-    A file as it was written or pinned. bytes: None if not known. sha256: of a shards.tsv, the digest of its entries.
-    delete: what must go before `snakemake {build}` makes it again; both are empty for a raw shard that is no download.
+    A file as it was written or pinned. bytes: None if not known. sha256: for a shards.tsv, the digest of its entries.
+    delete: what to delete before `snakemake {build}` rebuilds it; both are empty for a local raw shard.
     """
 
     artifact: CheckedArtifact
@@ -57,7 +56,7 @@ class File(NamedTuple):
 
 @dataclass(frozen=True)
 class Fault:
-    """A file that is not what was written. delete: what is there of that of its File. build: see File."""
+    """A damaged or missing file. delete: the existing part of its File's. build: see File."""
 
     kind: str
     path: str
@@ -69,8 +68,8 @@ class Fault:
 @dataclass(frozen=True)
 class Verdict:
     """
-    What was found. files, bytes: that were compared. passed: files that are in the notes. unmade: artifacts by kind
-    that are not there, so that there is nothing to compare.
+    The result. files, bytes: compared. passed: files that the notes list. unmade: artifacts by kind that do not exist,
+    so there is nothing to compare.
     """
 
     files: int
@@ -92,48 +91,48 @@ def verify(
     """
     Compare the files of a recipe's artifacts with their receipts.
 
-    name: that its artifacts go by. targets: datasets, phases, segments, kinds or paths; none: everything. sizes:
-    compare sizes alone. raw: raw shards, too. notes: a file that every whole file is added to, with size and time;
-    what it has is passed over, so a run that was stopped goes on. threads: that read; by default one for each core.
-    Raises VerifyError for a target that means nothing.
+    name: of the artifacts. targets: datasets, phases, segments, kinds or paths; none: everything. sizes: compare sizes
+    alone. raw: raw shards as well. notes: a file that lists every intact file with size and time; what it lists is
+    skipped, so a stopped run resumes. threads: of reading; by default one per core.
+    Raises VerifyError for a target that matches nothing.
     """
-    every = {artifact.receipt: artifact for artifact in artifacts(name, recipe)}
-    unmade = {path: artifact for path, artifact in every.items() if not os.path.exists(path)}
+    by_receipt = {artifact.receipt: artifact for artifact in artifacts(name, recipe)}
+    unmade = {path: artifact for path, artifact in by_receipt.items() if not os.path.exists(path)}
     files = [*_raw(recipe)] if raw else []
-    for artifact in tqdm(every.values(), desc="receipts", unit="", leave=False, disable=None):
+    for artifact in tqdm(by_receipt.values(), desc="receipts", unit="", leave=False, disable=None):
         if artifact.receipt not in unmade:
             files += _files(artifact, unmade)
     files = [*{(file.path, file.sha256): file for file in files}.values()]  # phases share index caches
     unmade = {path: unmade[path] for path in unmade.keys() - {file.path for file in files}}
-    things: list[CheckedArtifact | File] = [*every.values(), *files]
+    candidates: list[CheckedArtifact | File] = [*by_receipt.values(), *files]
     for target in targets:
-        if not any(_means(target, thing) for thing in things):
+        if not any(_matches(target, candidate) for candidate in candidates):
             raise VerifyError(f"{target}: recipe {name} has no such artifact: name a dataset, phase, segment or path")
     if targets:
-        files = [file for file in files if any(_means(target, file) for target in targets)]
-        unmade = {path: it for path, it in unmade.items() if any(_means(target, it) for target in targets)}
-    known = {tuple(line) for line in read_table(notes)} if notes and notes.is_file() else set()
-    waiting = [file for file in files if not (known and _note(file) in known)]
+        files = [file for file in files if any(_matches(target, file) for target in targets)]
+        unmade = {path: each for path, each in unmade.items() if any(_matches(target, each) for target in targets)}
+    lines = {tuple(line) for line in read_table(notes)} if notes and notes.is_file() else set()
+    pending = [file for file in files if not (lines and _note(file) in lines)]
     faults: list[Fault] = []
-    total = sum(file.bytes or 0 for file in waiting)
+    total = sum(file.bytes or 0 for file in pending)
     with ExitStack() as stack:
         pool = stack.enter_context(ThreadPoolExecutor(threads or os.cpu_count()))
         progress = stack.enter_context(tqdm(total=total, unit="B", unit_scale=True, disable=True if sizes else None))
-        book = stack.enter_context(notes.open("a", encoding="utf-8")) if notes and not sizes else None
-        for file, fault in zip(waiting, pool.map(_size_fault if sizes else _fault, waiting), strict=True):
+        log = stack.enter_context(notes.open("a", encoding="utf-8")) if notes and not sizes else None
+        for file, fault in zip(pending, pool.map(_size_fault if sizes else _fault, pending), strict=True):
             progress.update(file.bytes or 0)
             if fault:
-                there = tuple(filter(os.path.exists, file.delete))
-                faults.append(Fault(file.artifact.kind, file.path, fault, there, file.build))
-            elif book:
-                book.write("\t".join(_note(file)) + "\n")
-                book.flush()
+                delete = tuple(filter(os.path.exists, file.delete))
+                faults.append(Fault(file.artifact.kind, file.path, fault, delete, file.build))
+            elif log:
+                log.write("\t".join(_note(file)) + "\n")
+                log.flush()
     counts = Counter(artifact.kind for artifact in unmade.values())
-    return Verdict(len(waiting), total, len(files) - len(waiting), dict(counts), faults)
+    return Verdict(len(pending), total, len(files) - len(pending), dict(counts), faults)
 
 
 def artifacts(name: str, recipe: Recipe) -> Iterator[CheckedArtifact]:
-    """All that a recipe asks for, whether it is there or not."""
+    """All artifacts of a recipe, whether they exist or not."""
     folders = Folders.of(name, recipe.tokens_name)
     for dataset in recipe.datasets:
         for shard, _ in sampled(read_pins(dataset), recipe.sample, dataset):
@@ -151,7 +150,7 @@ def artifacts(name: str, recipe: Recipe) -> Iterator[CheckedArtifact]:
 
 
 def _files(artifact: CheckedArtifact, unmade: Mapping[str, CheckedArtifact]) -> Iterator[File]:
-    """What a receipt says is there. unmade: artifacts that have no receipt; one that an index lists is missing."""
+    """The files of a receipt. unmade: artifacts without a receipt; one that an index lists is missing."""
     path = artifact.receipt
     try:
         receipt = read_receipt(path)
@@ -170,10 +169,10 @@ def _files(artifact: CheckedArtifact, unmade: Mapping[str, CheckedArtifact]) -> 
 
 
 def _remedy(artifact: CheckedArtifact, path: str, receipt: StepReceipt) -> tuple[tuple[str, ...], str]:
-    """What to delete, and what to build then, where a file of an artifact is damaged or gone."""
+    """What to delete and what to build if a file of an artifact is damaged or missing."""
     if isinstance(receipt, SegmentReceipt):
         checkpoint = Path(receipt.facts.checkpoint)
-        weights = Path(path).is_relative_to(checkpoint)  # else metrics, written again from what lies by the weights
+        weights = Path(path).is_relative_to(checkpoint)  # else metrics, rewritten from a file beside the weights
         return (str(checkpoint.parent) if weights else path, artifact.receipt), artifact.receipt
     if artifact.kind == "export":
         return (artifact.receipt,), artifact.receipt
@@ -183,7 +182,7 @@ def _remedy(artifact: CheckedArtifact, path: str, receipt: StepReceipt) -> tuple
 
 
 def _raw(recipe: Recipe) -> Iterator[File]:
-    """Raw shards as they are pinned; of downloads, those that are here."""
+    """Pinned raw shards; of downloads, the existing ones."""
     for name in recipe.datasets:
         dataset = read_dataset(name)
         for shard, _ in sampled(read_pins(name), recipe.sample, name):
@@ -193,9 +192,9 @@ def _raw(recipe: Recipe) -> Iterator[File]:
                 yield File(CheckedArtifact("raw", (name,), path), path, shard.bytes, shard.sha256, delete, build)
 
 
-def _means(target: str, what: CheckedArtifact | File) -> bool:
-    """Whether a word of the command line means an artifact or a file, by name, kind, path or folder."""
-    artifact, path = (what.artifact, what.path) if isinstance(what, File) else (what, what.receipt)
+def _matches(target: str, item: CheckedArtifact | File) -> bool:
+    """True if a target names an artifact or a file, by name, kind, path or folder."""
+    artifact, path = (item.artifact, item.path) if isinstance(item, File) else (item, item.receipt)
     place = target.rstrip("/")
     return place in (*artifact.words, artifact.kind, artifact.receipt, path) or path.startswith(f"{place}/")
 
@@ -206,7 +205,7 @@ def _fault(file: File) -> str | None:
     if path.name == SHARDS and file.artifact.kind == "index":
         try:
             read_entries(path.parent, file.sha256)
-        except FreshnessError:
+        except ShardTableError:
             return "not what its index was made with" if path.exists() else "missing"
         return None
     try:
@@ -216,17 +215,17 @@ def _fault(file: File) -> str | None:
 
 
 def _size_fault(file: File) -> str | None:
-    """What is wrong with a file, as far as its size shows it."""
+    """What is wrong with a file, by its size alone."""
     if not os.path.exists(file.path):
         return "missing"
     if file.bytes is None:
         return "not a receipt" if file.path == file.artifact.receipt else None
     size = os.path.getsize(file.path)
-    return None if size == file.bytes else f"{size:,} bytes, and {file.bytes:,} were written"
+    return None if size == file.bytes else f"{size:,} bytes instead of {file.bytes:,}"
 
 
 def _note(file: File) -> tuple[str, ...]:
-    """A whole file, as the notes have it: its digest, and size and time as they are now; empty if it is gone."""
+    """A file's line in the notes: path, digest, current size and time; empty if it is missing."""
     try:
         now = os.stat(file.path)
     except OSError:

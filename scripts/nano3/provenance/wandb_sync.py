@@ -1,10 +1,9 @@
 """
-What a recipe has made, for Weights & Biases: raw data sets and tokenizer -> data -> model, and the curves of training.
+What does Weights & Biases show of a recipe? Raw datasets and tokenizer -> data -> model, and the curves of training.
 
-Nothing is sent while a job works, so no job can fail or wait for a server. What there is to send is read from receipts
-and metrics, at any time; a ledger remembers what arrived, and names of runs follow from contents, so what was sent is
-not sent again and what failed is sent by the next call. Tokens and weights stay where they are, artifacts refer to
-them.
+Nothing is sent while a job works, so no job can fail or wait for a server. Everything is read from receipts and
+metrics, at any time. A sent log records what arrived, and names of runs follow from contents, so nothing is sent twice
+and the next call sends what failed. Tokens and weights stay in place; artifacts refer to them.
 
 Source of the names DataBlendsArtifact-pretrain and ModelArtifact-pretrain: NVIDIA's recipe for stage 0.
 """
@@ -25,7 +24,7 @@ from nano3.artifact.files import write_json
 from nano3.artifact.paths import Folders
 from nano3.artifact.steps import BlendReceipt, IndexReceipt, SegmentReceipt, read_receipt
 from nano3.config.recipe import Recipe
-from nano3.corpus.freshness import SHARDS
+from nano3.corpus.shard_table import SHARDS
 from nano3.provenance.lineage import dataset_of_index
 from nano3.raw.datasets import read_dataset
 from nano3.training.spec import scheduled_segments
@@ -36,7 +35,7 @@ CURVES = ("loss", "learning_rate", "grad_norm")
 
 
 class PublishError(Nano3Error):
-    """Something did not arrive."""
+    """W&B did not accept a publication."""
 
 
 @dataclass(frozen=True)
@@ -49,15 +48,15 @@ class Target:
 
     @property
     def name(self) -> str:
-        """What the ledger calls it."""
+        """Its key in the sent log."""
         return f"{self.entity or ''}/{self.project}" if self.mode == "online" else self.mode
 
 
 @dataclass(frozen=True)
 class PublishedArtifact:
     """
-    An artifact as W&B will have it. values: JSON files in it. references: where its contents are, by name; they are
-    not read. It is the same version to W&B as long as these are the same, so what identifies it is among its values.
+    An artifact of W&B. values: JSON files in it. references: locations of its contents, by name; they are not read. W&B
+    makes a new version if either changes, so what identifies the artifact is among its values.
     """
 
     name: str
@@ -68,7 +67,7 @@ class PublishedArtifact:
     aliases: tuple[str, ...] = ()
 
     def made(self) -> wandb.Artifact:
-        """For W&B's library."""
+        """The artifact for W&B's library."""
         artifact = wandb.Artifact(self.name, self.kind, metadata=dict(self.metadata))
         for name, value in self.values.items():
             with artifact.new_file(name) as file:
@@ -80,7 +79,7 @@ class PublishedArtifact:
 
 @dataclass(frozen=True)
 class Publication:
-    """A run as W&B will have it: what a step used, made and measured. curves: by step; each has `tokens`."""
+    """A run of W&B: what a step used, made and measured. curves: by step; each has `tokens`."""
 
     name: str
     kind: str
@@ -91,43 +90,43 @@ class Publication:
     summary: Mapping[str, float] = field(default_factory=dict)
 
     def id(self, recipe: str) -> str:
-        """The run's name to W&B: another one if it made something else."""
+        """The run's id at W&B: another one if its output differs."""
         return short(digest_json([recipe, self.name, self.output.values]))
 
 
 def publish(recipe: str, publications: Iterable[Publication], target: Target) -> list[str]:
     """
-    Send what was not sent yet; returns the names of what was, now.
+    Send what was not sent yet; returns the names of what was sent.
 
-    recipe: the name the artifacts go by; it is their group. Raises PublishError for the first that W&B did not take;
-    what came before it is noted in the ledger.
+    recipe: name of the artifacts; it is their group. Raises PublishError for the first that W&B does not accept; the
+    sent log holds what came before it.
     """
-    ledger, sent = FOLDER / f"{recipe}.json", []
-    arrived: dict[str, dict[str, str]] = json.loads(ledger.read_text(encoding="utf-8")) if ledger.exists() else {}
-    done = arrived.setdefault(target.name, {})
+    path, names = FOLDER / f"{recipe}.json", []
+    log: dict[str, dict[str, str]] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    entries = log.setdefault(target.name, {})
     for publication in publications:
-        name = publication.id(recipe)
-        if target.mode == "disabled" or name in done:
+        run_id = publication.id(recipe)
+        if target.mode == "disabled" or run_id in entries:
             continue
         try:
-            _send(name, recipe, publication, target)
-        except Exception as error:  # its library raises errors of many kinds, and none of them is ours
+            _send(run_id, recipe, publication, target)
+        except Exception as error:  # its library raises errors of many kinds
             raise PublishError(
-                f"{publication.name}: W&B did not take it: {str(error).strip() or type(error).__name__}; nothing is "
+                f"{publication.name}: W&B did not accept it: {str(error).strip() or type(error).__name__}; nothing is "
                 "lost: `wandb login` or set WANDB_API_KEY and WANDB_BASE_URL, then run `python scripts/publish.py`"
             ) from error
-        done[name] = publication.name
-        write_json(ledger, arrived)
-        sent.append(publication.name)
-    return sent
+        entries[run_id] = publication.name
+        write_json(path, log)
+        names.append(publication.name)
+    return names
 
 
-def _send(name: str, recipe: str, publication: Publication, target: Target) -> None:
+def _send(run_id: str, recipe: str, publication: Publication, target: Target) -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     inputs = [each.made() for each in publication.inputs]
     run = wandb.init(
-        id=name,
-        resume="allow",  # one that was cut off goes on
+        id=run_id,
+        resume="allow",  # an interrupted run resumes
         mode="offline" if target.mode == "offline" else "online",
         project=target.project,
         entity=target.entity,
@@ -139,36 +138,36 @@ def _send(name: str, recipe: str, publication: Publication, target: Target) -> N
         settings=wandb.Settings(console="off", disable_git=True, disable_code=True, x_disable_stats=True),
     )
     with run:
-        if target.mode == "online":  # offline, W&B's library refuses: the inputs are in the config alone
+        if target.mode == "online":  # offline, W&B's library refuses; the config still lists the inputs
             for artifact in inputs:
                 run.use_artifact(artifact)
         run.define_metric("*", step_metric="tokens")
         for step, values in publication.curves:
             run.log(dict(values), step=step)
         run.summary.update(dict(publication.summary))
-        logged = run.log_artifact(publication.output.made(), aliases=list(publication.output.aliases))
+        output = run.log_artifact(publication.output.made(), aliases=list(publication.output.aliases))
         if target.mode == "online":
-            logged.wait()
+            output.wait()
 
 
 def publications(name: str, recipe: Recipe) -> Iterator[Publication]:
-    """All that a recipe has made up to now, in the order of the graph. name: that its artifacts go by."""
+    """Everything that a recipe has built so far, in the order of the graph. name: of the artifacts."""
     data: dict[str, PublishedArtifact] = {}
     before: tuple[PublishedArtifact, ...] = ()
     for phase, segment, path in _receipts(name, recipe):
         if not path.is_file():
             return
         if segment is None:
-            made = _data(phase, path, recipe)
-            data[phase] = made.output
+            publication = _data(phase, path, recipe)
+            data[phase] = publication.output
         else:
-            made = _model(path, (data[phase], *before))
-            before = (made.output,)
-        yield made
+            publication = _model(path, (data[phase], *before))
+            before = (publication.output,)
+        yield publication
 
 
 def left_out(name: str, recipe: Recipe) -> list[str]:
-    """What is no publication yet, a line each with the reason: what it is made of is not there."""
+    """What can't be published yet, one line each with the reason: a receipt is missing."""
     steps = [
         (f"{phase}/{segment}" if segment else f"data/{phase}", path) for phase, segment, path in _receipts(name, recipe)
     ]
@@ -191,7 +190,7 @@ def _receipts(name: str, recipe: Recipe) -> Iterator[tuple[str, str | None, Path
 
 
 def _data(phase: str, path: Path, recipe: Recipe) -> Publication:
-    """A phase's blend, made of raw data sets and a tokenizer."""
+    """A phase's blend, made of raw datasets and a tokenizer."""
     receipt, blend = read_receipt(path, BlendReceipt), path.with_name("blend.json")
     indexes = {dataset_of_index(each.path): each.path for each in receipt.inputs}
     facts = msgspec.to_builtins(receipt.facts)
@@ -215,14 +214,14 @@ def _files(*names: str, beside: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """References to the files of each dataset that list its pairs, of which there may be 100,000."""
     for dataset, index in beside.items():
         for file in (Path(index).with_name(name) for name in names):
-            if file.exists():  # W&B's library looks whether a local file is there
+            if file.exists():  # W&B's library requires a local file to exist
                 yield f"{dataset}/{file.name}", file.resolve().as_uri()
 
 
 def _raw(dataset: str, index: IndexReceipt) -> PublishedArtifact:
-    """A data set's raw shards, as they are pinned; another revision with the same bytes is the same version."""
-    described = read_dataset(dataset)
-    about = {"source": described.source, "revision": described.revision, "shards": index.facts.shards.count}
+    """A dataset's pinned raw shards; another revision with the same bytes is the same version."""
+    description = read_dataset(dataset)
+    about = {"source": description.source, "revision": description.revision, "shards": index.facts.shards.count}
     return PublishedArtifact(f"raw-{dataset}", "dataset", {"shards.json": {dataset: index.key["shards"]}}, {}, about)
 
 
@@ -240,7 +239,7 @@ def _model(path: Path, inputs: tuple[PublishedArtifact, ...]) -> Publication:
     facts, spec = receipt.facts, digest_json(receipt.key)
     phase, segment = facts.phase, facts.segment
     weights = Path(facts.checkpoint).resolve()
-    told = ("parameters", "tokens", "tokens_seen", "loss", "validation", "mixture")
+    keys = ("parameters", "tokens", "tokens_seen", "loss", "validation", "mixture")
     artifact = PublishedArtifact(
         MODEL,
         "model",
@@ -252,7 +251,7 @@ def _model(path: Path, inputs: tuple[PublishedArtifact, ...]) -> Publication:
             "phase": phase,
             "segment": segment,
             "spec": spec,
-            **{key: msgspec.to_builtins(getattr(facts, key)) for key in told},
+            **{key: msgspec.to_builtins(getattr(facts, key)) for key in keys},
         },
         (phase, f"{phase}-{segment}"),
     )

@@ -1,5 +1,5 @@
 """
-The catalogue: which raw shards a dataset has, pinned byte for byte.
+Which raw shards does a dataset have? The catalogue pins them byte for byte.
 
 config/datasets/{dataset}.yaml   where the dataset comes from, written by hand
 config/datasets/{dataset}.tsv    its shards with size, rows and SHA-256, written by pin_dataset.py, reviewed like code
@@ -40,14 +40,14 @@ class Dataset(Closed):
     revision: str | None = Field(
         None,
         description="hf:// only: the commit of the repository, in hexadecimal digits; "
-        "pinning completes one that is abbreviated to 7 or more.",
+        "pinning completes an abbreviation of 7 or more.",
     )
     subset: str | None = Field(None, description="hf:// only: the subset (config) of the dataset, if not its default.")
     split: str | None = Field(None, description="hf:// only: the split of the subset, if not train.")
     text_column: str = Field(description="Column that holds a document's text.")
     category: str = Field(description="Category of the curriculum that the dataset belongs to, e.g. code or math.")
     tokens_estimate: PositiveInt | None = Field(
-        None, description="Tokens that its publisher counts, for planning until it is tokenized."
+        None, description="Tokens by the publisher's count, for planning until the dataset is tokenized."
     )
     licence: str = Field(description="Licence of the text, by name.")
     about: str = Field(description="One sentence: what the documents are.")
@@ -55,37 +55,37 @@ class Dataset(Closed):
     @model_validator(mode="after")
     def _is_one_kind_of_source(self) -> "Dataset":
         if not self.on_hub:
-            if given := [key for key in ("revision", "subset", "split") if getattr(self, key) is not None]:
-                raise ValueError(f"{given[0]}: only a source on the Hub, hf://org/repo, has one: remove it")
+            if hub_keys := [key for key in ("revision", "subset", "split") if getattr(self, key) is not None]:
+                raise ValueError(f"{hub_keys[0]}: only a source on the Hub, hf://org/repo, has one: remove it")
             if self.files is None:
                 raise ValueError("files: this key is missing; add a glob of the shards' files, e.g. '*.parquet'")
             if self.remote and ("@" in self.source.split("/")[2] or "::" in self.source):
-                raise ValueError("source: must be one URL without a password: give that to its driver's environment")
+                raise ValueError("source: must be one URL without a password: pass that in its driver's environment")
             return self
         if not re.fullmatch(HUB + r"[\w.-]+/[\w.-]+", self.source) or self.source.startswith(f"{HUB}datasets/"):
             raise ValueError(f"source: {self.source} is not hf://org/repo: write the repository alone")
         if self.files is not None:
             raise ValueError("files: the Hub knows a subset's files itself: use subset and split instead")
         if not re.fullmatch(r"[0-9a-f]{7,40}", self.revision or ""):
-            said = f"{self.revision} can move" if self.revision else "this key is missing"
+            problem = f"{self.revision} can move" if self.revision else "this key is missing"
             raise ValueError(
-                f"revision: {said}; write a commit, 40 hexadecimal digits: scripts/pin_dataset.py prints today's"
+                f"revision: {problem}; write a commit, 40 hexadecimal digits: scripts/pin_dataset.py prints today's"
             )
         return self
 
     @property
     def on_hub(self) -> bool:
-        """Whether the source is a repository of the Hugging Face Hub."""
+        """True if the source is a repository of the Hugging Face Hub."""
         return self.source.startswith(HUB)
 
     @property
     def abbreviated(self) -> bool:
-        """Whether its commit on the Hub still has to be completed, which pinning does."""
+        """True if its commit on the Hub is abbreviated; pinning completes it."""
         return self.on_hub and len(str(self.revision)) < COMMIT_DIGITS
 
     @property
     def remote(self) -> bool:
-        """Whether shards are downloaded first; a local folder's are read in place."""
+        """True if shards are downloaded first; a local folder's are read in place."""
         return "://" in self.source
 
     @property
@@ -94,7 +94,7 @@ class Dataset(Closed):
         return self.source.removeprefix(HUB)
 
     def origin(self, path: str) -> str:
-        """Where a pinned path is: a local path, a URL, or the Hub's hf://datasets/org/repo@commit/path."""
+        """Location of a pinned path: a local path, a URL, or the Hub's hf://datasets/org/repo@commit/path."""
         if self.on_hub:
             return f"{HUB}datasets/{self.repository}@{self.revision}/{path}"
         return f"{self.source.rstrip('/')}/{path}" if self.remote else path
@@ -105,8 +105,8 @@ class Shard:
     """
     One raw file of a dataset.
 
-    name: the file's own name without its format's ending. path: of a local file, relative to the repository; of
-    another, below the dataset's source. rows: rows in the file; None where nobody has counted them.
+    name: the file's name without its format's extension. path: relative to the repository for a local file, to the
+    dataset's source for any other. rows: rows in the file; None if they are not counted.
     """
 
     name: str
@@ -117,7 +117,7 @@ class Shard:
 
 
 def read_dataset(name: str, folder: Path = DATASETS) -> Dataset:
-    """The dataset's description. Raises ConfigError with the known names if there is none."""
+    """The dataset's description. Raises ConfigError, with the known names, if there is none."""
     path = folder / f"{name}.yaml"
     return validated(Dataset, read_yaml(path), str(path))
 
@@ -128,7 +128,7 @@ def known_datasets(folder: Path = DATASETS) -> list[str]:
 
 
 def pins_path(name: str, folder: Path = DATASETS) -> Path:
-    """The file that holds a dataset's pins."""
+    """The file of a dataset's pins."""
     return folder / f"{name}.tsv"
 
 
@@ -154,13 +154,13 @@ def read_pins(name: str, folder: Path = DATASETS) -> list[Shard]:
     names = [shard.name for shard in shards]
     if not shards:
         raise ConfigError(f"{path}: no shards; {remedy}")
-    if repeated := sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []:
-        raise ConfigError(f"{path}: shard {repeated[0]} is listed more than once; {remedy}")
+    if duplicates := sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []:
+        raise ConfigError(f"{path}: shard {duplicates[0]} is listed more than once; {remedy}")
     return shards
 
 
 def raw_file(name: str, dataset: Dataset, shard: Shard) -> str:
-    """The file that a shard is read from: its own, or its download."""
+    """The file that a shard is read from: the local one, or its download."""
     return str(RAW / name / shard.path.replace("/", ".")) if dataset.remote else shard.path
 
 
@@ -174,27 +174,27 @@ def sampled(shards: Sequence[Shard], rows: int, dataset: str = "DATASET") -> lis
     """
     The first rows of a dataset in catalogue order, as (shard, rows to read of it, None for all of them).
 
-    rows: how many; 0 for all. Shards that the sample does not reach are left out. dataset: its name, for the error.
-    Raises ConfigError if nobody has counted the rows of a shard that the sample depends on.
+    rows: size of the sample; 0 for all. Shards beyond it are left out. dataset: its name, for the error.
+    Raises ConfigError if the sample depends on a shard whose rows are not counted.
     """
     if rows == 0:
         return [(shard, None) for shard in shards]
-    chosen: list[tuple[Shard, int | None]] = []
+    sample: list[tuple[Shard, int | None]] = []
     left = rows
     for shard in shards:
         if left <= 0:
             break
         if shard.rows is None:
             raise ConfigError(
-                f"sample: a sample of {rows} rows needs the rows of shard {shard.name}, which nobody has counted: "
+                f"sample: {rows} rows need the row count of shard {shard.name}, which is not known: "
                 f"run `python scripts/pin_dataset.py --rows {dataset}`"
             )
         if shard.rows > 0:
-            chosen.append((shard, left if left < shard.rows else None))
+            sample.append((shard, left if left < shard.rows else None))
             left -= shard.rows
-    return chosen
+    return sample
 
 
 def shards_digest(shards: Iterable[tuple[Shard, int | None]]) -> str:
-    """Which shards a dataset has, with the rows to take of each."""
+    """Digest of a dataset's shards and the rows to read of each."""
     return digest_json([(shard.name, shard.sha256, rows) for shard, rows in shards])

@@ -1,9 +1,8 @@
 """
-The Hugging Face Hub: which files are a split of a dataset, what bytes they have, and how they come here.
+Which files of the Hugging Face Hub are a split of a dataset, what are their bytes, and how are they downloaded?
 
-Which files are a split is for the library `datasets` to say, which reads the repository's README or, without one, its
-folders: a prefix of names would take sibling subsets along. Access is by HF_TOKEN of the environment, which the
-libraries read themselves; it is no argument of anything here.
+The library `datasets` decides which files are a split, from the repository's README or, without one, its folders: a
+prefix of names would include sibling subsets. The libraries read HF_TOKEN from the environment themselves.
 """
 
 import shutil
@@ -16,40 +15,40 @@ from typing import BinaryIO, Literal
 
 from nano3 import Nano3Error
 from nano3.artifact.digest import digest_file
-from nano3.core.retry import Result, causes, first_line, patiently
+from nano3.core.retry import Result, causes, first_line, retry
+from nano3.raw.datasets import HUB
 
 Kind = Literal["dataset", "model"]
-HUB = "hf://"
 PREFIX = HUB + "datasets/"
-PATHS_A_REQUEST = 500
-PASSING_STATUSES = (408, 429, 500, 502, 503, 504)
+PATHS_PER_REQUEST = 500
+TRANSIENT_STATUSES = (408, 429, 500, 502, 503, 504)
 
 
 class HubError(Nano3Error):
-    """The Hub does not give what was asked of it."""
+    """The Hub does not deliver what was requested."""
 
 
 def latest_commit(repository: str, name: str, kind: Kind = "dataset") -> str:
-    """The commit that a branch or tag is now."""
+    """The commit that a branch or tag points to now."""
     from huggingface_hub import HfApi
 
     with _explained(repository, name, kind=kind):
-        return _patiently(lambda: str(HfApi().repo_info(repository, repo_type=kind, revision=name).sha))
+        return _retry(lambda: str(HfApi().repo_info(repository, repo_type=kind, revision=name).sha))
 
 
 def full_commit(repository: str, begin: str, kind: Kind = "dataset") -> str:
-    """The commit of a repository's main branch whose hash begins so. Raises HubError unless it is exactly one."""
+    """The one commit on main that starts with `begin`. Raises HubError if there is none or more than one."""
     from huggingface_hub import HfApi
 
     with _explained(repository, "main", kind=kind):
-        commits = _patiently(lambda: HfApi().list_repo_commits(repository, repo_type=kind))
-    found = [commit.commit_id for commit in commits if commit.commit_id.startswith(begin)]
-    if len(found) != 1:
+        commits = _retry(lambda: HfApi().list_repo_commits(repository, repo_type=kind))
+    matches = [commit.commit_id for commit in commits if commit.commit_id.startswith(begin)]
+    if len(matches) != 1:
         raise HubError(
-            f"revision: {repository} has {len(found) or 'no'} commits on main that begin with {begin}: "
+            f"revision: {repository} has {len(matches) or 'no'} commits on main that begin with {begin}: "
             "write one of its commits"
         )
-    return str(found[0])
+    return str(matches[0])
 
 
 def split_files(repository: str, commit: str, subset: str | None, split: str) -> list[str]:
@@ -58,17 +57,17 @@ def split_files(repository: str, commit: str, subset: str | None, split: str) ->
     from huggingface_hub import HfApi
 
     with _explained(repository, commit), tempfile.TemporaryDirectory() as cache:
-        _patiently(lambda: HfApi().auth_check(repository, repo_type="dataset"))
-        _patiently(lambda: HfApi().dataset_info(repository, revision=commit))
-        source = PREFIX + repository  # without the prefix, a folder of that name here would be taken
+        _retry(lambda: HfApi().auth_check(repository, repo_type="dataset"))
+        _retry(lambda: HfApi().dataset_info(repository, revision=commit))
+        source = PREFIX + repository  # without the prefix, a local folder of that name would be read
         try:
-            config = _patiently(lambda: load_dataset_builder(source, subset, revision=commit, cache_dir=cache).config)
+            config = _retry(lambda: load_dataset_builder(source, subset, revision=commit, cache_dir=cache).config)
         except ValueError:
-            known = _patiently(lambda: get_dataset_config_names(source, revision=commit, cache_dir=cache))
-            if subset in known or (known == ["default"] and not subset):
+            subsets = _retry(lambda: get_dataset_config_names(source, revision=commit, cache_dir=cache))
+            if subset in subsets or (subsets == ["default"] and not subset):
                 raise
-            asked = f"has no subset {subset}" if subset else "has no default subset"
-            raise HubError(f"subset: {repository} {asked}: name one of: {', '.join(known)}") from None
+            problem = f"has no subset {subset}" if subset else "has no default subset"
+            raise HubError(f"subset: {repository} {problem}: name one of: {', '.join(subsets)}") from None
     if split not in (config.data_files or {}):
         raise HubError(
             f"split: {repository} has no split {split} in subset {config.name}: "
@@ -83,27 +82,27 @@ def list_files(repository: str, commit: str) -> list[str]:
     from huggingface_hub import HfApi
 
     with _explained(repository, commit, kind="model"):
-        return sorted(_patiently(lambda: HfApi().list_repo_files(repository, revision=commit)))
+        return sorted(_retry(lambda: HfApi().list_repo_files(repository, revision=commit)))
 
 
 def describe_files(
     repository: str, commit: str, paths: Sequence[str], kind: Kind = "dataset"
 ) -> Iterator[tuple[str, int, str]]:
     """
-    Path, size and SHA-256 of files in a repository. Raises HubError if one of them is not there.
+    Path, size and SHA-256 of files in a repository. Raises HubError if one is missing.
 
-    The Hub knows the digest of what is stored as LFS or Xet; other files are small, and read.
+    The Hub stores the digest of LFS and Xet files; other files are small, so they are downloaded and digested.
     """
     from huggingface_hub import HfApi
     from huggingface_hub.hf_api import RepoFile
 
-    for first in range(0, len(paths), PATHS_A_REQUEST):
-        some = list(paths[first : first + PATHS_A_REQUEST])
+    for first in range(0, len(paths), PATHS_PER_REQUEST):
+        batch = list(paths[first : first + PATHS_PER_REQUEST])
         with _explained(repository, commit, kind=kind):
-            ask = partial(HfApi().get_paths_info, repository, some, revision=commit, repo_type=kind)
-            found = _patiently(ask)
-        files = [file for file in found if isinstance(file, RepoFile)]
-        if missing := sorted({*some} - {file.path for file in files}):
+            request = partial(HfApi().get_paths_info, repository, batch, revision=commit, repo_type=kind)
+            entries = _retry(request)
+        files = [file for file in entries if isinstance(file, RepoFile)]
+        if missing := sorted({*batch} - {file.path for file in files}):
             raise HubError(f"{missing[0]} is not in {repository} at {commit}: try again")
         for file in files:
             yield (
@@ -120,10 +119,10 @@ def _digest(origin: str) -> str:
 
 def fetch(origin: str, folder: Path) -> Path:
     """
-    Download a file into a folder, which is nobody else's; returns where in it the file is.
+    Download a file into a folder of its own; returns the file's path.
 
-    origin: hf://datasets/org/repo@commit/path, or hf://org/repo@commit/path for a model's file. A cut connection goes
-    on where it was cut, and a file that is there already, whole, stays. Raises HubError, and removes the folder.
+    origin: hf://datasets/org/repo@commit/path, or hf://org/repo@commit/path for a model's file. A cut connection
+    resumes where it was cut; a complete file is not downloaded again. Raises HubError, and removes the folder.
     """
     from huggingface_hub import hf_hub_download
 
@@ -131,7 +130,7 @@ def fetch(origin: str, folder: Path) -> Path:
     try:
         with _explained(repository, commit, path, kind):
             return Path(
-                _patiently(lambda: hf_hub_download(repository, path, repo_type=kind, revision=commit, local_dir=folder))
+                _retry(lambda: hf_hub_download(repository, path, repo_type=kind, revision=commit, local_dir=folder))
             )
     except HubError:
         shutil.rmtree(folder, ignore_errors=True)
@@ -140,7 +139,7 @@ def fetch(origin: str, folder: Path) -> Path:
 
 @contextmanager
 def opened(origin: str) -> Iterator[BinaryIO]:
-    """A file of a repository to read at any place: a request for each stretch. origin: as for fetch."""
+    """A file of a repository for random access: one request per read. origin: as for fetch."""
     from huggingface_hub import HfFileSystem
 
     with _explained(*_parts(origin)), HfFileSystem().open(origin.removeprefix(HUB), "rb") as file:
@@ -156,22 +155,22 @@ def _parts(origin: str) -> tuple[str, str, str, Kind]:
 
 
 def _origin(repository: str, commit: str, path: str, kind: Kind) -> str:
-    """The other direction of _parts."""
+    """The inverse of _parts."""
     return f"{PREFIX if kind == 'dataset' else HUB}{repository}@{commit}/{path}"
 
 
-def _patiently(action: Callable[[], Result]) -> Result:
-    return patiently(action, _is_passing)
+def _retry(action: Callable[[], Result]) -> Result:
+    return retry(action, _is_transient)
 
 
-def _is_passing(error: Exception) -> bool:
-    """Whether it may go well the next time: no connection, a cut one, an overloaded server."""
+def _is_transient(error: Exception) -> bool:
+    """True if a retry may succeed: no connection, a cut one, an overloaded server."""
     from httpx2 import TransportError
     from huggingface_hub.errors import HfHubHTTPError
 
     for cause in causes(error):
         if isinstance(cause, HfHubHTTPError):
-            return cause.response.status_code in PASSING_STATUSES
+            return cause.response.status_code in TRANSIENT_STATUSES
         if isinstance(cause, TransportError) or (type(cause) is OSError and cause.errno is None):
             return True
     return isinstance(error, RuntimeError)  # what the Xet client raises
@@ -179,7 +178,7 @@ def _is_passing(error: Exception) -> bool:
 
 @contextmanager
 def _explained(repository: str, commit: str, path: str = "", kind: Kind = "dataset") -> Iterator[None]:
-    """What the libraries raise becomes one sentence with the remedy."""
+    """Turn the libraries' errors into one sentence with the remedy."""
     try:
         yield
     except Nano3Error:
@@ -194,7 +193,7 @@ def _explained(repository: str, commit: str, path: str = "", kind: Kind = "datas
 
 
 def _sentence(error: BaseException, repository: str, commit: str, path: str, kind: Kind) -> str | None:
-    """What an error of the libraries means and what to do; None if it says nothing by itself."""
+    """An error's meaning and remedy; None if it has none of its own."""
     from httpx2 import TransportError
     from huggingface_hub import constants, errors
 
@@ -204,7 +203,7 @@ def _sentence(error: BaseException, repository: str, commit: str, path: str, kin
     meanings = [
         (
             isinstance(error, errors.OfflineModeIsEnabled),
-            "the environment says HF_HUB_OFFLINE: unset it to reach the Hub",
+            "HF_HUB_OFFLINE is set: unset it to reach the Hub",
         ),
         (
             isinstance(error, TransportError),
@@ -216,26 +215,26 @@ def _sentence(error: BaseException, repository: str, commit: str, path: str, kin
         ),
         (
             isinstance(error, errors.GatedRepoError),
-            f"{repository} is gated and the account of HF_TOKEN has no access: ask for it on {page}",
+            f"{repository} is gated and the account of HF_TOKEN has no access: request it on {page}",
         ),
         (
             isinstance(error, errors.RepositoryNotFoundError) and status == 401,
-            f"{repository} is no public {kind}: mend source, or set HF_TOKEN if it is private",
+            f"{repository} is not a public {kind}: correct source, or set HF_TOKEN if it is private",
         ),
         (
             isinstance(error, errors.RepositoryNotFoundError),
-            f"there is no {kind} {repository} that you may see: mend source, or set another HF_TOKEN",
+            f"{repository} is not a {kind} that HF_TOKEN can read: correct source, or set another HF_TOKEN",
         ),
         (
             isinstance(error, errors.RevisionNotFoundError),
-            f"revision: {repository} has no {commit}: write main there and pin it to be told today's commit",
+            f"revision: {repository} has no commit {commit}: write `main`, pin again, and use the commit in that error",
         ),
         (
             isinstance(error, errors.RemoteEntryNotFoundError) and path != "",
             f"{path} is not in {repository} at {commit}: pin its dataset again with scripts/pin_dataset.py",
         ),
-        (status == 401, f"{hub} does not know HF_TOKEN: make a new token on {constants.ENDPOINT}/settings/tokens"),
-        (status == 403, f"HF_TOKEN does not allow to read {repository}: give it that right, see {page}"),
-        (status in PASSING_STATUSES, f"{hub} answered {status} for {repository} every time: try again later"),
+        (status == 401, f"{hub} rejects HF_TOKEN: create a new token on {constants.ENDPOINT}/settings/tokens"),
+        (status == 403, f"HF_TOKEN may not read {repository}: give it read access, see {page}"),
+        (status in TRANSIENT_STATUSES, f"{hub} answered {status} for {repository} every time: try again later"),
     ]
     return next((sentence for applies, sentence in meanings if applies), None)

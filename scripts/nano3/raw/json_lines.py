@@ -1,8 +1,8 @@
 """
-The text of a long JSON line, unescaped within the line's own memory.
+Why is a long JSON line not decoded like any other?
 
-Why is a long line not decoded like any other? Because the line, a str of up to four bytes a character and Arrow's copy
-would live at once. Unescaped text is never longer than what it was escaped to, so it can take the line's place.
+Because the line, a str of up to four bytes a character and Arrow's copy would be in memory at once. Unescaped text is
+never longer than its escaped form, so it is written over the line.
 """
 
 import msgspec
@@ -15,9 +15,9 @@ LONGEST_CHARACTER = len(r"\ud83d\ude00")
 
 def unescape(line: bytearray, value: msgspec.Raw) -> pa.LargeStringArray:
     """
-    A JSON string as an array of one text. line: what value is a view into; it holds the text afterwards.
+    A JSON string as an array of one text. line: the buffer that value is a view of; it holds the text afterwards.
 
-    Raises msgspec.DecodeError or UnicodeDecodeError, with positions that count from where a piece begins.
+    Raises msgspec.DecodeError or UnicodeDecodeError, with positions relative to a piece.
     """
     inside = np.frombuffer(value, dtype=np.uint8)[1:-1]
     begin = inside.ctypes.data - np.frombuffer(line, dtype=np.uint8).ctypes.data
@@ -31,7 +31,7 @@ def unescape(line: bytearray, value: msgspec.Raw) -> pa.LargeStringArray:
 
 
 def _next_piece(memory: memoryview, begin: int) -> tuple[bytes, int]:
-    """About PIECE_BYTES of a JSON string from begin on as UTF-8, and where the next piece begins."""
+    """About PIECE_BYTES of a JSON string from begin as UTF-8, and where the next piece begins."""
     last = min(begin + PIECE_BYTES, len(memory))
     for end in range(last, max(begin, last - LONGEST_CHARACTER), -1):
         try:  # only the decoder knows whether a character ends here

@@ -1,4 +1,4 @@
-"""Pinning: what lies in a dataset's source becomes lines of the catalogue, reviewed and committed like code."""
+"""How does a dataset enter the catalogue? Pinning lists its source, for review and commit like code."""
 
 import hashlib
 import re
@@ -28,17 +28,17 @@ from nano3.raw.readers import count_rows, shard_name
 
 def pin_datasets(names: Sequence[str], folder: Path = DATASETS, rows: bool = False) -> list[str]:
     """
-    Pin datasets by name and return what changed and what is odd, one line each.
+    Pin datasets by name; returns changes and oddities, one line each.
 
-    rows: count the rows of downloaded shards, too, where they are not known; those of local ones always are.
+    rows: also count unknown rows of remote shards; those of local ones are always counted.
     Raises ConfigError for a source without files or a revision that can move, HubError or UrlError for one that
     can't be read.
     """
     changes = []
     for name in names:
         source = f"{folder / name}.yaml"
-        if found := re.fullmatch(HUB + "([^/]+/[^/]+)", str(read_yaml(Path(source)).get("source", ""))):
-            changes += [f"{name}: {done}" for done in settled_revision(Path(source), found[1])]
+        if match := re.fullmatch(HUB + "([^/]+/[^/]+)", str(read_yaml(Path(source)).get("source", ""))):
+            changes += [f"{name}: {change}" for change in settled_revision(Path(source), match[1])]
         dataset = read_dataset(name, folder)
         before = {shard.name: shard for shard in read_pins(name, folder)} if pins_path(name, folder).is_file() else {}
         after = {shard.name: _with_rows(shard, before, dataset, rows) for shard in list_shards(dataset, source)}
@@ -54,9 +54,9 @@ def pin_datasets(names: Sequence[str], folder: Path = DATASETS, rows: bool = Fal
 
 def settled_revision(file: Path, repository: str, kind: hub.Kind = "dataset") -> list[str]:
     """
-    Make the revision in a description a whole commit: one that is abbreviated is completed in the file.
+    Complete an abbreviated commit in a description's file. Returns the change, if any.
 
-    Returns what was done. Raises ConfigError with the commit that a branch, a tag or no revision at all means today.
+    Raises ConfigError for a branch, a tag or no revision, with the commit that it points to now.
     """
     revision = str(read_yaml(file).get("revision", "main"))
     if re.fullmatch("[0-9a-f]{40}", revision):
@@ -64,7 +64,7 @@ def settled_revision(file: Path, repository: str, kind: hub.Kind = "dataset") ->
     with _named(str(file)):
         if not re.fullmatch("[0-9a-f]{7,39}", revision):
             commit = hub.latest_commit(repository, revision, kind)
-            raise ConfigError(f"{file}: revision: {revision} can move: write `revision: {commit}`, which it is now")
+            raise ConfigError(f"{file}: revision: {revision} can move: write `revision: {commit}`, its commit now")
         commit = hub.full_commit(repository, revision, kind)
     text = file.read_text(encoding="utf-8")
     file.write_text(re.sub(rf"(?m)^(revision: *[\"']?){revision}\b", rf"\g<1>{commit}", text), encoding="utf-8")
@@ -73,7 +73,7 @@ def settled_revision(file: Path, repository: str, kind: hub.Kind = "dataset") ->
 
 @contextmanager
 def _named(source: str) -> Iterator[None]:
-    """The Hub's refusals begin with the file to mend."""
+    """Prefix the Hub's errors with the file to correct."""
     try:
         yield
     except hub.HubError as error:
@@ -86,12 +86,12 @@ def _change(before: Shard | None, after: Shard | None) -> str:
     return "changed" if before.sha256 != after.sha256 else "counted" if before.path == after.path else "moved"
 
 
-def _with_rows(shard: Shard, before: Mapping[str, Shard], dataset: Dataset, wanted: bool) -> Shard:
-    """The shard with its rows: those of before, if its bytes are the same, or counted at its source if wanted."""
-    known = before.get(shard.name)
-    if shard.rows is None and known and known.sha256 == shard.sha256:
-        shard = replace(shard, rows=known.rows)
-    if shard.rows is None and wanted:
+def _with_rows(shard: Shard, before: Mapping[str, Shard], dataset: Dataset, count: bool) -> Shard:
+    """The shard with its rows: those of before if its bytes are the same, else counted at its source if `count`."""
+    earlier = before.get(shard.name)
+    if shard.rows is None and earlier and earlier.sha256 == shard.sha256:
+        shard = replace(shard, rows=earlier.rows)
+    if shard.rows is None and count:
         origin, path = dataset.origin(shard.path), PurePath(shard.path)
         footer = path.suffix == ".parquet"
         with hub.opened(origin) if dataset.on_hub else remote.opened(origin, anywhere=footer) as file:
@@ -100,15 +100,15 @@ def _with_rows(shard: Shard, before: Mapping[str, Shard], dataset: Dataset, want
 
 
 def _claimed_twice(name: str, folder: Path) -> Iterator[str]:
-    """One line for each other dataset that has raw files of this one."""
+    """One line for each other dataset that shares raw files with this one."""
     ours = _claims(name, folder)
     for other in known_datasets(folder):
         if other != name and pins_path(other, folder).is_file() and (shared := sorted(ours & _claims(other, folder))):
-            yield f"{name}: {len(shared)} of its raw files are claimed by {other}, too, e.g. {shared[0]}"
+            yield f"{name}: {len(shared)} of its raw files are also claimed by {other}, e.g. {shared[0]}"
 
 
 def _claims(name: str, folder: Path) -> set[str]:
-    """A dataset's raw files, by place; on the Hub at whatever revision."""
+    """Locations of a dataset's raw files; on the Hub at any revision."""
     source = str(read_yaml(folder / f"{name}.yaml").get("source"))
     paths = (shard.path for shard in read_pins(name, folder))
     return {f"{source.rstrip('/')}/{path}" if "://" in source else path for path in paths}
@@ -116,23 +116,23 @@ def _claims(name: str, folder: Path) -> set[str]:
 
 def pin_tokenizer(name: str) -> list[str]:
     """
-    Pin a tokenizer of config/tokenizers and return what was done, one line each.
+    Pin a tokenizer of config/tokenizers; returns the changes, one line each.
 
     Raises ConfigError for a revision that can move, HubError for a repository that can't be read or has no tokenizer.
     """
     file = tokenizers.TOKENIZERS / f"{name}.yaml"
-    done = settled_revision(file, tokenizers.read_tokenizer(name).repository, "model")
-    described = tokenizers.read_tokenizer(name)
-    repository, commit = described.repository, str(described.revision)
+    changes = settled_revision(file, tokenizers.read_tokenizer(name).repository, "model")
+    tokenizer = tokenizers.read_tokenizer(name)
+    repository, commit = tokenizer.repository, str(tokenizer.revision)
     with _named(str(file)):
-        there = hub.list_files(repository, commit)
-        if tokenizers.DEFINITION not in there:
+        paths = hub.list_files(repository, commit)
+        if tokenizers.DEFINITION not in paths:
             raise hub.HubError(f"source: {repository} has no {tokenizers.DEFINITION}: name a repository that has one")
-        wanted = [path for path in there if path in tokenizers.FILES]
-        files = [tokenizers.TokenizerFile(*each) for each in hub.describe_files(repository, commit, wanted, "model")]
+        paths = [path for path in paths if path in tokenizers.FILES]
+        files = [tokenizers.TokenizerFile(*each) for each in hub.describe_files(repository, commit, paths, "model")]
     tokenizers.write_pins(name, files)
-    done += [f"pinned {each.name}, {each.bytes:,} bytes" for each in files]
-    return [f"{name}: {line}" for line in done]
+    changes += [f"pinned {each.name}, {each.bytes:,} bytes" for each in files]
+    return [f"{name}: {change}" for change in changes]
 
 
 def list_shards(dataset: Dataset, source: str) -> list[Shard]:
@@ -149,7 +149,7 @@ def list_shards(dataset: Dataset, source: str) -> list[Shard]:
             )
         shards[shard.name] = shard
     if not shards:
-        raise ConfigError(f"{source}: no file matches {dataset.files!r} in {dataset.source}: mend source or files")
+        raise ConfigError(f"{source}: no file matches {dataset.files!r} in {dataset.source}: correct source or files")
     return [shards[name] for name in sorted(shards)]
 
 

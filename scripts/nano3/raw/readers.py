@@ -1,12 +1,12 @@
 """
-Documents of a raw shard, whatever its format: .parquet of any codec, JSON lines plain, .gz or .zst.
+Documents of a raw shard of any format: .parquet of any codec, JSON lines plain, .gz or .zst.
 
-Memory does not grow with the shard: rows come in batches of about BATCH_BYTES of text; a larger row is a batch, and
-takes its line's size in JSON lines. Of parquet a page is held whole, compressed and not.
+Memory does not grow with the shard: rows come in batches of about BATCH_BYTES of text. A larger row is a batch of its
+own and needs its line's size in JSON lines; parquet holds one page at a time, compressed and decompressed.
 
-What is not a document? A row whose text is null or missing: it comes as null, and its row number stays its own. All
-else that is not text (a number, bytes that are no UTF-8, a line that is cut, a file that ends too early) is an error
-that names the file and the row: nobody should train on what happened to be readable.
+What is not a document? A row whose text is null or missing: it comes as null and keeps its row number. Anything else
+that is not text (a number, invalid UTF-8, a cut line, a truncated file) is an error that names the file and the row:
+training must not use the part that happened to be readable.
 """
 
 import gzip
@@ -23,22 +23,26 @@ import pyarrow.parquet as pq
 import zstandard
 
 from nano3 import Nano3Error
+from nano3.core.arrow import text_array
 from nano3.raw.json_lines import unescape
 
 FORMATS = (".parquet", ".jsonl", ".jsonl.gz", ".jsonl.zst", ".json")
 BATCH_BYTES = 8 * 2**20
 CHUNK_BYTES = 2**20
-ZSTD_BYTES = 2**14  # of compressed data at once; a hundred times that may come out
-LARGEST_BATCH_ROWS = 4096  # a dictionary-coded column says less than it holds
-REMEDY = "mend or replace the file, then pin its dataset again"
+ZSTD_BYTES = 2**14  # of compressed data per read; it may expand a hundredfold
+LARGEST_BATCH_ROWS = 4096  # a dictionary-coded column is larger than its stated size
 
 
 class TextError(Nano3Error):
     """A raw shard can't be read as text."""
 
 
+def _damaged(where: object, what: object) -> TextError:
+    return TextError(f"{where}: {what}; fix or replace the file, then pin its dataset again")
+
+
 def shard_name(file: str) -> str:
-    """A raw file's own name without its format's ending, with . for /. Raises TextError for an unknown format."""
+    """A raw file's name without its format's extension, with . for /. Raises TextError for an unknown format."""
     for ending in FORMATS:
         if file.endswith(ending):
             return file.removesuffix(ending).replace("/", ".")
@@ -47,9 +51,9 @@ def shard_name(file: str) -> str:
 
 def count_rows(path: PurePath, file: BinaryIO | None = None) -> int:
     """
-    Rows in a raw shard: from a parquet file's footer, by reading the lines otherwise.
+    Rows in a raw shard: from a parquet file's footer, otherwise by reading the lines.
 
-    file: its bytes, where path is not on this machine.
+    file: its bytes, if path is not local.
     """
     if path.suffix == ".parquet":
         return int(_open_parquet(path, file).metadata.num_rows)
@@ -58,10 +62,10 @@ def count_rows(path: PurePath, file: BinaryIO | None = None) -> int:
 
 def read_text(path: Path, column: str, rows: int | None) -> Iterator[pa.LargeStringArray]:
     """
-    The text of a shard's first rows in the file's order, in batches; null where a row has none.
+    The text of a shard's first rows in file order, in batches; null where a row has none.
 
-    column: name of the text column; a.b is field b of column a. rows: how many are wanted; None for all.
-    Raises TextError naming the file and the row if the column is not there or not text, or rows are missing.
+    column: name of the text column; a.b is field b of column a. rows: rows to read; None for all.
+    Raises TextError, with file and row, if the column is missing or not text, or rows are missing.
     """
     batches = _read_parquet(path, column) if path.suffix == ".parquet" else _read_lines(path, column)
     if rows is None:
@@ -71,10 +75,10 @@ def read_text(path: Path, column: str, rows: int | None) -> Iterator[pa.LargeStr
     for batch in batches:
         if left <= 0:
             return
-        wanted, left = batch.slice(0, left), left - len(batch)
-        del batch  # a huge one must not live on while the next is read
-        yield wanted
-        del wanted
+        head, left = batch.slice(0, left), left - len(batch)
+        del batch  # free a huge one before the next is read
+        yield head
+        del head
     if left > 0:
         raise TextError(f"{path}: has {rows - left} rows where {rows} were pinned: pin the dataset again")
 
@@ -83,7 +87,7 @@ def _open_parquet(path: PurePath, file: BinaryIO | None = None) -> pq.ParquetFil
     try:
         return pq.ParquetFile(file or path, pre_buffer=False, buffer_size=CHUNK_BYTES)
     except (pa.ArrowInvalid, OSError) as error:
-        raise TextError(f"{path}: not a whole parquet file: {error}; {REMEDY}") from None
+        raise _damaged(path, f"not a whole parquet file: {error}") from None
 
 
 def _read_parquet(path: Path, column: str) -> Iterator[pa.LargeStringArray]:
@@ -101,22 +105,22 @@ def _read_parquet(path: Path, column: str) -> Iterator[pa.LargeStringArray]:
         for batch in file.iter_batches(batch_size=_batch_rows(file.metadata), columns=[column]):
             values = pc.struct_field(batch.column(outer), inner) if inner else batch.column(outer)
             values = values.cast(pa.large_string())
-            values.validate(full=True)  # bytes that are no UTF-8
+            values.validate(full=True)  # invalid UTF-8
             row += len(values)
             yield values
-            del batch, values  # a huge one must not live on while the next is read
+            del batch, values  # free a huge one before the next is read
     except (pa.ArrowInvalid, OSError) as error:
-        raise TextError(f"{path}: rows {row} and following: {error}; {REMEDY}") from None
+        raise _damaged(path, f"rows {row} and following: {error}") from None
 
 
 def _batch_rows(metadata: pq.FileMetaData) -> int:
-    """As many rows as hold about BATCH_BYTES, by the file's own sizes."""
+    """Rows that hold about BATCH_BYTES, by the sizes in the file's metadata."""
     size = sum(metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups))
     return int(min(LARGEST_BATCH_ROWS, max(1, BATCH_BYTES * max(1, metadata.num_rows) // max(1, size))))
 
 
 def _type_of(schema: pa.Schema, names: list[str]) -> pa.DataType | None:
-    """Type of a column or of a field inside one; None if it is not there."""
+    """Type of a column or of a field inside one; None if it does not exist."""
     kind: Any = pa.struct(list(schema))
     for name in names:
         if not pa.types.is_struct(kind) or kind.get_field_index(name) < 0:
@@ -126,7 +130,7 @@ def _type_of(schema: pa.Schema, names: list[str]) -> pa.DataType | None:
 
 
 def _columns(schema: pa.Schema) -> list[str]:
-    """Names of columns, fields inside them with a dot."""
+    """Names of columns and of fields inside them, as column.field."""
     inner = [f"{field.name}.{part.name}" for field in schema if pa.types.is_struct(field.type) for part in field.type]
     return [field.name for field in schema] + inner
 
@@ -134,7 +138,7 @@ def _columns(schema: pa.Schema) -> list[str]:
 def _read_lines(path: Path, column: str) -> Iterator[pa.LargeStringArray]:
     decoder, raw_decoder = _row_decoder(column, str | None), _row_decoder(column, msgspec.Raw)
     texts: list[str | None] = []
-    row, size, found = -1, 0, False
+    row, size, has_column = -1, 0, False
     for line in _lines(path):
         row += 1
         try:
@@ -142,14 +146,14 @@ def _read_lines(path: Path, column: str) -> Iterator[pa.LargeStringArray]:
             if value is None:
                 value = _value_of(decoder.decode(line), column)
         except msgspec.ValidationError as error:
-            raise TextError(f"{path}: row {row}: column {column!r} is not text: {error}; {REMEDY}") from None
+            raise _damaged(path, f"row {row}: column {column!r} is not text: {error}") from None
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise TextError(f"{path}: row {row}: not a JSON object: {error}; {REMEDY}") from None
-        del line  # a huge one must not live on while the next is read
-        found = found or value is not msgspec.UNSET
+            raise _damaged(path, f"row {row}: not a JSON object: {error}") from None
+        del line  # free a huge one before the next is read
+        has_column = has_column or value is not msgspec.UNSET
         if isinstance(value, pa.LargeStringArray):
             if texts:
-                yield pa.array(texts, type=pa.large_string())
+                yield text_array(texts)
             texts, size = [], 0
             yield value
             del value
@@ -158,17 +162,17 @@ def _read_lines(path: Path, column: str) -> Iterator[pa.LargeStringArray]:
         texts.append(text)
         size += len(text) if text else 0
         if size >= BATCH_BYTES or len(texts) == LARGEST_BATCH_ROWS:
-            yield pa.array(texts, type=pa.large_string())
+            yield text_array(texts)
             texts, size = [], 0
-    if row >= 0 and not found:
+    if row >= 0 and not has_column:
         keys = ", ".join(msgspec.json.decode(next(_lines(path))))
         raise TextError(f"{path}: no row has a column {column!r}; text_column must be one of: {keys}")
     if texts:
-        yield pa.array(texts, type=pa.large_string())
+        yield text_array(texts)
 
 
 def _row_decoder(column: str, kind: Any) -> msgspec.json.Decoder[Any]:
-    """Reads one column of a row as a kind and passes over the rest without building it."""
+    """Decodes one column of a row as a kind and skips the rest without building it."""
     for name in reversed(column.split(".")):
         field = ("value", kind | msgspec.UnsetType, msgspec.UNSET)
         row: Any = msgspec.defstruct("Row", [field], rename={"value": name})
@@ -177,21 +181,21 @@ def _row_decoder(column: str, kind: Any) -> msgspec.json.Decoder[Any]:
 
 
 def _value_of(row: Any, column: str) -> Any:
-    """The column of a row that was decoded; None or UNSET where it has none."""
+    """The column of a decoded row; None or UNSET if it has none."""
     for _ in column.split("."):
         row = getattr(row, "value", row)
     return row
 
 
 def _long_text(line: bytes | bytearray, column: str, decoder: msgspec.json.Decoder[Any]) -> pa.LargeStringArray | None:
-    """The text of a row without ever making a str of it; None if it has no text. decoder: finds the raw JSON."""
+    """The text of a row, without a str of it; None if it has no text. decoder: of the column as raw JSON."""
     line = line if isinstance(line, bytearray) else bytearray(line)
     value = _value_of(decoder.decode(line), column)
     return unescape(line, value) if isinstance(value, msgspec.Raw) and memoryview(value)[0] == ord('"') else None
 
 
 def _lines(path: PurePath, file: BinaryIO | None = None) -> Iterator[bytes | bytearray]:
-    """Lines that are not blank. Raises TextError where a compressed file ends too early or is damaged."""
+    """Lines that are not blank. Raises TextError for a compressed file that is truncated or damaged."""
     rest = bytearray()
     try:
         for chunk in _chunks(path, file):
@@ -203,7 +207,7 @@ def _lines(path: PurePath, file: BinaryIO | None = None) -> Iterator[bytes | byt
                 rest = bytearray(others.pop())
                 yield from (line for line in others if line.strip())
     except (EOFError, zlib.error, gzip.BadGzipFile, zstandard.ZstdError) as error:
-        raise TextError(f"{path}: the compressed data is damaged or cut: {error}; {REMEDY}") from None
+        raise _damaged(path, f"the compressed data is damaged or cut: {error}") from None
     if rest and not rest.isspace():
         yield rest
 
@@ -219,7 +223,7 @@ def _chunks(path: PurePath, file: BinaryIO | None) -> Iterator[bytes]:
 
 
 def _zstd_chunks(file: BinaryIO) -> Iterator[bytes]:
-    """All frames of a .zst. The library's own stream does not say when the last one is cut."""
+    """All frames of a .zst. The library's own stream does not report a truncated last frame."""
     frame = None
     while data := file.read(ZSTD_BYTES):
         while data:

@@ -1,12 +1,11 @@
 """
-The catalogue of tokenizers that come from the Hub.
+Which tokenizers come from the Hub? The catalogue pins them byte for byte.
 
 config/tokenizers/{name}.yaml   where the tokenizer comes from, written by hand
 config/tokenizers/{name}.tsv    its files with size and SHA-256, written by pin_tokenizer.py, reviewed like code
 resources/tokenizers/{name}/    the files, downloaded
 """
 
-import csv
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 from pydantic import Field
 
 from nano3.core.schema import Closed, ConfigError, read_yaml, validated
+from nano3.core.tsv import read_table, write_table
 
 TOKENIZERS = Path("config/tokenizers")
 DOWNLOADS = Path("resources/tokenizers")
@@ -28,8 +28,8 @@ class HubTokenizer(Closed):
     revision: str | None = Field(
         None,
         pattern=r"^[0-9a-f]{7,40}$",
-        description="The commit, in hexadecimal digits; pinning completes one that is abbreviated. "
-        "Without it the tokenizer is not pinned yet.",
+        description="The commit, in hexadecimal digits; pinning completes an abbreviation. "
+        "Without it, the tokenizer is not pinned yet.",
     )
     licence: str = Field(description="Licence, by name.")
     about: str = Field(description="One sentence: what it is.")
@@ -40,7 +40,7 @@ class HubTokenizer(Closed):
         return self.source.removeprefix("hf://")
 
     def origin(self, file: str) -> str:
-        """Where a file is: hf://org/repo@commit/file."""
+        """Location of a file: hf://org/repo@commit/file."""
         return f"{self.source}@{self.revision}/{file}"
 
 
@@ -54,28 +54,27 @@ class TokenizerFile:
 
 
 def folder(name: str) -> Path:
-    """Where a tokenizer's files are downloaded to."""
+    """The folder of a tokenizer's downloaded files."""
     return DOWNLOADS / name
 
 
 def read_tokenizer(name: str) -> HubTokenizer:
-    """A tokenizer's description. Raises ConfigError with the known names if there is none."""
+    """A tokenizer's description. Raises ConfigError, with the known names, if there is none."""
     path = TOKENIZERS / f"{name}.yaml"
     return validated(HubTokenizer, read_yaml(path), str(path))
 
 
 def pins_path(name: str) -> Path:
-    """The file that holds a tokenizer's pins."""
+    """The file of a tokenizer's pins."""
     return TOKENIZERS / f"{name}.tsv"
 
 
 def read_pins(name: str) -> list[TokenizerFile]:
-    """The pinned files, sorted by name. Raises ConfigError if there are none, or not a tokenizer.json among them."""
+    """The pinned files, sorted by name. Raises ConfigError if there are none, or no tokenizer.json among them."""
     path, remedy = pins_path(name), f"run `python scripts/pin_tokenizer.py {name}`"
     if not path.is_file():
         raise ConfigError(f"{path}: tokenizer {name} is not pinned: {remedy}")
-    with path.open(encoding="utf-8", newline="") as file:
-        lines = list(csv.reader(file, delimiter="\t"))
+    lines = list(read_table(path))
     try:
         if lines[0] != [field.name for field in fields(TokenizerFile)]:
             raise ValueError(lines[0])
@@ -89,7 +88,5 @@ def read_pins(name: str) -> list[TokenizerFile]:
 
 def write_pins(name: str, files: Sequence[TokenizerFile]) -> None:
     """Write a tokenizer's pins, sorted by name, one file a line."""
-    with pins_path(name).open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, delimiter="\t", lineterminator="\n")
-        writer.writerow(field.name for field in fields(TokenizerFile))
-        writer.writerows(astuple(each) for each in sorted(files, key=lambda each: each.name))
+    ordered = sorted(files, key=lambda file: file.name)
+    write_table(pins_path(name), (field.name for field in fields(TokenizerFile)), map(astuple, ordered))

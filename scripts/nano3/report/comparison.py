@@ -1,13 +1,12 @@
-"""A comparison in words: tables, as lines of text and as one offline page."""
+"""How is a comparison shown? As tables, in lines of text and on one offline page."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nano3.artifact.files import replaced
 from nano3.core.formatting import compact, loss, percent, signed
-from nano3.drawing.templates import environment
+from nano3.drawing.templates import write_page
 from nano3.provenance.compare import Change, Comparison, Data
 
 NONE = "\N{EN DASH}"
@@ -36,42 +35,39 @@ class Table:
     rows: tuple[Row, ...]
 
 
-def tables(found: Comparison) -> list[Table]:
+def tables(comparison: Comparison) -> list[Table]:
     """All that differs, section by section; A is the side before."""
     return [
-        Table("Data", ("Dataset", "Shards", "Tokens", "What changed"), tuple(_data(each) for each in found.data)),
+        Table("Data", ("Dataset", "Shards", "Tokens", "What changed"), tuple(_data(each) for each in comparison.data)),
         Table(
             "Mixture",
             ("Phase", "Dataset", "Share", "Tokens drawn"),
             tuple(
                 (each.phase, each.dataset, _both(each.target, percent), _both(each.drawn, compact))
-                for each in found.mixture
+                for each in comparison.mixture
             ),
         ),
-        Table("Code", ("What", Both("A", "B"), "Steps"), tuple(_change(each) for each in found.code)),
-        Table("Settings", ("Key", Both("A", "B"), "Segments"), tuple(_change(each) for each in found.settings)),
+        Table("Code", ("What", Both("A", "B"), "Steps"), tuple(_change(each) for each in comparison.code)),
+        Table("Settings", ("Key", Both("A", "B"), "Segments"), tuple(_change(each) for each in comparison.settings)),
         Table(
             "Losses",
             ("Segment", "Last in training", "Held-out, mean", "Change"),
             tuple(
                 (each.segment, _both(each.trained, loss), _both(each.validation, loss), _difference(each.validation))
-                for each in found.losses
+                for each in comparison.losses
             ),
         ),
     ]
 
 
-def as_text(found: Comparison) -> str:
+def as_text(comparison: Comparison) -> str:
     """For a terminal."""
-    return "\n".join([f"A: {found.names[0]}\nB: {found.names[1]}", *_text(tables(found))])
+    return "\n".join([f"A: {comparison.names[0]}\nB: {comparison.names[1]}", *_text(tables(comparison))])
 
 
-def write_comparison(found: Comparison, page: Path) -> None:
+def write_comparison(comparison: Comparison, page: Path) -> None:
     """As one HTML page that asks no network for anything."""
-    template = environment(Path(__file__).parent).get_template("comparison.html.j2")
-    html = template.render(names=found.names, tables=tables(found))
-    with replaced(page) as aside:
-        aside.write_text(html, encoding="utf-8")
+    write_page(page, Path(__file__).with_name("comparison.html.j2"), names=comparison.names, tables=tables(comparison))
 
 
 def _text(sections: Sequence[Table]) -> Iterator[str]:
@@ -88,12 +84,12 @@ def _text(sections: Sequence[Table]) -> Iterator[str]:
 
 def _data(data: Data) -> Row:
     counts = {"added": data.added, "removed": data.removed, "changed": data.changed}
-    said = [
+    parts = [
         f"{count:,} {kind} ({', '.join(data.names[kind])}{', …' if count > len(data.names[kind]) else ''})"
         for kind, count in counts.items()
         if count
     ]
-    return data.dataset, _both(data.shards, "{:,}".format), _both(data.tokens, "{:,}".format), "; ".join(said)
+    return data.dataset, _both(data.shards, "{:,}".format), _both(data.tokens, "{:,}".format), "; ".join(parts)
 
 
 def _change(change: Change) -> Row:
@@ -106,8 +102,8 @@ def _short(value: Any) -> str:
     return text[:12] if len(text) in (40, 64) and set(text) <= set("0123456789abcdef") else text
 
 
-def _both(values: tuple[Any, Any], said: Callable[[Any], str]) -> Both:
-    before, after = (NONE if value is None else said(value) for value in values)
+def _both(values: tuple[Any, Any], written: Callable[[Any], str]) -> Both:
+    before, after = (NONE if value is None else written(value) for value in values)
     return Both(before, after)
 
 

@@ -1,4 +1,4 @@
-"""What receipts tell of a training: its datasets, its phases, its segments in order."""
+"""What do the receipts of a training say? Its datasets, its phases, its segments in order."""
 
 import json
 from collections import Counter
@@ -16,15 +16,17 @@ from nano3.artifact.receipt import Output
 from nano3.artifact.steps import (
     BlendReceipt,
     ExportReceipt,
+    IndexFacts,
     IndexReceipt,
     LogitCheck,
-    LossRange,
     R,
+    SegmentFacts,
     SegmentReceipt,
     StepReceipt,
 )
 from nano3.provenance.lineage import Receipts, dataset_of_index
 from nano3.provenance.shard_records import Fold, ShardRecord, folded
+from nano3.sampling.streams import tokens_of
 
 METRICS = "metrics.jsonl"
 LISTED = 100  # shards of a dataset, in the page
@@ -39,20 +41,15 @@ class ReportError(Nano3Error):
 @dataclass(frozen=True)
 class DatasetSummary:
     """
-    A dataset's tokens. path: of its index, which is a receipt. fold: all its shards. listed: the first of them, as many
-    as a page can list.
+    A dataset. path: of its index, which is a receipt with these facts. fold: all its shards. listed: the first of them,
+    as many as a page can list.
     """
 
     name: str
     path: str
-    tokens: int
-    documents: int
-    rows: int
-    skipped: int
-    valid_documents: int
-    test_documents: int
+    facts: IndexFacts
     fold: Fold
-    listed: tuple[ShardRecord, ...]
+    listed: Sequence[ShardRecord]
 
 
 @dataclass(frozen=True)
@@ -66,37 +63,50 @@ class Metrics:
 
 @dataclass(frozen=True)
 class SegmentSummary:
-    """
-    A trained segment. first_token: tokens trained on before it. validation: loss per dataset, `after` it and, in a
-    phase's first segment, `before` it. target: share per dataset. samples: drawn per dataset, each of sequence_length
-    tokens. deviation: largest one from target, as a fraction of the samples. allowed: what rounding explains of it.
-    layout: how the work was laid out; receipts of an earlier time do not tell. wall_seconds: of the whole step.
-    """
+    """A trained segment. path: of its receipt."""
 
-    phase: str
-    name: str
     path: str
-    parameters: int
-    steps: int
-    first_token: int
-    tokens: int
-    global_batch_size: int
-    sequence_length: int
-    seconds_of_steps: float
-    loss: LossRange
-    validation: Mapping[str, Mapping[str, float]]
-    target: Mapping[str, float]
-    samples: Mapping[str, int]
-    deviation: float
-    allowed: float
-    layout: Mapping[str, Any]
-    wall_seconds: float
+    receipt: SegmentReceipt
     metrics: Metrics
+
+    @property
+    def facts(self) -> SegmentFacts:
+        """What its receipt says of it."""
+        return self.receipt.facts
+
+    @property
+    def name(self) -> str:
+        """phase/segment."""
+        return f"{self.facts.phase}/{self.facts.segment}"
+
+    @property
+    def first_token(self) -> int:
+        """Tokens trained on before it, from the beginning of training."""
+        return self.receipt.key["steps"]["first_token"]
 
     @property
     def last_token(self) -> int:
         """Tokens trained on when it ends, from the beginning of training."""
-        return self.first_token + self.tokens
+        return self.first_token + self.facts.tokens
+
+    @property
+    def steps(self) -> int:
+        """Its own."""
+        return self.receipt.key["steps"]["count"]
+
+    @property
+    def length(self) -> int:
+        """Tokens of a sequence."""
+        return self.receipt.key["batch"]["sequence_length"]
+
+    @property
+    def layout(self) -> dict[str, Any]:
+        """How the work was laid out."""
+        return {
+            "ranks": self.facts.ranks,
+            **({"gpus": self.facts.gpus} if self.facts.gpus else {}),
+            **self.facts.layout,
+        }
 
 
 @dataclass(frozen=True)
@@ -126,15 +136,15 @@ class PhaseSummary:
     @property
     def target(self) -> Mapping[str, float]:
         """Share per dataset that was asked for; they sum to 1."""
-        return self.segments[0].target
+        return self.segments[0].facts.mixture.target
 
     @property
     def drawn(self) -> dict[str, int]:
         """Tokens per dataset that were trained on: samples times their length, over all segments."""
         tokens: Counter[str] = Counter(dict.fromkeys(self.target, 0))
         for segment in self.segments:
-            for dataset, samples in segment.samples.items():
-                tokens[dataset] += samples * segment.sequence_length
+            for dataset, samples in segment.facts.mixture.samples.items():
+                tokens[dataset] += samples * segment.length
         return dict(tokens)
 
     @property
@@ -159,12 +169,12 @@ class PhaseSummary:
     @property
     def before(self) -> Mapping[str, float]:
         """Validation loss per dataset before the phase, at its first segment's sequence length."""
-        return self.segments[0].validation.get("before", {})
+        return self.segments[0].facts.validation.get("before", {})
 
     @property
     def after(self) -> Mapping[str, float]:
         """Validation loss per dataset after the phase, at its last segment's sequence length."""
-        return self.segments[-1].validation["after"]
+        return self.segments[-1].facts.validation["after"]
 
 
 @dataclass(frozen=True)
@@ -194,18 +204,17 @@ class Story:
     @property
     def read(self) -> dict[str, int]:
         """Tokens of each dataset that were read, in all phases, by the last segment's ledger."""
-        ledger = _of(self.receipts[self.last.path], SegmentReceipt).facts.ledger
-        return {dataset: sum(length * samples for length, samples in taken) for dataset, taken in ledger.items()}
+        return {dataset: tokens_of(consumed) for dataset, consumed in self.last.facts.ledger.items()}
 
     @property
     def epochs(self) -> dict[str, float]:
         """How often each dataset's tokens were read: 1 where every one was read once."""
-        return {each.name: self.read.get(each.name, 0) / each.tokens for each in self.datasets}
+        return {each.name: self.read.get(each.name, 0) / each.facts.tokens for each in self.datasets}
 
     @property
     def gpu_seconds(self) -> float:
         """GPUs times wall time, of all segments."""
-        return sum(float(segment.layout.get("gpus", 0)) * segment.wall_seconds for segment in self.segments)
+        return sum(segment.facts.gpus * segment.receipt.run.seconds for segment in self.segments)
 
     @property
     def layout(self) -> dict[str, Any]:
@@ -249,20 +258,20 @@ def collect(receipts: Receipts, shards: Iterable[ShardRecord]) -> Story:
     indexes = {path: receipt for path, receipt in receipts.items() if isinstance(receipt, IndexReceipt)}
     listed: dict[str, list[ShardRecord]] = {dataset_of_index(path): [] for path in indexes}
     folds = folded(_listing(shards, listed))
-    datasets = sorted(
-        (_dataset(path, receipt, folds, listed) for path, receipt in indexes.items()),
-        key=lambda each: (-each.tokens, each.name),
-    )
+    datasets = [
+        DatasetSummary(name, path, receipt.facts, folds[name], listed[name])
+        for name, (path, receipt) in zip(listed, indexes.items(), strict=True)
+    ]
     phases: dict[str, list[SegmentSummary]] = {}
     blends: dict[str, tuple[str, BlendReceipt]] = {}
     for path, receipt in trained:
-        segment = _segment(path, receipt)
-        phases.setdefault(segment.phase, []).append(segment)
-        blends[segment.phase] = _blend(path, receipts)
+        phase = receipt.facts.phase
+        phases.setdefault(phase, []).append(SegmentSummary(path, receipt, _metrics(path, receipt.outputs)))
+        blends[phase] = _blend(path, receipts)
     return Story(
         receipts,
         export,
-        tuple(datasets),
+        tuple(sorted(datasets, key=lambda each: (-each.facts.tokens, each.name))),
         tuple(
             PhaseSummary(name, blends[name][0], blends[name][1].facts.pairs["train"], tuple(segments))
             for name, segments in phases.items()
@@ -276,49 +285,6 @@ def _listing(shards: Iterable[ShardRecord], listed: Mapping[str, list[ShardRecor
         if len(listed[shard.dataset]) < LISTED:
             listed[shard.dataset].append(shard)
         yield shard
-
-
-def _dataset(
-    path: str, receipt: IndexReceipt, folds: Mapping[str, Fold], listed: Mapping[str, Sequence[ShardRecord]]
-) -> DatasetSummary:
-    facts, name = receipt.facts, dataset_of_index(path)
-    return DatasetSummary(
-        name=name,
-        path=path,
-        tokens=facts.tokens,
-        documents=facts.documents,
-        rows=facts.rows,
-        skipped=facts.skipped,
-        valid_documents=facts.valid.documents,
-        test_documents=facts.test.documents,
-        fold=folds[name],
-        listed=tuple(listed[name]),
-    )
-
-
-def _segment(path: str, receipt: SegmentReceipt) -> SegmentSummary:
-    facts, key = receipt.facts, receipt.key
-    return SegmentSummary(
-        phase=facts.phase,
-        name=facts.segment,
-        path=path,
-        parameters=facts.parameters,
-        steps=key["steps"]["count"],
-        first_token=key["steps"]["first_token"],
-        tokens=facts.tokens,
-        global_batch_size=key["batch"]["global_batch_size"],
-        sequence_length=key["batch"]["sequence_length"],
-        seconds_of_steps=facts.seconds_of_steps,
-        loss=facts.loss,
-        validation=facts.validation,
-        target=facts.mixture.target,
-        samples=facts.mixture.samples,
-        deviation=facts.mixture.largest_deviation,
-        allowed=facts.mixture.allowed,
-        layout={"ranks": facts.ranks, **({"gpus": facts.gpus} if facts.gpus else {}), **facts.layout},
-        wall_seconds=receipt.run.seconds,
-        metrics=_metrics(path, receipt.outputs),
-    )
 
 
 def _metrics(receipt: str, outputs: Sequence[Output]) -> Metrics:

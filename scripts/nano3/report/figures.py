@@ -1,4 +1,4 @@
-"""The charts."""
+"""What does a training look like? Charts of its tokens, its mixture, and its losses over tokens."""
 
 import math
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ def tokens_chart(story: Story) -> Markup:
     """Training tokens of each dataset, as bars with the name above each."""
     row = 40
     height = row * len(story.datasets) + 8
-    most = max(dataset.tokens for dataset in story.datasets)
+    most = max(dataset.facts.tokens for dataset in story.datasets)
     with page_style():
         figure = blank(HALF, height)
         axes = figure.add_axes((0, 0, 1, 1))
@@ -38,11 +38,11 @@ def tokens_chart(story: Story) -> Markup:
         for number, dataset in enumerate(story.datasets):
             top = number * row
             axes.text(0, top + 18, dataset.name, weight="bold")
-            axes.text(HALF, top + 18, compact(dataset.tokens), ha="right", color=MUTED)
+            axes.text(HALF, top + 18, compact(dataset.facts.tokens), ha="right", color=MUTED)
             axes.barh(top + 29, HALF, 10, color=LINE, alpha=0.55)
-            axes.barh(top + 29, HALF * dataset.tokens / most, 10, color=COLOURS[0])
-        told = ", ".join(f"{dataset.name} {compact(dataset.tokens)}" for dataset in story.datasets)
-        return inline(figure, "tokens", f"Bar chart of training tokens per dataset: {told}.")
+            axes.barh(top + 29, HALF * dataset.facts.tokens / most, 10, color=COLOURS[0])
+        caption = ", ".join(f"{dataset.name} {compact(dataset.facts.tokens)}" for dataset in story.datasets)
+        return inline(figure, "tokens", f"Bar chart of training tokens per dataset: {caption}.")
 
 
 def mixture_chart(story: Story) -> Markup:
@@ -70,11 +70,11 @@ def mixture_chart(story: Story) -> Markup:
             axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} %"))
             axes.grid(visible=False, axis="y")
             axes.spines["left"].set_visible(False)
-        told = "; ".join(
+        caption = "; ".join(
             f"{phase.name}: " + ", ".join(f"{name} {phase.realized.get(name, 0):.1%}" for name in names)
             for phase in story.phases
         )
-        return inline(figure, "mixture", f"Bar chart of target and realized shares. Realized, {told}.")
+        return inline(figure, "mixture", f"Bar chart of target and realized shares. Realized, {caption}.")
 
 
 def training_chart(story: Story) -> Markup:
@@ -116,9 +116,11 @@ def training_chart(story: Story) -> Markup:
             axes.yaxis.set_major_locator(MaxNLocator(3))
         _name_datasets(validation[-1], rows[1], story, names)
         figure.text(left / WIDE, 8 / height, "tokens trained on", color=MUTED)
-        told = f"Training loss goes from {story.segments[0].loss.first:.2f} to {story.last.loss.last:.2f}"
+        caption = (
+            f"Training loss goes from {story.segments[0].facts.loss.first:.2f} to {story.last.facts.loss.last:.2f}"
+        )
         return inline(
-            figure, "training", f"{told} over {compact(story.last.last_token)} tokens in {len(shares)} phases."
+            figure, "training", f"{caption} over {compact(story.last.last_token)} tokens in {len(shares)} phases."
         )
 
 
@@ -162,7 +164,9 @@ def _frame(column: Sequence[Axes], phase: PhaseSummary, colour: str) -> None:
     named = phase.segments[:: -max(1, math.ceil(len(phase.segments) * SEGMENT_LABEL / width))]
     ends = [width * (segment.last_token - phase.first_token) / phase.tokens for segment in named]
     for segment, end in zip(named, spread(ends, SEGMENT_LABEL, SEGMENT_LABEL, width), strict=True):
-        label = head.annotate(segment.name, (0, 1), (end - 3, -6), "axes fraction", "offset points", rotation=90)
+        label = head.annotate(
+            segment.facts.segment, (0, 1), (end - 3, -6), "axes fraction", "offset points", rotation=90
+        )
         label.set(ha="right", va="top", size=11, color=MUTED)
 
 
@@ -172,12 +176,12 @@ def _validation(axes: Axes, phase: PhaseSummary, name: str, place: int) -> None:
     lines: dict[int, list[tuple[float, float]]] = {}
     for segment in phase.segments:
         for when, token in (("before", segment.first_token), ("after", segment.last_token)):
-            if name in segment.validation.get(when, {}):
-                lines.setdefault(segment.sequence_length, []).append((token, segment.validation[when][name]))
+            if name in segment.facts.validation.get(when, {}):
+                lines.setdefault(segment.length, []).append((token, segment.facts.validation[when][name]))
     for length, points in lines.items():
         x, y = zip(*points, strict=True)
         axes.plot(x, y, color=colour, linewidth=1.4, linestyle=_dashes(place))
-        fill = colour if length == phase.segments[0].sequence_length else CARD
+        fill = colour if length == phase.segments[0].length else CARD
         axes.plot(
             x, y, marker, color=colour, markerfacecolor=fill, markersize=_marker_size(place), clip_on=False, zorder=4
         )

@@ -1,8 +1,8 @@
 """
-The report: one offline page on an exported model and everything that it stands on.
+When does the report change? When a receipt behind it, or the lineage, does.
 
-When is the page another page? When a receipt it stands on, or the lineage, is another: it holds nothing else, no date
-of its own, no random name, and asks no network for anything.
+It is one offline page about an exported model and everything it was made from. It holds no date of its own and no
+random name, and loads nothing from a network.
 """
 
 import json
@@ -10,14 +10,13 @@ import os
 from pathlib import Path
 
 from nano3.artifact.digest import digest_file
-from nano3.artifact.files import replaced
 from nano3.artifact.receipt import Input, Output, Run
 from nano3.artifact.steps import ReportFacts, ReportKey, ReportReceipt, read_receipt
 from nano3.config.load import parse_overrides
-from nano3.drawing.templates import environment
+from nano3.drawing.templates import write_page
 from nano3.provenance.lineage import closure
 from nano3.provenance.shard_records import read_shards
-from nano3.report import figures, graph, ledger
+from nano3.report import artifacts, figures, graph
 from nano3.report.facts import collect, mean
 from nano3.report.sources import values
 
@@ -48,23 +47,22 @@ def write_report(
     files = [Input("file", str(path), digest_file(path)) for path in (lineage, shards)]
     story = collect(closure(export), read_shards(shards))
     agents = json.loads(lineage.read_text(encoding="utf-8"))["agent"].values()
-    templates = environment(Path(__file__).parent)
-    templates.filters["mean"] = mean
-    html = templates.get_template("page.html.j2").render(
+    write_page(
+        page,
+        Path(__file__).with_name("page.html.j2"),
         recipe=key["recipe"],
         story=story,
+        mean=mean,
         picture=graph.picture(story),
         tokens_chart=figures.tokens_chart(story),
         mixture_chart=figures.mixture_chart(story),
         training_chart=figures.training_chart(story),
-        artifacts=ledger.artifacts(story),
-        circumstances=ledger.circumstances(story, agents),
+        artifacts=artifacts.rows(story),
+        circumstances=artifacts.circumstances(story, agents),
         values=values(recipe.read_text(encoding="utf-8"), parse_overrides(" ".join(overrides))),
         files=[_linked(file, page) for file in files],
         crate=CRATE if (page.parent / CRATE).exists() else None,
     )
-    with replaced(page) as aside:
-        aside.write_text(html, encoding="utf-8")
     inputs, outputs = [read_receipt(export).as_input(export), *files], [Output.of(page)]
     ReportReceipt.made(run, key=key, inputs=inputs, outputs=outputs, facts=ReportFacts()).write(receipt)
 

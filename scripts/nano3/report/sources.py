@@ -1,4 +1,4 @@
-"""Every number of a recipe with the source that its file gives for it, in a comment beside it."""
+"""Where is each number of a recipe from? Its source is the comment beside it in the file."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -26,13 +26,13 @@ def values(text: str, overrides: Mapping[str, Any]) -> list[Value]:
     """
     All values in the order of the file. text: the recipe's. overrides: values by dotted key, which have no comment.
 
-    A comment that goes on in the next line, alone there, belongs to the value as well.
+    A comment that continues alone on the next line belongs to the value as well.
     """
     node = yaml.compose(text)
     assert isinstance(node, yaml.MappingNode)
-    found = list(_values(node, "", text.splitlines()))
-    known = {each.key for each in found}
-    changed = [_overridden(each, overrides) for each in found]
+    entries = list(_values(node, "", text.splitlines()))
+    known = {each.key for each in entries}
+    changed = [_overridden(each, overrides) for each in entries]
     added = [Value(key, str(value), OVERRIDE) for key, value in overrides.items() if key not in known]
     return [*changed, *added]
 

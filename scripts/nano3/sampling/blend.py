@@ -1,11 +1,10 @@
 """
-The blend of a phase: which token pairs, in which proportion, as Megatron reads it.
+When is a phase's blend another one? When a weight or the bytes of a pair differ; not when a pair lies elsewhere or was
+built at another time. The content of its receipt is the digest of both, and training is keyed by it.
 
-When is a blend another blend? When a weight or the bytes of a pair differ; where the pairs lie and when they were
-made does not matter. Its receipt's content says so, and training is keyed by that.
-
-Source: the `blend_per_split` format of Megatron-Core's BlendedMegatronDatasetBuilder; a weight is a proportion of
-samples, so a dataset's share is divided over its shards by their tokens.
+A blend lists token pairs and their weights as Megatron reads them. Source: the `blend_per_split` format of
+Megatron-Core's BlendedMegatronDatasetBuilder; a weight is a proportion of samples, so a dataset's share is divided over
+its shards by their tokens.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,18 +17,18 @@ from nano3.artifact.files import write_json
 from nano3.artifact.receipt import Output, Run
 from nano3.artifact.steps import BlendedDataset, BlendFacts, BlendKey, BlendReceipt, IndexReceipt, read_receipt
 from nano3.config.mixture import MixtureError, as_floats, resolved
-from nano3.corpus import freshness
+from nano3.corpus.shard_table import ShardEntry, read_entries
 
 SPLITS = ("train", "valid", "test")
 
 
 class BlendError(Nano3Error):
-    """A blend can't be what Megatron reads."""
+    """A split of a blend would have no documents."""
 
 
 @dataclass(frozen=True)
 class BlendEntry:
-    """A pair in a blend. prefix: its path without ending. digests: of its .bin and .idx."""
+    """A pair in a blend. prefix: its path without extension. digests: of its .bin and .idx."""
 
     weight: float
     prefix: str
@@ -42,7 +41,7 @@ def normalized(shares: Mapping[str, float]) -> dict[str, float]:
     return {dataset: share / total for dataset, share in shares.items()}
 
 
-def train_entries(share: float, shards: Sequence[freshness.ShardEntry], folder: Path) -> list[BlendEntry]:
+def train_entries(share: float, shards: Sequence[ShardEntry], folder: Path) -> list[BlendEntry]:
     """A dataset's pairs with their weights, which sum to its share; empty shards are left out."""
     tokens = sum(shard.tokens for shard in shards)
     return [
@@ -56,10 +55,10 @@ def write_blend(indexes: list[Path], key: BlendKey, blend: Path, receipt: Path) 
     """
     The blend.json of a phase from its datasets' indexes.
 
-    indexes: index.json in each dataset's folder, with shards.tsv beside it. key: what decides the shares, see
-    nano3.config.mixture; what they come to is in the receipt. Held-out sets weigh as their dataset does in training; a
-    dataset without held-out documents is left out, and one whose share comes to nothing. Raises MixtureError if the
-    shares can't be drawn, BlendError if no dataset has a validation or test document.
+    indexes: index.json in each dataset's folder, with shards.tsv beside it. key: decides the shares, see
+    nano3.config.mixture; the receipt holds the result. Validation and test sets weigh as their dataset does in
+    training; a dataset with none, or with a share of 0, is left out. Raises MixtureError if tokens do not suffice for
+    the shares, BlendError if no dataset has a validation or test document.
     """
     run = Run()
     receipts = {path.parent.name: read_receipt(path, IndexReceipt) for path in indexes}
@@ -73,7 +72,7 @@ def write_blend(indexes: list[Path], key: BlendKey, blend: Path, receipt: Path) 
     facts = {}
     for dataset, share in shares.items():
         index, folder = receipts[dataset], folders[dataset]
-        shards = freshness.read_entries(folder, index.facts.shards.digest)
+        shards = read_entries(folder, index.facts.shards.digest)
         splits["train"] += train_entries(share, shards, folder)
         for split, outputs in (("valid", index.outputs[:2]), ("test", index.outputs[2:])):
             if getattr(index.facts, split).tokens > 0:

@@ -1,13 +1,13 @@
-"""Which dataset a pair is of, by where it lies: a blend.json knows nothing but prefixes."""
+"""Which dataset is a pair of? Its path tells: a blend.json holds nothing but prefixes."""
 
 import json
 from pathlib import Path
 
 
 def dataset_of(prefix: str, split: str) -> str:
-    """The dataset that a prefix in a blend belongs to; the other direction of what write_blend lists."""
-    place = Path(prefix)
-    return (place.parent if split == "train" else place).parent.name
+    """The dataset of a prefix that write_blend listed."""
+    path = Path(prefix)
+    return (path.parent if split == "train" else path).parent.name
 
 
 def train_prefixes(blend: Path) -> dict[str, list[str]]:

@@ -1,16 +1,15 @@
 """
-The index cache: in which order an epoch of a dataset reads the documents of each pair, built before training.
+In which order does an epoch of a dataset read each pair's documents? The index cache, built before training, holds it.
 
     results/streams/{dataset}-{digest}/pairs.npy                 documents and tokens of each pair, int64 [pairs, 2]
     results/streams/{dataset}-{digest}/epoch_{n}.order.npy       each pair's documents as the epoch reads them, int32
     results/streams/{dataset}-{digest}/epoch_{n}.offsets.npy     where each begins there and the last ends, int64
 
-When is it another one? When the bytes of the dataset's pairs or the seed are; so the folder is named by these. Which
-phase asks does not matter: phases and recipes share it, and a changed share or a longer phase builds at most another
-epoch. Empty pairs are not in it.
+When is it another one? When the bytes of the dataset's pairs or the seed differ; its folder is named by them. Phases
+and recipes share it, so a changed share or a longer phase builds at most another epoch. Empty pairs are left out.
 
-It replaces Megatron-Core's document, sample and shuffle indices, which are one set for each pair, blend, sequence
-length and number of samples, named by path and not by content.
+It replaces Megatron-Core's document, sample and shuffle indices: a set for each pair, blend, sequence length and number
+of samples, named by path instead of content.
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,24 +32,24 @@ from nano3.artifact.steps import (
     IndexReceipt,
     read_receipt,
 )
-from nano3.corpus import freshness
+from nano3.corpus.shard_table import ShardEntry, read_entries
 from nano3.sampling.blend_json import train_prefixes
 from nano3.sampling.interleave import Numbers
 from nano3.sampling.sampler import SegmentSampler
-from nano3.sampling.streams import document_order, pair_seed
+from nano3.sampling.streams import boundaries, document_order, pair_seed
 from nano3.tokens.indexed_dataset import Pair, read_lengths
 
 PAIRS = "pairs.npy"
-SMALL = 64  # pairs that are not worth other processes
+SMALL = 64  # pairs; for fewer, other processes do not pay off
 
 
 class IndexCacheError(Nano3Error):
-    """An index cache is not there, or not of these pairs."""
+    """An index cache is missing, or of other pairs."""
 
 
 @dataclass(frozen=True)
 class EpochIndex:
-    """An epoch of a dataset, mapped. begins: where each pair's documents begin in order, shape [pairs + 1]."""
+    """An epoch of a dataset, memory-mapped. begins: where each pair's documents begin in order, shape [pairs + 1]."""
 
     order: npt.NDArray[np.int32]
     offsets: Numbers
@@ -59,13 +58,13 @@ class EpochIndex:
     @classmethod
     def open(cls, folder: Path, epoch: int, documents: Numbers) -> "EpochIndex":
         """documents: of each pair. Raises IndexCacheError if the epoch was not built."""
-        begins = np.concatenate([np.zeros(1, np.int64), np.cumsum(documents)])
+        begins = boundaries(documents)
         order, offsets = (_file(folder, epoch, name) for name in ("order", "offsets"))
         for file, count in ((order, begins[-1]), (offsets, begins[-1] + len(documents))):
             if not file.is_file():
                 raise IndexCacheError(f"{file}: missing: run snakemake again, which builds it")
             if np.load(file, mmap_mode="r").shape != (count,):
-                raise IndexCacheError(f"{file}: not of these pairs: delete {folder} and run snakemake again")
+                raise IndexCacheError(f"{file}: built for other pairs: delete {folder} and run snakemake again")
         return cls(np.load(order, mmap_mode="r"), np.load(offsets, mmap_mode="r"), begins)
 
     def of(self, pair: int) -> tuple[npt.NDArray[np.int32], Numbers]:
@@ -85,18 +84,18 @@ class DatasetStream:
 
     @classmethod
     def open(cls, folder: Path, prefixes: list[str]) -> "DatasetStream":
-        """Raises IndexCacheError if it was not built for these pairs."""
+        """prefixes: of its pairs. Raises IndexCacheError if it was not built for them."""
         if not (folder / PAIRS).is_file():
             raise IndexCacheError(f"{folder / PAIRS}: missing: run snakemake again, which builds it")
         table = np.load(folder / PAIRS)
         if len(table) != len(prefixes):
             raise IndexCacheError(
-                f"{folder}: holds {len(table):,} pairs, the blend {len(prefixes):,}: it is of another"
+                f"{folder}: holds {len(table):,} pairs, the blend {len(prefixes):,}: delete it and run snakemake again"
             )
         return cls(folder, prefixes, table[:, 0], table[:, 1])
 
     def epoch(self, number: int) -> EpochIndex:
-        """An epoch of it."""
+        """One of its epochs."""
         return EpochIndex.open(self.folder, number, self.documents)
 
 
@@ -110,17 +109,17 @@ def build_index_cache(
     blend: Path, blend_receipt: Path, key: IndexCacheKey, streams: Path, receipt: Path, processes: int = 1
 ) -> None:
     """
-    Build what a phase's training needs of its datasets' index caches and is not there, and a receipt that says where.
+    Build the missing epochs of the index caches that a phase reads, and a receipt that lists their folders.
 
     blend, blend_receipt: the phase's mixture. key: `seed`, and `segments` of the phase, each with `data` of its spec,
     `length` and `samples`. streams: folder of all index caches. receipt: the file to write.
     Raises StreamError if a dataset's pairs are too short, IndexCacheError if the blend is not the one of the key.
     """
     run = Run(("numpy",))
-    mixed, seed = read_receipt(blend_receipt, BlendReceipt), key["seed"]
-    if any(segment["data"]["blend"] != mixed.content for segment in key["segments"]):
+    mixture, seed = read_receipt(blend_receipt, BlendReceipt), key["seed"]
+    if any(segment["data"]["blend"] != mixture.content for segment in key["segments"]):
         raise IndexCacheError(f"{blend}: changed since the job was planned: run snakemake again")
-    pairs = _pairs(mixed)
+    pairs = _pairs(mixture)
     identities = {dataset: digest_json([seed, *(entry.bin for entry in each)]) for dataset, each in pairs.items()}
     folders = {dataset: streams / f"{dataset}-{short(identity)}" for dataset, identity in identities.items()}
     epochs = _epochs(key, pairs)
@@ -138,7 +137,7 @@ def build_index_cache(
     IndexCacheReceipt.made(
         run,
         key=key,
-        inputs=[mixed.as_input(blend_receipt)],
+        inputs=[mixture.as_input(blend_receipt)],
         outputs=outputs,
         content=digest_json(identities),
         facts=IndexCacheFacts(
@@ -149,18 +148,18 @@ def build_index_cache(
     ).write(receipt)
 
 
-def _pairs(mixed: BlendReceipt) -> dict[str, list[freshness.ShardEntry]]:
-    """The pairs of each dataset of a blend that have tokens, by its receipt, in catalogue order."""
+def _pairs(blend: BlendReceipt) -> dict[str, list[ShardEntry]]:
+    """The pairs with tokens of each dataset of a blend, in catalogue order."""
     pairs = {}
-    indexes = {path.parent.name: path for path in (Path(source.path) for source in mixed.inputs)}
-    for dataset in mixed.facts.datasets:  # a share may depend on other indexes, too
+    indexes = {path.parent.name: path for path in (Path(source.path) for source in blend.inputs)}
+    for dataset in blend.facts.datasets:  # a share may depend on other indexes, too
         index = indexes[dataset]
-        entries = freshness.read_entries(index.parent, read_receipt(index, IndexReceipt).facts.shards.digest)
+        entries = read_entries(index.parent, read_receipt(index, IndexReceipt).facts.shards.digest)
         pairs[dataset] = [entry for entry in entries if entry.tokens > 0]
     return pairs
 
 
-def _epochs(key: IndexCacheKey, pairs: Mapping[str, Sequence[freshness.ShardEntry]]) -> dict[str, list[int]]:
+def _epochs(key: IndexCacheKey, pairs: Mapping[str, Sequence[ShardEntry]]) -> dict[str, list[int]]:
     """The epochs of each dataset that a phase's segments read."""
     tokens = {dataset: np.array([entry.tokens for entry in entries]) for dataset, entries in pairs.items()}
     epochs: dict[str, set[int]] = {dataset: set() for dataset in pairs}
@@ -171,18 +170,18 @@ def _epochs(key: IndexCacheKey, pairs: Mapping[str, Sequence[freshness.ShardEntr
     return {dataset: sorted(numbers) for dataset, numbers in epochs.items()}
 
 
-def _table(folder: Path, entries: Sequence[freshness.ShardEntry]) -> Output:
+def _table(folder: Path, entries: Sequence[ShardEntry]) -> Output:
     if not (folder / PAIRS).is_file():
         with replaced(folder / PAIRS) as aside, aside.open("wb") as file:
             np.save(file, np.array([(entry.documents, entry.tokens) for entry in entries], dtype=np.int64))
     return Output.of(folder / PAIRS)
 
 
-Work = tuple[str, int, freshness.ShardEntry]  # a pair's prefix, the seed of its documents' order, what is known of it
+Work = tuple[str, int, ShardEntry]  # a pair's prefix, the seed of its documents' order, its entry
 
 
 def _epoch(folder: Path, epoch: int, work: Sequence[Work], pool: ProcessPoolExecutor) -> list[Output]:
-    """Build an epoch's two files, unless they are there."""
+    """Build an epoch's two files, unless they exist."""
     files = [_file(folder, epoch, name) for name in ("order", "offsets")]
     if not all(file.is_file() for file in files):
         documents = sum(entry.documents for _, _, entry in work)
@@ -206,9 +205,9 @@ def _ordered(work: Work) -> tuple[npt.NDArray[np.int32], Numbers]:
     prefix, seed, entry = work
     lengths, _ = read_lengths(Pair(Path(prefix)))
     if len(lengths) != entry.documents or lengths.sum(dtype=np.int64) != entry.tokens:
-        raise IndexCacheError(f"{prefix}.idx: not what its dataset's index counts: run snakemake again")
+        raise IndexCacheError(f"{prefix}.idx: differs from its dataset's index: run snakemake again")
     order = document_order(len(lengths), seed)
-    return order, np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths[order], dtype=np.int64)])
+    return order, boundaries(lengths[order])
 
 
 def _file(folder: Path, epoch: int, name: str) -> Path:

@@ -1,13 +1,12 @@
 """
-One order for the samples of several sources, in which each source is spread evenly.
+In one order that spreads several sources evenly, which source is sample i of, and which of its samples is it?
 
-Which source is sample number i of, and the how-manieth of it? Answered for any i without an index of all samples: the
-order is cut into slices, how many samples of each source lie before a slice is a formula, and inside a slice the
-samples are sorted by where they would lie if each source were spread evenly over it. So an order over a trillion
-samples takes no memory, only goes on when more are asked for, and can be entered anywhere.
+The answer needs no index of all samples. The order is cut into slices, a formula counts the samples of each source
+before a slice, and inside a slice samples are sorted by where they would lie if each source were spread evenly over it.
+So an order over a trillion samples takes no memory, stays the same when it gets longer, and can be entered anywhere.
 
-Datasets are mixed so in a phase, and pairs in an epoch of a dataset. Megatron-Core's blending indices do the same with
-arrays of all samples, in time that grows with samples times sources.
+A phase interleaves its datasets this way, an epoch of a dataset its shuffle blocks. Megatron-Core's blending indices do
+the same with arrays of all samples, in time that grows with samples times sources.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,8 +23,8 @@ class Interleaving:
     """
     Sources by number, in one order.
 
-    rates: samples of each source in a slice, shape [sources], of any positive size. sizes: how many samples each has,
-    shape [sources]; None: they are endless. Two with the same arguments are the same order.
+    rates: samples of each source in a slice, shape [sources], any positive numbers. sizes: samples of each source,
+    shape [sources]; None: endless. The same arguments give the same order.
     """
 
     def __init__(self, rates: npt.NDArray[np.float64], sizes: Numbers | None, seed: Sequence[int]) -> None:
@@ -41,12 +40,12 @@ class Interleaving:
 
     @classmethod
     def of_sizes(cls, sizes: Numbers, seed: Sequence[int]) -> "Interleaving":
-        """Every sample of sources with these many, once."""
+        """Every sample of finite sources, once. sizes: samples of each, shape [sources]."""
         slices = max(1, -(-int(sizes.sum()) // SLICE))
         return cls(sizes / slices, sizes, seed)
 
     def at(self, first: int, count: int) -> tuple[Numbers, Numbers]:
-        """The samples from number first on: the source of each and its number there, both of shape [count]."""
+        """Source of each sample from number first on, and its number there, both of shape [count]."""
         sources, numbers = [], []
         while count > 0:
             place = self._slice_of(first)
@@ -55,31 +54,31 @@ class Interleaving:
             sources.append(slice_sources)
             numbers.append(slice_numbers)
             first, count = first + len(slice_sources), count - len(slice_sources)
-        none = np.zeros(0, dtype=np.int64)
-        return np.concatenate([none, *sources]), np.concatenate([none, *numbers])
+        empty = np.zeros(0, dtype=np.int64)
+        return np.concatenate([empty, *sources]), np.concatenate([empty, *numbers])
 
     def counts(self, samples: int) -> Numbers:
-        """Samples of each source among the first ones, shape [sources]."""
+        """How many of the first samples each source has, shape [sources]."""
         place = self._slice_of(samples)
         within = self._slice(place)[0][: samples - self._total(place)]
         return self._before(place) + np.bincount(within, minlength=len(self._rates))
 
     def number(self, source: int, sample: int) -> int:
-        """The other direction of at: where a source's sample lies."""
+        """The inverse of at: the number in this order of a source's sample."""
 
         def before(place: int) -> int:
             return int(self._before(place)[source])
 
         place = _last(lambda place: before(place) <= sample, self._slice_guess(sample / self._rates[source]))
-        mine = np.flatnonzero(self._slice(place)[0] == source)
-        return self._total(place) + int(mine[sample - before(place)])
+        positions = np.flatnonzero(self._slice(place)[0] == source)
+        return self._total(place) + int(positions[sample - before(place)])
 
     def _before(self, place: int) -> Numbers:
-        """Samples of each source before a slice, shape [sources]; never fewer before a later one."""
-        passed = np.floor(self._rates * place + self._shift).astype(np.int64)
+        """Samples of each source before a slice, shape [sources]; they never decrease."""
+        counts = np.floor(self._rates * place + self._shift).astype(np.int64)
         if self._sizes is None:
-            return passed
-        return self._sizes if place >= self._slices else np.minimum(passed, self._sizes)
+            return counts
+        return self._sizes if place >= self._slices else np.minimum(counts, self._sizes)
 
     @property
     def _slices(self) -> int:
@@ -91,7 +90,7 @@ class Interleaving:
         return int(self._before(place).sum())
 
     def _slice_of(self, sample: int) -> int:
-        """The slice that a sample lies in; of finite sources the last one for what lies behind the end."""
+        """The slice of a sample; beyond the end of finite sources, the number of slices."""
         if self._sizes is not None and sample >= self._sizes.sum():
             return self._slices
         return _last(lambda place: self._total(place) <= sample, self._slice_guess(sample / self._rates.sum()))
@@ -111,7 +110,7 @@ class Interleaving:
 
 
 def _last(holds: Callable[[int], bool], guess: int) -> int:
-    """The last number from 0 on for which something holds that holds for 0 and, once it does not, never again."""
+    """The largest number for which `holds` is true: it is true from 0 up to there, and never again."""
     step, low, high = 1, guess, guess
     while low > 0 and not holds(low):
         low, step = max(0, low - step), 2 * step
@@ -125,5 +124,5 @@ def _last(holds: Callable[[int], bool], guess: int) -> int:
 
 
 def _uniform(seed: Sequence[int], count: int) -> npt.NDArray[np.float64]:
-    """Numbers from 0 to 1 without 1; numpy promises that RandomState's are the same in all versions."""
+    """Numbers in [0, 1); numpy guarantees that RandomState's are the same in all versions."""
     return np.random.RandomState(np.array(seed, dtype=np.uint32)).random_sample(count)

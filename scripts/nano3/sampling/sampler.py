@@ -1,9 +1,9 @@
 """
-What a segment draws: from which dataset, and from where in it, each of its samples comes.
+Which samples does a segment consume? Each comes from a dataset, and from a place in that dataset's stream.
 
-Its phase mixes datasets by their shares, and of each dataset takes the next samples of the stream. Both are formulas
-(nano3.sampling.interleave, nano3.sampling.streams), so any sample can be asked for alone, and a document can be asked
-where it went.
+A phase interleaves its datasets by their shares and consumes the next samples of each stream. Both are formulas
+(nano3.sampling.interleave, nano3.sampling.streams), so any sample can be located alone, and a document traced to its
+samples.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from nano3.artifact.steps import RealizedMixture, SegmentData
 from nano3.sampling.interleave import Interleaving, Numbers
 from nano3.sampling.streams import Stream, consumed_after
 
-ALLOWED_SAMPLES = 8  # that a dataset may be off its share at the end of a segment; up to 4.3 was found for 30 datasets
+ALLOWED_SAMPLES = 8  # that a dataset may deviate from its share at a segment's end; up to 4.3 observed for 30 datasets
 ConsumedByDataset = Mapping[str, list[list[int]]]  # by dataset; see nano3.sampling.streams
 
 
@@ -49,60 +49,60 @@ class SegmentSampler:
         ]
 
     def at(self, first: int, count: int) -> list[SamplePlace]:
-        """Where the samples from number first on are."""
+        """Places of the samples from number first on."""
         sources, numbers = self._mix.at(self._first + first, count)
         out: list[Any] = [None] * count
         for source, (name, stream) in enumerate(zip(self.datasets, self._streams, strict=True)):
-            mine = np.flatnonzero(sources == source)
-            if len(mine):  # a source's numbers follow each other
-                found = stream.at(int(numbers[mine[0]] - self._before[source]), len(mine))
-                columns = (found.epochs.tolist(), found.pairs.tolist(), found.begins.tolist())
-                for place, *where in zip(mine.tolist(), *columns, strict=True):
-                    out[place] = SamplePlace(name, *where)
+            indices = np.flatnonzero(sources == source)
+            if len(indices):  # a source's numbers are consecutive
+                places = stream.at(int(numbers[indices[0]] - self._before[source]), len(indices))
+                columns = (places.epochs.tolist(), places.pairs.tolist(), places.begins.tolist())
+                for index, *place in zip(indices.tolist(), *columns, strict=True):
+                    out[index] = SamplePlace(name, *place)
         return out
 
     def holding(self, place: SamplePlace, end: int) -> list[tuple[int, int]]:
-        """Samples that hold tokens from a place up to end, as number and token where it begins."""
+        """Samples that hold tokens from a place up to end, as number and first token."""
         source = self.datasets.index(place.dataset)
-        found = self._streams[source].holding(place.epoch, place.pair, place.begin, end)
+        samples = self._streams[source].holding(place.epoch, place.pair, place.begin, end)
         before = int(self._before[source])
-        return [(self._mix.number(source, before + number) - int(self._first), begin) for number, begin in found]
+        return [(self._mix.number(source, before + number) - int(self._first), begin) for number, begin in samples]
 
     def epochs(self, count: int) -> dict[str, tuple[int, int]]:
         """The first and the last epoch of each dataset that the first `count` samples read."""
-        drawn = self._mix.counts(self._first + count) - self._before
-        reached = {}
-        for name, stream, samples in zip(self.datasets, self._streams, drawn.tolist(), strict=True):
+        counts = self._mix.counts(self._first + count) - self._before
+        epochs = {}
+        for name, stream, samples in zip(self.datasets, self._streams, counts.tolist(), strict=True):
             if samples:
-                reached[name] = (int(stream.at(0, 1).epochs[0]), int(stream.at(samples - 1, 1).epochs[0]))
-        return reached
+                epochs[name] = (int(stream.at(0, 1).epochs[0]), int(stream.at(samples - 1, 1).epochs[0]))
+        return epochs
 
 
 def mixing(shares: Mapping[str, float], seed: int) -> Interleaving:
-    """The datasets of a phase, by number, in one order."""
+    """The order of a phase's datasets, which are numbered by name."""
     return Interleaving.of_shares([shares[name] for name in sorted(shares)], [seed])
 
 
 def consumed_samples(shares: Mapping[str, float], seed: int, first: int, count: int) -> dict[str, int]:
-    """Samples of each dataset among `count` samples of a phase from number first on. shares: none if nobody knows."""
+    """Samples of each dataset among `count` samples of a phase from number first on; none without shares."""
     if not shares:
         return {}
     mix = mixing(shares, seed)
     return dict(zip(sorted(shares), (mix.counts(first + count) - mix.counts(first)).tolist(), strict=True))
 
 
-def consumed_with(taken: ConsumedByDataset, samples: Mapping[str, int], length: int) -> dict[str, list[list[int]]]:
-    """What has been taken of each dataset's stream, with these samples more."""
-    more = {name: consumed_after(taken.get(name, []), length, count) for name, count in samples.items()}
-    return dict(sorted({**taken, **more}.items()))
+def consumed_with(consumed: ConsumedByDataset, samples: Mapping[str, int], length: int) -> dict[str, list[list[int]]]:
+    """What is consumed of each dataset's stream after more samples. length: tokens of a sample."""
+    more = {name: consumed_after(consumed.get(name, []), length, count) for name, count in samples.items()}
+    return dict(sorted({**consumed, **more}.items()))
 
 
 def realized(shares: Mapping[str, float], samples: Mapping[str, int]) -> RealizedMixture:
     """
-    The mixture that was read beside the one that was asked for. samples: of each dataset, as read. Rounding explains
-    ALLOWED_SAMPLES of all samples.
+    The consumed mixture beside its target. shares: the target. samples: consumed of each dataset. Rounding explains a
+    deviation of ALLOWED_SAMPLES.
     """
     total = sum(samples.values())
-    off = {name: abs(samples[name] / total - share) for name, share in shares.items()}
+    deviations = {name: abs(samples[name] / total - share) for name, share in shares.items()}
     allowed = ALLOWED_SAMPLES / total
-    return RealizedMixture(dict(shares), dict(samples), max(off.values()), allowed)
+    return RealizedMixture(dict(shares), dict(samples), max(deviations.values()), allowed)

@@ -1,21 +1,22 @@
 """
-The stream of a dataset: which of its tokens is its n-th sample?
+Which tokens are the n-th sample of a dataset's stream?
 
 A dataset is one endless stream. An epoch is each of its pairs once, documents shuffled with a seed of the epoch. A
-phase consumes the next samples of each stream, so nothing is read twice before everything was read once, over all
-phases; and what a later phase consumes changes nothing that an earlier one consumed.
+phase consumes the next samples of each stream, so no token is repeated until all have been seen, over all phases; and a
+later phase changes nothing that an earlier one consumed.
 
-An epoch of a pair is cut into blocks, stretches of a fixed number of tokens, and all blocks of all pairs are read side
-by side, each from its beginning on: so a long document, or a shard of one source, is spread over the epoch. How far a
-block has been read is a number of tokens, so another sequence length goes on exactly there: the stream is cut again
-from the position reached, and a long sequence is still whole documents. What is left of a block and is no whole sample
-is passed over in that epoch, as Megatron-Core's GPTDataset passes over the end of a pair; an epoch ends for a sequence
-length when no block has a sample left.
+An epoch of a pair is cut into shuffle blocks of a fixed number of tokens, and all blocks of all pairs are read side by
+side, each from its beginning: so a long document, or a shard of one source, is spread over the epoch. The position in a
+block is a number of tokens, so another sequence length resumes exactly there: the stream is cut again from that
+position, and a long sequence is still whole documents. The end of a block that is shorter than a sample is skipped in
+that epoch, as Megatron-Core's GPTDataset skips the end of a pair; an epoch ends for a sequence length when no block has
+a sample left.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,12 +29,12 @@ Consumed = Sequence[Sequence[int]]  # [[tokens per sample, samples], ...] in the
 
 
 class StreamError(Nano3Error):
-    """A dataset's stream can't be cut as asked."""
+    """All pairs of a dataset are shorter than a sample."""
 
 
 @dataclass(frozen=True)
 class Position:
-    """How far a stream has been read: whole epochs, and of the present one the tokens of each block, shape [blocks]."""
+    """How far a stream is consumed: whole epochs, and the tokens of each block in the current one, shape [blocks]."""
 
     epoch: int
     tokens: Numbers
@@ -49,7 +50,7 @@ class Places:
 
 
 def merged(consumed: Consumed) -> list[tuple[int, int]]:
-    """What was consumed, with neighbours of one length joined."""
+    """What was consumed, with adjacent entries of one length merged."""
     out: list[tuple[int, int]] = []
     for length, samples in consumed:
         if samples and out and out[-1][0] == length:
@@ -63,13 +64,13 @@ class Stream:
     """
     A dataset's samples from a position on.
 
-    tokens: of each pair, shape [pairs]. seed: of the whole training. taken: what was read before. length: tokens of a
-    sample from now on; one more is read, for the last label. block: tokens of a block. name: to call the dataset by.
-    Raises StreamError if no pair has that many tokens.
+    tokens: of each pair, shape [pairs]. seed: of the whole training. consumed: before the position. length: tokens of a
+    sample after it; one more is read, for the last label. block: tokens of a block. name: the dataset, for the error.
+    Raises StreamError if no pair is long enough for a sample.
     """
 
     def __init__(
-        self, tokens: Numbers, seed: int, taken: Consumed, length: int, block: int, name: str = "dataset"
+        self, tokens: Numbers, seed: int, consumed: Consumed, length: int, block: int, name: str = "dataset"
     ) -> None:
         blocks = np.maximum(1, -(-(tokens - 1) // block))  # the last token is a label only
         self._block, self._first_block = block, np.cumsum(blocks) - blocks
@@ -78,7 +79,7 @@ class Stream:
         self._tokens = np.clip(tokens[self._pair] - 1 - self._begin, 0, block)
         self._seed, self._name = seed, name
         self._order = lru_cache(maxsize=8)(self._interleaved)
-        cuts = merged(taken)
+        cuts = merged(consumed)
         self._done = cuts.pop()[1] if cuts and cuts[-1][0] == length else 0
         self._length = length
         self._cut = Position(0, np.zeros_like(self._tokens))
@@ -88,44 +89,44 @@ class Stream:
         self._whole = self._samples(np.zeros_like(self._tokens), length)
 
     def at(self, first: int, count: int) -> Places:
-        """Where the samples from number first on are; 0 is the first one after what was taken."""
+        """Places of the samples from number first on; 0 is the first at the position."""
         parts: list[tuple[Numbers, Numbers, Numbers]] = []
         number = self._done + first
         while count > 0:
             epoch, within = self._epoch_of(number)
-            sizes, begun = self._sizes(epoch)
+            sizes, progress = self._sizes(epoch)
             blocks, samples = self._order(epoch).at(within, min(count, int(sizes.sum()) - within))
-            begins = self._begin[blocks] + begun[blocks] + samples * self._length
+            begins = self._begin[blocks] + progress[blocks] + samples * self._length
             parts.append((np.full(len(blocks), epoch), self._pair[blocks], begins))
             number, count = number + len(blocks), count - len(blocks)
-        none = np.zeros(0, dtype=np.int64)
-        return Places(*(np.concatenate(column) for column in zip((none, none, none), *parts, strict=True)))
+        empty = np.zeros(0, dtype=np.int64)
+        return Places(*(np.concatenate(column) for column in zip((empty, empty, empty), *parts, strict=True)))
 
     def holding(self, epoch: int, pair: int, begin: int, end: int) -> list[tuple[int, int]]:
         """
-        The other direction of at: samples that hold tokens of a pair's epoch from begin up to end, as number and token
-        where it begins. What was taken before, or is passed over, is in none.
+        The inverse of at: samples that hold tokens of a pair's epoch from begin up to end, as number and first token.
+        Tokens before the position, or skipped ones, are in none.
         """
         if epoch < self._cut.epoch:
             return []
-        sizes, begun = self._sizes(epoch)
+        sizes, progress = self._sizes(epoch)
         later = epoch - self._cut.epoch
         before = int(self._first.sum()) + (later - 1) * int(self._whole.sum()) if later else 0
         block = int(self._first_block[pair]) + begin // self._block
-        found = []
+        matches = []
         while block < len(self._pair) and self._pair[block] == pair and self._begin[block] < end:
-            base = int(self._begin[block] + begun[block])
+            base = int(self._begin[block] + progress[block])
             for sample in range(
                 max(0, (begin - base) // self._length), min(int(sizes[block]), -(-(end - base) // self._length))
             ):
                 number = before + self._order(epoch).number(block, sample) - self._done
                 if number >= 0:
-                    found.append((number, base + sample * self._length))
+                    matches.append((number, base + sample * self._length))
             block += 1
-        return found
+        return matches
 
     def _sizes(self, epoch: int) -> tuple[Numbers, Numbers]:
-        """Samples of each block in an epoch, and the tokens before the first of them, both of shape [blocks]."""
+        """Samples of each block in an epoch, and its tokens before the first of them, both of shape [blocks]."""
         if epoch == self._cut.epoch:
             return self._first, self._cut.tokens
         return self._whole, np.zeros_like(self._tokens)
@@ -139,23 +140,23 @@ class Stream:
 
     def _after(self, position: Position, length: int, samples: int) -> Position:
         sizes = self._samples(position.tokens, length)
-        epoch, begun = position.epoch, position.tokens
+        epoch, progress = position.epoch, position.tokens
         if samples > sizes.sum():
             left = samples - int(sizes.sum())
-            begun = np.zeros_like(self._tokens)
-            sizes = self._samples(begun, length)
+            progress = np.zeros_like(self._tokens)
+            sizes = self._samples(progress, length)
             whole = int(sizes.sum())
             epoch, samples = epoch + 1 + (left - 1) // whole, (left - 1) % whole + 1
-        return Position(epoch, begun + Interleaving.of_sizes(sizes, [self._seed, epoch]).counts(samples) * length)
+        return Position(epoch, progress + Interleaving.of_sizes(sizes, [self._seed, epoch]).counts(samples) * length)
 
-    def _samples(self, begun: Numbers, length: int) -> Numbers:
+    def _samples(self, progress: Numbers, length: int) -> Numbers:
         """Whole samples that each block has left, shape [blocks]."""
-        if not begun.any() and self._tokens.max(initial=0) < length:
+        if not progress.any() and self._tokens.max(initial=0) < length:
             raise StreamError(
-                f"{self._name}: no pair has {length + 1:,} tokens, which one sample of {length:,} takes: "
-                "lower the sequence length, take the dataset out of the mixture, or pin larger shards"
+                f"{self._name}: no pair has {length + 1:,} tokens, which one sample of {length:,} needs: "
+                "lower the sequence length, remove the dataset from the mixture, or pin larger shards"
             )
-        samples: Numbers = np.maximum(0, (self._tokens - begun) // length)
+        samples: Numbers = np.maximum(0, (self._tokens - progress) // length)
         return samples
 
     def _interleaved(self, epoch: int) -> Interleaving:
@@ -174,9 +175,14 @@ def document_order(documents: int, seed: int) -> npt.NDArray[np.int32]:
     return order
 
 
+def boundaries(lengths: npt.NDArray[Any]) -> Numbers:
+    """Where each of successive parts begins and the last ends, shape [parts + 1]. lengths: shape [parts]."""
+    return np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths, dtype=np.int64)])
+
+
 def consumed_after(consumed: Consumed, length: int, samples: int) -> list[list[int]]:
-    """What was consumed of a stream, with some samples more."""
-    return [list(take) for take in merged([*consumed, (length, samples)])]
+    """What is consumed of a stream after more samples. length: tokens of a sample."""
+    return [list(entry) for entry in merged([*consumed, (length, samples)])]
 
 
 def tokens_of(consumed: Consumed) -> int:
@@ -186,7 +192,7 @@ def tokens_of(consumed: Consumed) -> int:
 
 def ranges(offsets: Numbers, begin: int, count: int) -> Iterable[tuple[int, int, int]]:
     """
-    The documents that a stretch of a pair's epoch runs through: place in its order, first token there, tokens.
+    The documents of a range of a pair's epoch: place in its order, first token there, tokens.
 
     offsets: where each document begins in that order and the last ends, shape [documents + 1].
     """

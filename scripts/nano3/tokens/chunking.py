@@ -1,14 +1,14 @@
 r"""
-Where may a document be cut so that its pieces' tokens, end to end, are the document's tokens?
+Where may a document be cut so that the tokens of its pieces, end to end, are the document's tokens?
 
-Where the pre-tokenizer cuts it whatever stands around, and where neither side changes how the other is split.
+Where the pre-tokenizer always splits, whatever the context, and neither side changes how the other is split.
 
-That is worked out for the pre-tokenizers in PATTERNS: of Mistral's Tekken, which is Nemotron 3's too, of Llama 3 and of
-o200k. They never look back, and look ahead only in `\s+(?!\S)`. None of their matches holds
-- visible ASCII and then a space: a space stands first in a match or behind other whitespace;
-- a line break and then anything but whitespace and `/`: nothing else follows a line break in a match.
-Looking ahead never sees such a place: a run of whitespace that ends there ends in a line break, and is taken by
-`\s*[\r\n]+` or by `[\r\n/]*` before.
+PATTERNS are the pre-tokenizers for which such places are proved: Mistral's Tekken, which Nemotron 3 uses too, Llama 3
+and o200k. They have no lookbehind, and lookahead only in `\s+(?!\S)`. No match of theirs contains
+- visible ASCII followed by a space: a space comes first in a match, or after other whitespace;
+- a line break followed by anything but whitespace and `/`.
+The lookahead never sees such a place: whitespace that ends there ends in a line break, so `\s*[\r\n]+` or `[\r\n/]*`
+has matched it before.
 """
 
 import re
@@ -29,12 +29,12 @@ PATTERNS = {
     "llama 3": rf"{CONTRACTION}|{WORD}|\p{{N}}{{1,3}}| ?[^\s\p{{L}}\p{{N}}]+[\r\n]*|{WHITESPACE}",
     "o200k": rf"{TITLE}{CONTRACTION}?|{UPPER}{CONTRACTION}?|\p{{N}}{{1,3}}| ?[^\s\p{{L}}\p{{N}}]+[\r\n/]*|{WHITESPACE}",
 }
-# Of characters beyond ASCII, those whose first UTF-8 byte begins no whitespace.
+# Beyond ASCII, only characters whose first UTF-8 byte no whitespace character has.
 PLACES = re.compile(rb"[!-~](?= )|\n(?=[!-.0-~\xc3-\xe0\xe4-\xf4])")
 
 
 def may_be_cut(definition: Mapping[str, Any]) -> bool:
-    """Whether PLACES hold for a tokenizer.json: its pattern is known and nothing else looks at what stands around."""
+    """Whether PLACES are valid for a tokenizer.json: its pattern is known and nothing else depends on the context."""
     whole = {"type": "Split", "behavior": "Isolated", "invert": False}
     splits = [whole | {"pattern": {"Regex": pattern}} for pattern in PATTERNS.values()]
     match definition:
@@ -56,7 +56,7 @@ def may_be_cut(definition: Mapping[str, Any]) -> bool:
 def cuts(text: npt.NDArray[np.uint8]) -> Iterator[int]:
     """Where to cut a document's UTF-8: at the first of PLACES after every PIECE_BYTES, and at its end."""
     end = 0
-    while found := PLACES.search(text.data, end + PIECE_BYTES):
-        end = found.end()
+    while place := PLACES.search(text.data, end + PIECE_BYTES):
+        end = place.end()
         yield end
     yield len(text)

@@ -1,19 +1,16 @@
 """
-Text to token ids: gigatoken for speed, Hugging Face's `tokenizers` as the reference, and as the engine where gigatoken
-can't load a tokenizer.
+Text to token ids: with gigatoken for speed, or with Hugging Face's `tokenizers` where gigatoken can't load a tokenizer.
 
-A text that spells out a control token (`</s>`, `<|im_start|>`) gets its characters' tokens, unless the recipe asks for
-Hugging Face's way (special_tokens_in_text: parse): who writes a web page must not be able to write control tokens.
+A text that spells out a control token (`</s>`, `<|im_start|>`) is encoded character by character, unless the recipe
+asks for Hugging Face's default (special_tokens_in_text: parse): a web page must not be able to inject control tokens.
 """
 
 import os
-import re
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import awkward as ak
 import gigatoken
@@ -26,11 +23,12 @@ import tokenizers
 
 from nano3 import Nano3Error
 from nano3.artifact.digest import digest_file
+from nano3.core.arrow import bytes_array, bytes_scalar
 from nano3.tokens.chunking import cuts, may_be_cut
-from nano3.tokens.reference_tokenizer import ReferenceTokenizer
 
 Ids = npt.NDArray[np.uint32]
 Lengths = npt.NDArray[np.int64]
+Engine: TypeAlias = gigatoken.Tokenizer | tokenizers.Tokenizer
 Part = tuple[Ids, Lengths, int]  # tokens as written, the lengths of the documents that end in them, how many were cut
 PIECES = 8  # of a long document, encoded at once
 
@@ -44,49 +42,48 @@ class Encoder:
     """
     A tokenizer, and the tokens around a document.
 
-    vocabulary: its entries, added tokens included. in_pieces: whether a document may be encoded piece by piece.
-    parallel: whether a batch is encoded by several threads.
+    vocabulary: one more than its largest id, added tokens included. before, after: ids around each document. longest:
+    the most tokens of one. control_tokens: what a text could spell out. in_pieces: whether a document may be encoded
+    piece by piece. parallel: whether a batch is encoded by several threads.
     """
 
-    engine: gigatoken.Tokenizer | tokenizers.Tokenizer
-    reference: ReferenceTokenizer
+    engine: Engine
     vocabulary: int
     before: list[int]
     after: list[int]
     longest: int | None
-    special: str
+    control_tokens: list[str]
     in_pieces: bool
     parallel: bool
 
     @classmethod
-    @contextmanager
-    def load(cls, file: Path, settings: Mapping[str, Any], engine: str, threads: int = 2) -> Iterator["Encoder"]:
+    def load(cls, file: Path, settings: Mapping[str, Any], engine: str, threads: int = 2) -> "Encoder":
         """
         file: a tokenizer.json. settings: the recipe's token settings for it. engine: gigatoken or tokenizers. threads:
-        all but one encode, for reading and writing keep one busy.
+        all but one encode; the last reads and writes.
 
         Raises EncodeError if file is not the tokenizer that was planned, lacks a token, or is not for the engine.
         """
         if digest_file(file) != settings["sha256"]:
             raise EncodeError(f"{file}: changed while the graph was running: run snakemake again")
-        plain = settings["special_tokens_in_text"] == "characters"
-        with ReferenceTokenizer(file, plain) as reference:
-            os.environ["RAYON_NUM_THREADS"] = str(max(1, threads - 1))  # either engine asks when it encodes first
-            definition = _definition(file.read_bytes())
-            special = [token["content"] for token in definition["added_tokens"] if token["special"]]
-            others = {"added_tokens": [token for token in definition["added_tokens"] if not token["special"]]}
-            fast = engine == "gigatoken"
-            yield cls(
-                _fast(file, definition | (others if plain else {})) if fast else _slow(file, plain),
-                reference,
-                reference.vocabulary(),
-                [_id_of(reference, settings, "bos_token", file)] if settings["add_bos"] else [],
-                [_id_of(reference, settings, "eos_token", file)] if settings["add_eos"] else [],
-                settings["max_doc_tokens"],
-                "|".join(map(re.escape, sorted(special, key=len, reverse=True))),
-                may_be_cut(definition),
-                threads > 2,
-            )
+        os.environ["RAYON_NUM_THREADS"] = str(max(1, threads - 1))  # either engine asks when it encodes first
+        plain = is_plain(settings)
+        definition = _definition(file.read_bytes())
+        added = definition["added_tokens"]
+        others = {"added_tokens": [token for token in added if not token["special"]]}
+        fast = engine == "gigatoken"
+        loaded = _fast(file, definition | (others if plain else {})) if fast else _slow(file, plain)
+        before, after = (_around(name, loaded, definition, settings, file) for name in ("bos", "eos"))
+        return cls(
+            loaded,
+            _entries(loaded, definition),
+            before,
+            after,
+            settings["max_doc_tokens"],
+            [token["content"] for token in added if token["special"]],
+            may_be_cut(definition),
+            threads > 2,
+        )
 
     def encode(self, texts: pa.LargeStringArray) -> tuple[Ids, Lengths]:
         """All documents' ids end to end, shape [tokens], and their lengths, shape [documents]. texts: no nulls."""
@@ -109,8 +106,7 @@ class Encoder:
             lengths = np.minimum(lengths, self.longest - around)
             documents = pc.binary_slice(documents, 0, (self.longest - around) * ids.itemsize)
         before, after, nothing = (
-            pa.scalar(np.array(tokens, dtype=ids.dtype).tobytes(), type=pa.large_binary())
-            for tokens in (self.before, self.after, [])
+            bytes_scalar(np.array(tokens, dtype=ids.dtype).tobytes()) for tokens in (self.before, self.after, [])
         )
         return ids_of(pc.binary_join_element_wise(before, documents, after, nothing)), lengths + around, cut
 
@@ -140,9 +136,10 @@ class Encoder:
             offsets = np.array(places[first : first + PIECES + 1])
             yield pa.LargeStringArray.from_buffers(len(offsets) - 1, pa.py_buffer(offsets), text.buffers()[2])
 
-    def count_special(self, texts: pa.LargeStringArray) -> int:
-        """How often the texts spell out a control token."""
-        return pc.sum(pc.count_substring_regex(texts, self.special)).as_py() or 0 if self.special else 0
+
+def is_plain(settings: Mapping[str, Any]) -> bool:
+    """Whether a text that spells out a control token is its characters. settings: the recipe's token settings."""
+    return bool(settings["special_tokens_in_text"] == "characters")
 
 
 def _definition(data: bytes) -> dict[str, Any]:
@@ -168,11 +165,34 @@ def _slow(file: Path, plain: bool) -> tokenizers.Tokenizer:
     return engine
 
 
-def _id_of(reference: ReferenceTokenizer, settings: Mapping[str, Any], name: str, file: Path) -> int:
-    token = reference.id_of(settings[name])
-    if token is None:
-        raise EncodeError(f"{file}: has no token {settings[name]!r}: mend tokenizer.{name} in the recipe")
-    return token
+def _around(
+    name: str, engine: Engine, definition: Mapping[str, Any], settings: Mapping[str, Any], file: Path
+) -> list[int]:
+    """The bos or eos token, if documents get it."""
+    if not settings[f"add_{name}"]:
+        return []
+    token = settings[f"{name}_token"]
+    if (number := _id_of(engine, definition, token)) is None:
+        raise EncodeError(f"{file}: has no token {token!r}: fix tokenizer.{name}_token in the recipe")
+    return [number]
+
+
+def _id_of(engine: Engine, definition: Mapping[str, Any], token: str) -> int | None:
+    """The id of a token; None if there is no such token. Only one that was not added costs reading the vocabulary."""
+    if isinstance(engine, tokenizers.Tokenizer):
+        number: int | None = engine.token_to_id(token)
+        return number
+    added = {each["content"]: each["id"] for each in definition["added_tokens"]}
+    if token in added:
+        return int(added[token])
+    return msgspec.json.decode(definition["model"]["vocab"], type=dict[str, int]).get(token)
+
+
+def _entries(engine: Engine, definition: Mapping[str, Any]) -> int:
+    """One more than the largest id. An engine that was loaded without the control tokens does not count them."""
+    if isinstance(engine, tokenizers.Tokenizer):
+        return int(engine.get_vocab_size())
+    return max(int(engine.vocab_size), *(int(each["id"]) + 1 for each in definition["added_tokens"]), 0)
 
 
 def _as_awkward(texts: pa.LargeStringArray) -> ak.Array:
@@ -184,10 +204,7 @@ def _as_awkward(texts: pa.LargeStringArray) -> ak.Array:
 
 def documents_of(ids: Ids, lengths: Lengths) -> pa.LargeBinaryArray:
     """Each document's ids as bytes: views of all ids end to end. lengths: in ids, shape [documents]."""
-    offsets = np.zeros(len(lengths) + 1, dtype=np.int64)
-    np.cumsum(lengths * ids.itemsize, out=offsets[1:])
-    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(ids)]
-    return pa.LargeBinaryArray.from_buffers(pa.large_binary(), len(lengths), buffers)
+    return bytes_array(ids, lengths * ids.itemsize)
 
 
 def ids_of(documents: pa.LargeBinaryArray) -> Ids:

@@ -15,14 +15,13 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from nano3 import Nano3Error
 from nano3.artifact.files import replaced
-from nano3.artifact.receipt import Output
 
 MAGIC = b"MMIDIDX\x00\x00"
 VERSION = 1
@@ -33,6 +32,14 @@ LARGEST_UINT16_VOCABULARY = 65_500
 
 class PairError(Nano3Error):
     """A .bin/.idx pair is not what Megatron could read."""
+
+
+class WrittenFile(NamedTuple):
+    """A file of a pair as it was written. path: as it was given, relative to the repository."""
+
+    path: str
+    bytes: int
+    sha256: str
 
 
 @dataclass(frozen=True)
@@ -61,13 +68,13 @@ class PairWriter:
     """
     Writes a pair under its final names only when the with block ends well.
 
-    outputs: after the block, both files with size and SHA-256, taken while writing. tokens, documents: what was added.
+    files: after the block, .bin and .idx with size and SHA-256, taken while writing. tokens, documents: what was added.
     """
 
     def __init__(self, pair: Pair, dtype: type[np.integer[Any]]) -> None:
         self.pair, self.dtype = pair, dtype
         self.tokens = 0
-        self.outputs: list[Output] = []
+        self.files: list[WrittenFile] = []
         self._lengths: list[npt.NDArray[np.int32]] = []
         self._digest = hashlib.sha256()
         self._stack = ExitStack()
@@ -101,9 +108,9 @@ class PairWriter:
             index = index_bytes(np.concatenate([np.zeros(0, np.int32), *self._lengths]), self.dtype)
             self._idx_aside.write_bytes(index)
             bin_bytes = self.tokens * np.dtype(self.dtype).itemsize
-            self.outputs = [
-                Output(str(self.pair.bin), bin_bytes, self._digest.hexdigest()),
-                Output(str(self.pair.idx), len(index), hashlib.sha256(index).hexdigest()),
+            self.files = [
+                WrittenFile(str(self.pair.bin), bin_bytes, self._digest.hexdigest()),
+                WrittenFile(str(self.pair.idx), len(index), hashlib.sha256(index).hexdigest()),
             ]
         self._stack.__exit__(kind, error, trace)
 
@@ -135,10 +142,9 @@ class PairReader:
     def open(cls, pair: Pair) -> "PairReader":
         """Raises PairError if the two files are not a whole pair."""
         lengths, dtype = read_lengths(pair)
-        remedy = f"delete it and build it again with `snakemake {pair.bin}`"
         size, expected = pair.bin.stat().st_size, int(lengths.sum(dtype=np.int64)) * np.dtype(dtype).itemsize
         if size != expected:
-            raise PairError(f"{pair.bin}: {size} bytes where its index counts {expected}: {remedy}")
+            raise _broken(pair, f"{pair.bin}: {size} bytes where its index counts {expected}")
         tokens = np.memmap(pair.bin, dtype=dtype, mode="r") if size else np.zeros(0, dtype=dtype)
         return cls(tokens, lengths)
 
@@ -156,15 +162,18 @@ def read_lengths(pair: Pair) -> tuple[npt.NDArray[np.int32], type[np.integer[Any
 
     Raises PairError if .idx is not a whole index.
     """
-    remedy = f"delete it and build it again with `snakemake {pair.bin}`"
     with pair.idx.open("rb") as file:
         header = file.read(HEADER.size)
         if len(header) < HEADER.size or header[:9] != MAGIC:
-            raise PairError(f"{pair.idx}: not a Megatron index: {remedy}")
+            raise _broken(pair, f"{pair.idx}: not a Megatron index")
         _, version, code, sequences, documents = HEADER.unpack(header)
         if version != VERSION or code not in DTYPE_CODES or documents != sequences + 1:
-            raise PairError(f"{pair.idx}: version {version}, token type {code}: not written by this project; {remedy}")
+            raise _broken(pair, f"{pair.idx}: version {version}, token type {code}: not written by this project")
         size = os.fstat(file.fileno()).st_size
         if size != HEADER.size + sequences * 12 + documents * 8:
-            raise PairError(f"{pair.idx}: {size} bytes do not hold {sequences} documents: {remedy}")
+            raise _broken(pair, f"{pair.idx}: {size} bytes do not hold {sequences} documents")
         return np.frombuffer(file.read(4 * sequences), dtype="<i4"), DTYPE_CODES[code]
+
+
+def _broken(pair: Pair, what: str) -> PairError:
+    return PairError(f"{what}: delete it and build it again with `snakemake {pair.bin}`")

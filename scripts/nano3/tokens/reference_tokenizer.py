@@ -1,13 +1,15 @@
 """
-Do the ids equal those of Hugging Face's `tokenizers`? A process of its own says so.
+Do the ids equal those of Hugging Face's `tokenizers`? A separate process checks.
 
-Why not this one? Loading a tokenizer of 131,072 entries takes half a second and holds Python's lock all the while:
-nothing else could run. There it overlaps with the imports, the other engine's loading and the encoding.
+Why a process? Loading a tokenizer of 131,072 entries takes half a second and holds Python's lock, so nothing else could
+run. In its own process it overlaps with loading the other engine and with encoding; the first answer is needed only
+when the last batch is encoded.
 
-The process is this module. It reads a question a line, a JSON list of a function's name and its arguments, and answers
-each with a line of JSON. It ends when nobody can ask any more.
+The process runs this module. Each line that it reads is a question, a JSON list of a function's name and its arguments;
+it answers each with a line of JSON, and exits at the end of its input.
 """
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -22,15 +24,16 @@ from nano3 import Nano3Error
 from nano3.artifact.code import SCRIPTS
 
 SHOWN_CHARACTERS = 40
+REMEDY = "set tokenizer.engine to tokenizers in the recipe, and report it to gigatoken"
 
 
 class ReferenceTokenizerError(Nano3Error):
-    """The reference's process ended, or found other ids."""
+    """The reference process ended, or its ids differ."""
 
 
 class ReferenceTokenizer:
     """
-    Answers questions on a tokenizer.json, one after the other, while this process goes on.
+    Answers questions about a tokenizer.json, one at a time, without blocking this process.
 
     plain: whether a text that spells out a control token is its characters.
     """
@@ -45,6 +48,7 @@ class ReferenceTokenizer:
         )
         self._questions, self._answers = cast(IO[bytes], self._process.stdin), cast(IO[bytes], self._process.stdout)
         self._asking = ThreadPoolExecutor(1)
+        self._confirmed: list[Future[None]] = []
 
     def __enter__(self) -> "ReferenceTokenizer":
         return self
@@ -53,25 +57,27 @@ class ReferenceTokenizer:
         self._asking.shutdown(cancel_futures=True)
         self._process.communicate()  # closes its questions: it ends
 
-    def vocabulary(self) -> int:
-        """Entries of the vocabulary, added tokens included."""
-        return int(self._asking.submit(self._ask, "vocabulary").result())
-
-    def id_of(self, token: str) -> int | None:
-        """The id of a token; None if there is no such token."""
-        found: int | None = self._asking.submit(self._ask, "id_of", token).result()
-        return found
+    def confirm(self, token: str, number: int) -> None:
+        """From here on every check fails if `tokenizers` gives this token another id."""
+        self._confirmed.append(self._asking.submit(self._confirm, token, number))
 
     def check(self, text: str, ids: Sequence[int]) -> Future[None]:
         """The future raises ReferenceTokenizerError, with the text around, if `tokenizers` makes other ids."""
         return self._asking.submit(self._check, text, ids)
 
+    def _confirm(self, token: str, number: int) -> None:
+        if (answer := self._ask("id_of", token)) != number:
+            raise ReferenceTokenizerError(
+                f"{self._file}: token {token!r} is {number}, tokenizers says {answer}: {REMEDY}"
+            )
+
     def _check(self, text: str, ids: Sequence[int]) -> None:
+        for confirmed in self._confirmed:
+            confirmed.result()  # answered before this check
         if difference := self._ask("difference", text, ids):
             first, around = difference
             raise ReferenceTokenizerError(
-                f"gigatoken and tokenizers differ from token {first} on, near {around!r}: "
-                "set tokenizer.engine to tokenizers in the recipe, and report it to gigatoken"
+                f"gigatoken and tokenizers differ from token {first} on, near {around!r}: {REMEDY}"
             )
 
     def _ask(self, *question: Any) -> Any:
@@ -104,7 +110,6 @@ def answer(file: str, plain: bool, questions: IO[bytes], answers: IO[bytes]) -> 
         return first, text[max(0, begin - SHOWN_CHARACTERS) : begin + SHOWN_CHARACTERS]
 
     functions: dict[str, Callable[..., Any]] = {
-        "vocabulary": tokenizer.get_vocab_size,
         "id_of": tokenizer.token_to_id,
         "difference": difference,
     }
@@ -116,3 +121,4 @@ def answer(file: str, plain: bool, questions: IO[bytes], answers: IO[bytes]) -> 
 
 if __name__ == "__main__":
     answer(sys.argv[1], sys.argv[2] == "plain", sys.stdin.buffer, sys.stdout.buffer)
+    os._exit(0)  # taking a large tokenizer apart takes as long as a small shard

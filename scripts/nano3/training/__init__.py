@@ -1,1 +1,1 @@
-"""How does a segment train? One door, and behind it a trainer for CPUs and one for GPUs."""
+"""How does a segment train? One door, and behind it one trainer for CPUs and one for GPUs."""

@@ -1,5 +1,5 @@
 """
-What all Nemotron 3 Nano models share, in Megatron-Core's terms: both trainers build the same network.
+What do all Nemotron 3 Nano models share? Arguments of Megatron-Core, from which both trainers build the same network.
 
 Source: arXiv 2512.20848, section 2.1, and the configuration of the published model.
 """
@@ -11,7 +11,7 @@ OWN = ("hybrid_override_pattern", "vocab_size")  # of the model around the layer
 
 
 def transformer(model: Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments of TransformerConfig, but for precision, activation (squared ReLU) and layout. model: the recipe's."""
+    """Arguments of TransformerConfig, except precision, activation (squared ReLU) and layout. model: the recipe's."""
     return {
         **{key: value for key, value in model.items() if key not in OWN},
         "num_layers": len(model["hybrid_override_pattern"]),

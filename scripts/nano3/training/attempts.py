@@ -1,12 +1,11 @@
 """
-Who may train a segment, and is another attempt worth it?
+Which process may train a segment, and is another attempt worthwhile?
 
-One process group at a time, by a lock. And as long as attempts bring the segment forward: attempts.jsonl in the
-folder of its weights says of each at which step it began and how it ended. Two in a row that came no further stop the
-segment with the reason, instead of filling a queue; so does one that ended with an error that another attempt would
-meet again, and one that was told to end and that Slurm did not queue again: somebody cancelled it. That holds for
-attempts of the same request: those that Slurm queued again and those that Snakemake tries again. Who runs snakemake
-anew has looked at the reason, and begins with a clean page.
+A lock admits one process group at a time. attempts.jsonl in the folder of the weights records at which step each
+attempt began and how it ended. The segment stops with the reason, instead of filling a queue, after two attempts in a
+row without progress, after an error that another attempt would meet again, and after a cancellation: a signal to end,
+without a requeue by Slurm. Only attempts of one request count: Slurm's requeues and Snakemake's retries. Running
+snakemake again resets the count.
 """
 
 import fcntl
@@ -23,23 +22,22 @@ from pathlib import Path
 from typing import IO, Any
 
 from nano3 import Nano3Error
-from nano3.cluster.preemption import OUT_OF_TIME, Preempted
+from nano3.cluster.preemption import OUT_OF_TIME, RESTARTS, Preempted
 
-RESTARTS = "NANO3_RESTARTS"  # environment: how often Slurm has queued this job again, put there by nano3.cluster.launch
 WITHOUT_PROGRESS = 2  # attempts in a row
-LOCK_SECONDS = 60.0  # a node that was lost may need so long to end what ran on it
-SILENT = "it ended without a word: killed (memory, time limit) or its node was lost; `sacct -j {job}` may know"
+LOCK_SECONDS = 60.0  # a lost node may take this long to end its processes
+SILENT = "it ended without a message: killed (memory, time limit) or its node was lost; check `sacct -j {job}`"
 
 
 class TrainingError(Nano3Error):
-    """Training can't go on, or must not: another attempt would end the same way."""
+    """Training can't continue, or must not: another attempt would end the same way."""
 
 
 @dataclass(frozen=True)
 class Attempt:
     """
-    One entry of the log. step: where it began. again: by Slurm or Snakemake, after an earlier one of the same
-    request. outcome, reason: None as long as it has not said how it ended.
+    One entry of the log. step: where it began. again: a requeue by Slurm or a retry by Snakemake. outcome, reason: None
+    until its end is recorded.
     """
 
     step: int
@@ -61,47 +59,47 @@ class AttemptLog:
         self.path = folder / "attempts.jsonl"
 
     def attempts(self) -> list[Attempt]:
-        """All attempts in order; the first word on an attempt's end counts, for the other ranks fall after it."""
-        found: list[dict[str, Any]] = []
+        """All attempts in order; the first recorded end of an attempt counts, because other ranks fail after it."""
+        entries: list[dict[str, Any]] = []
         for line in self._text().splitlines():
             try:
-                entry = json.loads(line)
+                record = json.loads(line)
             except ValueError:
                 continue  # torn, by a kill or a full disk
-            if "began" in entry:
-                found.append({key: entry[key] for key in ("step", "again", "job")})
-            elif found:
-                found[-1].setdefault("outcome", entry["outcome"])
-                found[-1].setdefault("reason", entry["reason"])
-        return [Attempt(**entry) for entry in found]
+            if "began" in record:
+                entries.append({key: record[key] for key in ("step", "again", "job")})
+            elif entries:
+                entries[-1].setdefault("outcome", record["outcome"])
+                entries[-1].setdefault("reason", record["reason"])
+        return [Attempt(**entry) for entry in entries]
 
     def refuse(self, step: int, attempt: int) -> None:
         """
-        Raises TrainingError if another attempt is not worth it.
+        Raises TrainingError if another attempt is not worthwhile.
 
         step: of the newest checkpoint. attempt: which of Snakemake's tries of this job it is, counted from 1.
         """
         request: list[Attempt] = []
         again = _again(attempt)
-        for known in reversed(self.attempts()):
+        for earlier in reversed(self.attempts()):
             if not again:
                 break
-            request.append(known)
-            again = known.again
+            request.append(earlier)
+            again = earlier.again
         if not request:
             return
         last = request[0]
-        if last.outcome == "stopped" or (last.outcome == "told to end" and not _queued_again()):
-            raise TrainingError(f"not tried again, for the last attempt ended like this: {last.why}")
-        if len(request) >= WITHOUT_PROGRESS and all(known.step == step for known in request[:WITHOUT_PROGRESS]):
+        if last.outcome == "stopped" or (last.outcome == "told to end" and not _requeued()):
+            raise TrainingError(f"not retried: the last attempt ended like this: {last.why}")
+        if len(request) >= WITHOUT_PROGRESS and all(earlier.step == step for earlier in request[:WITHOUT_PROGRESS]):
             raise TrainingError(
-                f"{self.path.parent}: {WITHOUT_PROGRESS} attempts in a row came no further than step {step}; "
-                f"of the last one: {last.why}. Mend that, then run snakemake again"
+                f"{self.path.parent}: {WITHOUT_PROGRESS} attempts in a row got no further than step {step}; "
+                f"the last one: {last.why}. Fix that, then run snakemake again"
             )
 
     @contextmanager
     def attempt(self, step: int, attempt: int, first_rank: bool) -> Iterator[None]:
-        """Enter an attempt that begins at a step, and how it ends; any rank may say that it failed."""
+        """Record an attempt that begins at a step, and how it ends; any rank may record a failure."""
         if first_rank:
             job = os.environ.get("SLURM_JOB_ID")
             self._add(
@@ -109,17 +107,17 @@ class AttemptLog:
             )
         try:
             yield
-        except Preempted as interrupted:
+        except Preempted as preemption:
             if first_rank:
-                self._end("out of time" if interrupted.code == OUT_OF_TIME else "told to end", str(interrupted))
-                print(f"train_segment: {interrupted}", file=sys.stderr)
+                self._end("out of time" if preemption.code == OUT_OF_TIME else "told to end", str(preemption))
+                print(f"train_segment: {preemption}", file=sys.stderr)
                 raise
             raise SystemExit(0) from None  # the first rank's status is that of all
         except Nano3Error as error:
             self._end("stopped", str(error))
             raise
         except BaseException as error:
-            *_, last_line = f"{type(error).__name__}: {error}".strip().splitlines()  # some put a whole trace before it
+            *_, last_line = f"{type(error).__name__}: {error}".strip().splitlines()  # some begin with a whole trace
             self._end("failed", last_line)
             raise
         if first_rank:
@@ -131,12 +129,12 @@ class AttemptLog:
         except OSError:
             if outcome == "finished":
                 raise
-            # The error that ends the attempt is worth more than the log's, which may have the same cause.
+            # The error that ends the attempt matters more than the log's, which may have the same cause.
 
     def _add(self, entry: dict[str, Any]) -> None:
-        torn = not f"\n{self._text()}".endswith("\n")
+        newline = "" if f"\n{self._text()}".endswith("\n") else "\n"  # after a torn line
         with self.path.open("a", encoding="utf-8") as file:
-            file.write("\n" * torn + json.dumps(entry) + "\n")
+            file.write(newline + json.dumps(entry) + "\n")
 
     def _text(self) -> str:
         return self.path.read_text(encoding="utf-8") if self.path.exists() else ""
@@ -151,21 +149,21 @@ def alone(folder: Path) -> Iterator[None]:
 
 
 def _lock(file: IO[bytes], folder: Path) -> None:
-    until = time.monotonic() + LOCK_SECONDS
+    deadline = time.monotonic() + LOCK_SECONDS
     while True:
         try:
             return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            if time.monotonic() >= until:
+            if time.monotonic() >= deadline:
                 raise TrainingError(f"{folder}: another process trains here: wait until it ends, or end it") from None
         time.sleep(0.5)
 
 
 def _again(attempt: int) -> bool:
-    return attempt > 1 or _queued_again()
+    return attempt > 1 or _requeued()
 
 
-def _queued_again() -> bool:
+def _requeued() -> bool:
     return int(os.environ.get(RESTARTS, "0")) > 0
 
 

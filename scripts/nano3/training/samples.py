@@ -1,4 +1,4 @@
-"""A segment's samples, as Megatron-Core's trainers take them: its own stretch of its datasets' streams."""
+"""How do Megatron-Core's trainers read a segment's samples? As a torch Dataset of its part of the streams."""
 
 import json
 import resource
@@ -19,10 +19,10 @@ from nano3.sampling.blend_json import dataset_of
 from nano3.sampling.index_cache import DatasetStream, EpochIndex, open_streams
 from nano3.sampling.interleave import Numbers
 from nano3.sampling.sampler import SamplePlace, SegmentSampler
-from nano3.sampling.streams import document_order, ranges
+from nano3.sampling.streams import boundaries, document_order, ranges
 
 Sample = dict[str, Tensor]
-OTHER_FILES = 256  # that a training process has open besides
+OTHER_FILES = 256  # that a training process has open as well
 
 
 class TrainSamples(Dataset[Sample]):
@@ -30,9 +30,9 @@ class TrainSamples(Dataset[Sample]):
     The samples of a segment; number 0 is its first.
 
     Each is what Megatron-Core's GPTDataset gives: tokens and labels, int64 [length]; loss_mask, float32 [length], all
-    ones, for an end of document is predicted like any token; position_ids, int64 [length]. Opens the index cache and
-    builds nothing. data, length, count: of the segment's spec, tokens of a sample and samples. seed: of the training.
-    Raises IndexCacheError if the index cache is not there.
+    ones, because an end of document is predicted like any token; position_ids, int64 [length]. It only opens the index
+    cache. data: of the segment's spec. length: tokens of a sample. count: samples. seed: of the training. Raises
+    IndexCacheError if the index cache is missing.
     """
 
     def __init__(
@@ -69,17 +69,16 @@ class TrainSamples(Dataset[Sample]):
 
 class ValidationSamples(Dataset[Sample]):
     """
-    The first samples of a held-out pair, documents in an order that is always the same, as many as it has of those
-    asked for.
+    The first samples of a validation pair, at most `most`, its documents in a fixed order.
 
-    prefix: of the pair. length: tokens of a sample. most: samples asked for.
+    prefix: of the pair. length: tokens of a sample.
     """
 
     def __init__(self, prefix: str, length: int, most: int) -> None:
         self.length, self._pair = length, _pair(prefix)
         lengths = self._pair.sequence_lengths
         self._order = document_order(len(lengths), seed=0)
-        self._offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths[self._order], dtype=np.int64)])
+        self._offsets = boundaries(lengths[self._order])
         self.count = max(0, min(most, (int(self._offsets[-1]) - 1) // length))
 
     def __len__(self) -> int:
@@ -92,7 +91,7 @@ class ValidationSamples(Dataset[Sample]):
 
 
 def validation_samples(blend: Path, length: int, tokens: int) -> dict[str, ValidationSamples]:
-    """Samples of each validation set of a blend that is long enough for one, by dataset."""
+    """Samples of each validation set of a blend, by dataset; a set too short for one is left out."""
     prefixes = json.loads(blend.read_text(encoding="utf-8"))["valid"][1::2]
     sets = {
         dataset_of(prefix, "valid"): ValidationSamples(prefix, length, max(1, tokens // length)) for prefix in prefixes
@@ -102,7 +101,7 @@ def validation_samples(blend: Path, length: int, tokens: int) -> dict[str, Valid
 
 @dataclass(frozen=True)
 class MicroBatch:
-    """Sequences for one forward pass: tokens and what follows each of them, shape [sequences, length]."""
+    """Sequences for one forward pass: tokens and their labels, the next tokens, shape [sequences, length]."""
 
     tokens: Tensor
     labels: Tensor
@@ -116,21 +115,19 @@ def batches(dataset: Any, first: int, count: int, most: int) -> Iterator[MicroBa
 
 
 def _most_pairs() -> int:
-    """How many pairs may be open at once: each takes up to two files, and the process is allowed only so many."""
+    """Pairs that may be open at once, at up to two files each. Raises the process's limit of open files to its most."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     return max(1, (most - OTHER_FILES) // 2)
 
 
-@lru_cache(
-    maxsize=_most_pairs()
-)  # a blend can have tens of thousands; each is opened when it is first read, and mapped
+@lru_cache(maxsize=_most_pairs())  # a blend can have tens of thousands; each is mapped when it is first read
 def _pair(prefix: str) -> IndexedDataset:
     return IndexedDataset(prefix, multimodal=False, mmap=True)
 
 
 def _joined(pair: IndexedDataset, order: Any, offsets: Numbers, begin: int, count: int) -> Numbers:
-    """Tokens of a pair from one on, its documents read in an order, shape [count]."""
+    """Tokens of a pair from begin on, its documents in an order, shape [count]."""
     parts = [
         pair.get(int(order[place]), offset=within, length=tokens)
         for place, within, tokens in ranges(offsets, begin, count)

@@ -1,11 +1,11 @@
-"""One door for all trainers: the layout says which of them trains a segment."""
+"""Which trainer trains a segment? The one that its layout names, behind one function for both."""
 
 from pathlib import Path
 from typing import Any
 
 from nano3.artifact.steps import Spec
 from nano3.config.recipe import Layout
-from nano3.training.result import SegmentFiles
+from nano3.training.result import SegmentTask
 
 
 def train_segment(
@@ -34,13 +34,25 @@ def train_segment(
     set. attempt: which of Snakemake's tries it is. layout: the recipe's, of this phase. The rest lays the work out and
     changes nothing. All ranks call it alike.
     """
-    laid_out = Layout.model_validate(layout)
-    place = SegmentFiles(phase, segment, blend_receipt, index_cache, before, receipt, metrics)
-    if laid_out.trainer == "bridge":
-        from nano3.training.bridge import trainer as bridge
-
-        bridge.train_segment(spec, place, blend, weights, evaluation_tokens, laid_out, save_interval, attempt)
-        return
-    from nano3.training.cpu import trainer as cpu
-
-    cpu.train_segment(spec, place, blend, weights, evaluation_tokens, laid_out, threads, save_interval, attempt)
+    task = SegmentTask(
+        spec,
+        phase,
+        segment,
+        blend,
+        blend_receipt,
+        index_cache,
+        before,
+        weights,
+        receipt,
+        metrics,
+        evaluation_tokens,
+        Layout.model_validate(layout),
+        threads,
+        save_interval,
+        attempt,
+    )
+    if task.layout.trainer == "bridge":
+        from nano3.training.bridge.trainer import train
+    else:
+        from nano3.training.cpu.trainer import train
+    train(task)

@@ -1,10 +1,10 @@
 """
-The spec of a training segment: all that changes its mathematics, and only what happens up to its end.
+When must a segment be trained again? When its spec has changed.
 
-When must a segment be trained again? When its spec has changed: the model, the optimizer, the data it reads (by the
-digest of the blend's content, and by what was consumed of its datasets' streams before), the learning-rate curve as far
-as it has come, batch, seed, precision, or the segment before it. Not when the machine, its layout or the folder of the
-weights has; and not when something changes that only happens after its end.
+A spec holds all that affects the numerics of a segment up to its end: the model, the optimizer, the data (by the digest
+of the blend's content, and by what was consumed of its datasets' streams before), the learning-rate curve so far,
+batch, seed, precision and the segment before it. It does not hold the machine, its layout, the folder of the weights or
+anything that happens after the segment's end.
 """
 
 import math
@@ -17,7 +17,7 @@ from nano3.artifact.steps import BlendReceipt, SegmentReceipt, Spec
 from nano3.config.recipe import Recipe
 
 # Raise it when a change to the training code changes what is computed: everything is then trained again. The code
-# itself is in no key, for what costs weeks of a cluster must not depend on how a line is written.
+# itself is in no key, because weeks of a cluster must not depend on how a line is written.
 NUMERICS_VERSION = 2
 
 
@@ -26,7 +26,7 @@ class ScheduledSegment:
     """
     A segment's place in the whole training, counted in optimizer steps, tokens and samples.
 
-    first_step, first_token: what earlier segments have done. first_sample: its first sample among the phase's.
+    first_step, first_token: steps and tokens of earlier segments. first_sample: its first sample among the phase's.
     """
 
     phase: str
@@ -50,7 +50,7 @@ class ScheduledSegment:
 
     @property
     def last_step_token(self) -> int:
-        """Tokens trained on before its last step: the place on the curve where that step's learning rate is read."""
+        """Tokens trained on before its last step, whose learning rate is that of this token."""
         return self.last_token - self.global_batch_size * self.sequence_length
 
     @property
@@ -89,17 +89,13 @@ class PhaseBlend:
 
     @classmethod
     def of(cls, receipt: BlendReceipt) -> "PhaseBlend":
-        """The blend that a receipt stands for."""
+        """The blend of a receipt."""
         return cls(receipt.content, {name: blended.share for name, blended in receipt.facts.datasets.items()})
 
 
 def segment_specs(recipe: Recipe, blends: Mapping[str, PhaseBlend]) -> dict[tuple[str, str], Spec]:
-    """
-    Specs by phase and segment, as far as blends are known.
-
-    blends: of the first phases of the recipe.
-    """
-    from nano3.sampling.sampler import consumed_samples, consumed_with  # numpy, which planning does without
+    """Specs by phase and segment, as far as blends are known. blends: of the first phases of the recipe."""
+    from nano3.sampling.sampler import consumed_samples, consumed_with  # imports numpy, which planning avoids
 
     specs: dict[tuple[str, str], Spec] = {}
     before: Spec | None = None
@@ -122,7 +118,7 @@ def segment_specs(recipe: Recipe, blends: Mapping[str, PhaseBlend]) -> dict[tupl
                 "shares": dict(blend.shares),
                 "block_tokens": recipe.train.block_tokens,
                 "first_sample": scheduled.first_sample,
-                "consumed": {name: of for name, of in consumed.items() if name in blend.shares},
+                "consumed": {name: entries for name, entries in consumed.items() if name in blend.shares},
             },
             "before": digest_json(before) if before else None,
         }
@@ -141,22 +137,22 @@ def why_trained(receipt: SegmentReceipt | None, spec: Spec, shares: Mapping[str,
     """
     if receipt is None:
         return "it has no receipt"
-    changed = differences(dict(receipt.key), dict(spec))
+    changes = differences(dict(receipt.key), dict(spec))
     reasons = [
         f"{key}: {was} is now {now}"
-        for key, (was, now) in changed.items()
+        for key, (was, now) in changes.items()
         if key != "before" and not key.startswith("data.")
     ]
-    moved = _moved(receipt.facts.mixture.target, shares) if shares else ""
-    if moved or "data.blend" in changed:
-        reasons.insert(0, f"its blend changed, in {moved or 'the tokens of its datasets'}")
-    if "before" in changed:
+    moves = _moves(receipt.facts.mixture.target, shares) if shares else ""
+    if moves or "data.blend" in changes:
+        reasons.insert(0, f"its blend changed, in {moves or 'the tokens of its datasets'}")
+    if "before" in changes:
         reasons.append("the segment before it is trained again")
     return "; ".join(reasons) or None
 
 
-def _moved(before: Mapping[str, float], shares: Mapping[str, float]) -> str:
-    """The shares that are others than before, in words."""
+def _moves(before: Mapping[str, float], shares: Mapping[str, float]) -> str:
+    """The changed shares, in words."""
     pairs = [(name, before.get(name, 0.0), shares.get(name, 0.0)) for name in sorted({*before, *shares})]
     return ", ".join(
         f"the share of {name} ({was:.4g} is now {now:.4g})" for name, was, now in pairs if not math.isclose(was, now)

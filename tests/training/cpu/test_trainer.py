@@ -14,14 +14,12 @@ import torch
 
 from nano3.artifact.digest import digest_json
 from nano3.artifact.steps import SegmentData, SegmentReceipt, Spec, Steps, read_receipt
-from nano3.cluster.preemption import OUT_OF_TIME, STOP_AT, Preempted
+from nano3.cluster.preemption import OUT_OF_TIME, RESTARTS, STOP_AT, Preempted
 from nano3.sampling.sampler import consumed_samples, consumed_with
-from nano3.training.attempts import RESTARTS, TrainingError
+from nano3.training.attempts import TrainingError
 from nano3.training.cpu import trainer as cpu
-from nano3.training.lr_scheduler import set_rate
 from nano3.training.segment import train_segment
 from tests.conftest import REPOSITORY
-from tests.receipts import SPEC
 from tests.training.conftest import BATCH, LENGTH, SHARES, Corpus
 
 pytestmark = pytest.mark.slow
@@ -236,21 +234,3 @@ def test_a_loss_that_is_no_number_stops(corpus: Corpus, monkeypatch: pytest.Monk
     with pytest.raises(TrainingError, match=said):
         train_segment(**arguments)
     assert not arguments["receipt"].exists()
-
-
-@pytest.mark.parametrize(
-    ("token", "expected"),
-    [(0, 0.0), (50, 0.5), (100, 1.0), (499, 1.0), (500, 1.0), (550, 0.1 + 0.9 * (1 - math.sqrt(0.5))), (600, 0.1)],
-)
-def test_the_learning_rate_is_warm_up_stable_decay(token: int, expected: float) -> None:
-    rate: dict[str, Any] = {"peak": 1.0, "warmup_tokens": 100}
-    decay = {"from_token": 500, "tokens": 100, "floor": 0.1, "style": "minus_sqrt"}
-    optimizer = torch.optim.AdamW([{"params": [torch.zeros(1, requires_grad=True)], "wd_mult": 1.0}])
-
-    def spec(rate: dict[str, Any]) -> Spec:
-        return {**SPEC, "learning_rate": rate, "optimizer": {"weight_decay": 0.1}}
-
-    assert set_rate(optimizer, spec(rate | {"decay": decay}), token) == pytest.approx(expected)
-    if token <= 500:  # a segment that ends before the decay knows nothing of it and does the same
-        assert set_rate(optimizer, spec(rate), token) == pytest.approx(expected)
-    assert set_rate(optimizer, spec({"constant": 0.3}), token) == 0.3

@@ -22,6 +22,7 @@ from nano3.artifact.files import write_json
 from nano3.artifact.steps import Spec
 from nano3.training.attempts import TrainingError
 from nano3.training.bridge.config import check_settings, finished
+from nano3.training.bridge.patches import one_evaluation
 from nano3.training.bridge.window import SampleSource
 from nano3.training.lr_scheduler import set_rate
 from nano3.training.metrics import Progress
@@ -115,8 +116,7 @@ def _validation_loss(context: CallbackContext, dataset: Any) -> float:
     """
     Mean loss per token of a validation set, made up to whole micro-batches of all copies of the model from its start.
 
-    Not a number on ranks that have no losses. Bridge's evaluate() takes batch and repetitions from the configuration,
-    and gives up half way where the time to stop has come.
+    Not a number on ranks that have no losses.
     """
     config, parallel = context.state.cfg, context.state.cfg.data_parallel_size
     together = config.train.micro_batch_size * parallel
@@ -132,13 +132,8 @@ def _validation_loss(context: CallbackContext, dataset: Any) -> float:
         data_parallel_rank=rank,
         data_parallel_size=parallel,
     )
-    changed = {"global_batch_size": sequences, "eval_iters": 1, "exit_duration_in_mins": None}
-    kept = {name: getattr(config.train, name) for name in changed}
-    vars(config.train).update(changed)
-    try:
+    with one_evaluation(config.train, sequences):
         losses, *_ = evaluate(context.state, forward_step, iter(loader), context.model, None, config.model)
-    finally:
-        vars(config.train).update(kept)
     return float(losses["lm loss"]) if losses else math.nan
 
 

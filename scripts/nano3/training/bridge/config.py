@@ -2,8 +2,8 @@
 The configuration of Megatron-Bridge for a segment: its own recipe of Nemotron 3 Nano, and over it each of our settings.
 
 How do we know that a setting took? Bridge's overrides skip a key that does not exist with a line in the log, and its
-validation changes values. So a key that is no field is an error here, and all settings are read back from the finished
-configuration.
+validation changes values. So a key that is not a field is an error here, and all settings are read back from the
+finished configuration.
 """
 
 from collections.abc import Mapping
@@ -17,19 +17,19 @@ SUPPORTED = {"0.3": 1}  # minor version: lowest patch; docs/bridge.md says what 
 
 
 def check_version() -> str:
-    """The installed version of Megatron-Bridge. Raises TrainingError if it is none that this was written for."""
+    """The installed version of Megatron-Bridge. Raises TrainingError if it is not supported."""
     known = ", ".join(f"{minor}.{patch} and later {minor}.x" for minor, patch in SUPPORTED.items())
     try:
-        found = version("megatron-bridge")
+        actual = version("megatron-bridge")
     except PackageNotFoundError:
         raise TrainingError(
             f"layout.trainer is bridge, but megatron-bridge is not installed: run in NVIDIA's container, or install "
             f"it ({known})"
         ) from None
-    minor, _, patch = found.rpartition(".")
+    minor, _, patch = actual.rpartition(".")
     if not patch.isdigit() or int(patch) < SUPPORTED.get(minor, int(patch) + 1):
-        raise TrainingError(f"megatron-bridge {found} is not supported: use {known}")
-    return found
+        raise TrainingError(f"megatron-bridge {actual} is not supported: use {known}")
+    return actual
 
 
 def configured(settings: Mapping[str, Any], dataset: Any) -> Any:
@@ -55,11 +55,11 @@ def configured(settings: Mapping[str, Any], dataset: Any) -> Any:
 def check_settings(config: Any, settings: Mapping[str, Any]) -> None:
     """Raises TrainingError if a configuration holds another value than its setting."""
     for key, value in settings.items():
-        found = config
+        actual = config
         for name in key.split("."):
-            found = getattr(found, name)
-        if not _same(found, value):
-            raise TrainingError(f"Megatron-Bridge made {key} {found!r}, where {value!r} was set")
+            actual = getattr(actual, name)
+        if not _same(actual, value):
+            raise TrainingError(f"Megatron-Bridge made {key} {actual!r}, where {value!r} was set")
 
 
 def finished(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -71,6 +71,6 @@ def finished(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in settings.items() if key != "mixed_precision"} | {"train.train_iters": steps}
 
 
-def _same(found: Any, value: Any) -> bool:
+def _same(actual: Any, value: Any) -> bool:
     """Equal; Bridge makes members of an enumeration of their names."""
-    return found == value or (isinstance(value, str) and getattr(found, "name", None) == value)
+    return actual == value or (isinstance(value, str) and getattr(actual, "name", None) == value)

@@ -8,7 +8,6 @@ function of the seed), so there is no random state to carry.
 
 import errno
 import os
-import queue
 import re
 import shutil
 from dataclasses import dataclass
@@ -22,16 +21,11 @@ from megatron.core.dist_checkpointing.optimizer import (
     optim_state_to_sharding_state,
 )
 from megatron.core.dist_checkpointing.serialization import get_default_save_sharded_strategy
-from megatron.core.dist_checkpointing.strategies import filesystem_async
 from megatron.core.dist_checkpointing.strategies.fully_parallel import FullyParallelSaveStrategyWrapper
 from megatron.core.distributed import DistributedDataParallel
 from megatron.core.models.mamba.mamba_model import MambaModel
 
 from nano3.training.cpu.process_group import barrier, rank, ranks
-
-# Megatron-Core gives a synchronous save, too, a server process for its results: seconds to start, and an orphan for
-# ever when training is killed. A rank puts and takes its own results only, so a queue inside the process will do.
-filesystem_async._results_queue = queue.Queue()
 
 FULL_BYTES = 2**20  # PyTorch's writer says only that it failed; with less than this left, that is why
 
@@ -112,8 +106,8 @@ def load_model(model: MambaModel, checkpoint: Path) -> None:
 
 def newest(folder: Path) -> Path | None:
     """The checkpoint with the most steps in a folder, if there is one."""
-    found = [path for path in folder.glob("iter_*") if re.fullmatch(r"iter_\d{7,}", path.name)]
-    return max(found, key=steps_of, default=None)
+    folders = [path for path in folder.glob("iter_*") if re.fullmatch(r"iter_\d{7,}", path.name)]
+    return max(folders, key=steps_of, default=None)
 
 
 def steps_of(checkpoint: Path) -> int:

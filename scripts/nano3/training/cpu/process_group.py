@@ -1,29 +1,9 @@
-"""A process that Megatron-Core can work in: without CUDA where there is none, alone or with its peers."""
+"""How do ranks find and tell each other things? One gloo group, of this process alone or of all ranks."""
 
 import os
-import warnings
 from typing import Any
 
 import torch
-
-warnings.filterwarnings("ignore", message=".*(Transformer Engine|Apex|ONNX|flash|nvidia-modelopt|full scope).*")
-warnings.filterwarnings("ignore", category=FutureWarning, module="megatron|torch")
-
-
-def stand_in_for_cuda() -> None:
-    """
-    What Megatron-Core 0.16 assumes about CUDA even where it does nothing with it. Call it before importing the rest of
-    Megatron-Core; where there is CUDA it does nothing.
-    """
-    if torch.cuda.is_available():
-        return
-    os.environ.setdefault("TORCHDYNAMO_DISABLE", "1")  # compiling for so few steps takes longer than the steps
-    torch.cuda.current_device = lambda: "cpu"  # type: ignore[assignment, return-value]
-    torch.cuda.synchronize = lambda *_: None
-    from megatron.core.transformer.moe import moe_utils
-
-    if not hasattr(moe_utils, "te_general_gemm"):
-        moe_utils.te_general_gemm = None  # named in a branch that is only defined with Transformer Engine
 
 
 def init_process_group(seed: int) -> None:

@@ -2,8 +2,8 @@
 The CPU trainer: Megatron-Core's data sets, hybrid model, router, scheduler and distributed checkpoints, on one process
 or data parallel on several.
 
-Its optimizer is torch's AdamW, for Megatron-Core's own needs CUDA. A segment that is interrupted goes on from its
-last checkpoint and repeats the same losses, for every step depends on nothing but the checkpoint and its own number.
+Its optimizer is torch's AdamW, because Megatron-Core's own needs CUDA. An interrupted segment resumes from its last
+checkpoint with the same losses, because a step depends on nothing but the checkpoint and its own number.
 Each rank takes its part of every global batch; how many there are moves the last digits of a loss, as micro-batches do.
 """
 
@@ -17,15 +17,12 @@ from typing import Any
 
 import torch
 
-from nano3.artifact.digest import digest_json, short
 from nano3.artifact.files import write_json
 from nano3.artifact.receipt import Run
-from nano3.artifact.steps import IndexCacheReceipt, SegmentReceipt, Spec, read_receipt
+from nano3.artifact.steps import SegmentReceipt, Spec
 from nano3.cluster.preemption import Preempted, Preemption
-from nano3.config.model import Model
-from nano3.config.parameters import parameters
-from nano3.config.recipe import Layout
 from nano3.training.attempts import AttemptLog, TrainingError, alone
+from nano3.training.cpu.patches import patch_megatron
 from nano3.training.cpu.process_group import (
     all_gather,
     broadcast,
@@ -33,12 +30,11 @@ from nano3.training.cpu.process_group import (
     rank,
     rank_slice,
     ranks,
-    stand_in_for_cuda,
 )
 from nano3.training.metrics import Progress
-from nano3.training.result import SegmentFiles, finish
+from nano3.training.result import SegmentTask
 
-stand_in_for_cuda()
+patch_megatron()
 
 from megatron.core.distributed import DistributedDataParallel, DistributedDataParallelConfig  # noqa: E402
 from megatron.core.distributed.finalize_model_grads import finalize_model_grads  # noqa: E402
@@ -59,86 +55,58 @@ PACKAGES = ("torch", "megatron-core", "numpy")
 NO_WEIGHT_DECAY_DIMENSIONS = 1
 
 
-def train_segment(
-    spec: Spec,
-    place: SegmentFiles,
-    blend: Path,
-    weights: Path,
-    evaluation_tokens: int,
-    layout: Layout,
-    threads: int,
-    save_interval: int,
-    attempt: int,
-) -> None:
+def train(task: SegmentTask) -> None:
     """
-    Train one segment of a phase and leave its weights in weights/{digest of spec}/iter_*. All ranks call it alike; the
-    first writes.
+    Train a segment and leave its weights in the task's folder, in iter_*. All ranks call it alike; the first writes.
 
-    spec: what to compute, see nano3.training.spec. evaluation_tokens: of each dataset's validation set. threads: of
-    this rank. attempt: which of Snakemake's tries it is. The rest lays the work out and changes nothing. Raises
-    TrainingError if the blend is not the one of the spec, a loss is not a number, or attempts come no further;
+    Raises TrainingError if the blend is not the one of the spec, a loss is not a number, or attempts come no further;
     Preempted if it stopped early, with a checkpoint.
     """
     run = Run(PACKAGES)
-    content = read_receipt(place.blend_receipt).content
-    if content != spec["data"]["blend"]:
-        raise TrainingError(f"{blend}: changed since the segment was planned: run snakemake again")
-    earlier = read_receipt(place.before[0], SegmentReceipt) if place.before else None
-    torch.set_num_threads(threads)
+    task.prepare()
+    spec, folder = task.spec, task.folder
+    torch.set_num_threads(task.threads)
     init_process_group(spec["seed"])
     first_rank = rank() == 0
-
-    _check_pairs(blend)
+    _check_pairs(task.blend)
     preemption = Preemption()
-    folder = weights / short(digest_json(spec))
-    folder.mkdir(parents=True, exist_ok=True)
     with preemption.listening(), alone(folder) if first_rank else nullcontext():
         own = broadcast(newest(folder))
-        began = steps_of(own) if own else spec["steps"]["first"]
+        began = steps_of(own) if own else task.first
         attempts = AttemptLog(folder)
-        _together(lambda: attempts.refuse(began, attempt))
-        with attempts.attempt(began, attempt, first_rank):
+        _together(lambda: attempts.refuse(began, task.attempt))
+        with attempts.attempt(began, task.attempt, first_rank):
             trained = _fresh(spec)
-            length = spec["batch"]["sequence_length"]
-            count = spec["steps"]["count"] * spec["batch"]["global_batch_size"]
-            folders = read_receipt(place.index_cache, IndexCacheReceipt).facts.folders
-            samples = TrainSamples(blend, folders, spec["data"], length, count, spec["seed"])
-            micro_batch = max(1, layout.micro_batch_tokens // length)
-            measured = folder / f"validation_{evaluation_tokens}.json"
-            validation = ValidationLosses(
-                measured, validation_samples(blend, length, evaluation_tokens), micro_batch, _losses
-            )
+            samples = TrainSamples(task.blend, task.streams, spec["data"], task.length, task.samples, spec["seed"])
+            micro_batch = max(1, task.layout.micro_batch_tokens // task.length)
+            validation_set = validation_samples(task.blend, task.length, task.evaluation_tokens)
+            validation = ValidationLosses(task.validation, validation_set, micro_batch, _losses)
             if first_rank:
                 write_json(folder / "spec.json", spec)
 
-            done = _begin(trained, earlier, spec["steps"]["first"])
-            if earlier is None or earlier.facts.phase != place.phase:
+            done = _begin(trained, task.earlier, task.first)
+            if task.opens_phase:
                 validation.measure("before", trained.model)
             if own:
                 done = load(trained, own)
-            progress = Progress(folder / "progress.jsonl", spec["steps"]["first"])
-            _train(trained, spec, done, samples, micro_batch, progress, folder, save_interval, preemption)
+            progress = Progress(folder / "progress.jsonl", task.first)
+            _train(trained, task, done, samples, micro_batch, progress, preemption)
             validation.measure("after", trained.model)
 
-            last = spec["steps"]["first"] + spec["steps"]["count"]
             checkpoint = broadcast(newest(folder))
-            if checkpoint is None or load(trained, checkpoint) != last:
+            if checkpoint is None or load(trained, checkpoint) != task.last:
                 raise TrainingError(
-                    f"{folder}: no checkpoint of step {last}: delete the folder and run snakemake again"
+                    f"{folder}: no checkpoint of step {task.last}: delete the folder and run snakemake again"
                 )
             if not first_rank:
                 return
-            progress.forget_after(last)
-            finish(
+            progress.forget_after(task.last)
+            task.finish(
                 run,
-                place,
-                spec,
                 checkpoint,
                 progress.lines(),
-                earlier,
-                parameters=parameters(Model.model_validate(spec["model"])).total,
                 ranks=ranks(),
-                layout=layout.model_dump(mode="json") | {"threads": threads},
+                layout=task.layout.model_dump(mode="json") | {"threads": task.threads},
                 attempts=len(attempts.attempts()),
                 validation=validation.losses,
             )
@@ -146,27 +114,24 @@ def train_segment(
 
 def _train(
     trained: Trained,
-    spec: Spec,
+    task: SegmentTask,
     done: int,
     samples: TrainSamples,
     micro_batch: int,
     progress: Progress,
-    folder: Path,
-    save_interval: int,
     preemption: Preemption,
 ) -> None:
     """The steps that are not done yet, with a checkpoint at intervals, at the end, and where it has to stop early."""
     if rank() == 0:
         progress.forget_after(done)
-    last = spec["steps"]["first"] + spec["steps"]["count"]
-    for step in range(done, last):
-        line = _train_step(trained, spec, step, samples, micro_batch)
+    for step in range(done, task.last):
+        line = _train_step(trained, task.spec, step, samples, micro_batch)
         if rank() == 0:
             progress.add(line)
         stop = max(all_gather([preemption.wanted]))
-        if stop or (step + 1) % save_interval == 0 or step + 1 == last:
-            save(trained, folder, step + 1)
-        if stop and step + 1 < last:
+        if stop or (step + 1) % task.save_interval == 0 or step + 1 == task.last:
+            save(trained, task.folder, step + 1)
+        if stop and step + 1 < task.last:
             raise Preempted(stop, step + 1)
 
 

@@ -1,4 +1,4 @@
-"""Every artifact in a line, and the circumstances of all of them together."""
+"""Which artifacts is a report about? A row for each, and the circumstances of all of them together."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ KINDS = {
 
 @dataclass(frozen=True)
 class ArtifactRow:
-    """A line of the ledger. anchor: its id in the page. name: what people call it. holds: counts in words."""
+    """A line of the table. anchor: its id in the page. name: what people call it. holds: counts in words."""
 
     anchor: str
     kind: str
@@ -32,23 +32,22 @@ class ArtifactRow:
     seconds: float
 
 
-def artifacts(story: Story) -> list[ArtifactRow]:
+def rows(story: Story) -> list[ArtifactRow]:
     """Dataset indexes, blends, checkpoints and the export, in this order."""
-    lines = [
-        _artifact(story, each.path, each.name, f"{many(each.fold.shards, 'shard')}, {compact(each.tokens)} tokens")
+    datasets = (
+        (each.path, each.name, f"{many(each.fold.shards, 'shard')}, {compact(each.facts.tokens)} tokens")
         for each in story.datasets
-    ]
-    lines += [
-        _artifact(story, each.path, each.name, f"{many(len(each.target), 'dataset')}, {many(each.pairs, 'pair')}")
+    )
+    blends = (
+        (each.path, each.name, f"{many(len(each.target), 'dataset')}, {many(each.pairs, 'pair')}")
         for each in story.phases
-    ]
-    lines += [
-        _artifact(
-            story, each.path, f"{each.phase}/{each.name}", f"{many(each.steps, 'step')}, {compact(each.tokens)} tokens"
-        )
+    )
+    segments = (
+        (each.path, each.name, f"{many(each.steps, 'step')}, {compact(each.facts.tokens)} tokens")
         for each in story.segments
-    ]
-    return [*lines, _artifact(story, story.export, "Hugging Face", f"{compact(story.last.parameters)} parameters")]
+    )
+    export = (story.export, "Hugging Face", f"{compact(story.last.facts.parameters)} parameters")
+    return [_row(story, *each) for each in (*datasets, *blends, *segments, export)]
 
 
 def anchor(path: str) -> str:
@@ -90,7 +89,7 @@ def _distinct(values: Iterable[str | None]) -> list[str]:
     return list(dict.fromkeys(value for value in values if value))
 
 
-def _artifact(story: Story, path: str, name: str, holds: str) -> ArtifactRow:
+def _row(story: Story, path: str, name: str, holds: str) -> ArtifactRow:
     receipt = story.receipts[path]
     return ArtifactRow(
         anchor=anchor(path),

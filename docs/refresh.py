@@ -1,0 +1,60 @@
+"""
+Refresh what the code decides: PYTHONPATH=scripts python docs/refresh.py
+
+Pages of docs/ show what commands print, and editors complete and check recipes by schemas. Both are made by running
+the code, so they can't say anything else.
+"""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from nano3 import Nano3Error
+from nano3.artifact.files import write_json
+from nano3.config.recipe import Recipe
+from nano3.core.cli import run
+from nano3.raw.datasets import Dataset
+from nano3.raw.tokenizers import HubTokenizer
+
+COMMAND = re.compile(r"(<!-- (python scripts/[^\n]+) -->\n)(.*?)(<!-- up to here -->)", re.DOTALL)
+SCHEMAS: dict[str, type[BaseModel]] = {"recipe": Recipe, "dataset": Dataset, "tokenizer": HubTokenizer}
+
+
+class PageError(Nano3Error):
+    """A command of a page fails."""
+
+
+def refresh() -> None:
+    """Refresh the pages of docs/ that name commands, and the schemas in config/."""
+    for page in sorted(Path("docs").glob("*.md")):
+        text = page.read_text(encoding="utf-8")
+        if COMMAND.search(text):
+            page.write_text(refreshed(text), encoding="utf-8")
+    for name, model in SCHEMAS.items():
+        write_json(Path(f"config/{name}.schema.json"), model.model_json_schema())
+
+
+def refreshed(text: str, draw: bool = True) -> str:
+    """
+    The page with what its commands print today: Markdown where they print tables of it, else a block of text.
+
+    draw: also make the pictures that they name. Raises PageError for a command that fails.
+    """
+
+    def output(match: re.Match[str]) -> str:
+        command = match[2] if draw else re.sub(r" --(png|svg) \S+", "", match[2])
+        done = subprocess.run([sys.executable, *shlex.split(command)[1:]], capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise PageError(f"{command}: {done.stderr.strip()}")
+        printed = done.stdout if done.stdout.startswith("|") else f"```\n{done.stdout}```\n"
+        return f"{match[1]}{printed}{match[4]}"
+
+    return COMMAND.sub(output, text)
+
+
+if __name__ == "__main__":
+    run(refresh)
