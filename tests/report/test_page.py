@@ -7,36 +7,13 @@ from pathlib import Path
 import pytest
 
 from nano3.artifact.receipt import Output
-from nano3.artifact.steps import ReportKey, ReportReceipt, read_receipt
+from nano3.artifact.steps import ReportReceipt, read_receipt
 from nano3.provenance.lineage import closure
 from nano3.provenance.shard_records import read_shards
-from nano3.report.facts import ReportError, Story, collect
+from nano3.report.facts import ReportError
 from nano3.report.page import write_report
-from tests.conftest import REPOSITORY
-from tests.lineage import build
 from tests.receipts import CRATE, EXPORT, LINEAGE, PAGE, PHASES, RECEIPT, SHARDS
-
-RECIPE = REPOSITORY / "config/recipes/tiny.yaml"
-
-KEY: ReportKey = {"recipe": "tiny", "code": "c", "template": "t"}
-
-
-@pytest.fixture
-def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with the receipts of a finished training, and the working directory in it."""
-    monkeypatch.chdir(tmp_path)
-    build(["web", "code", "maths"])
-    return tmp_path
-
-
-def told() -> Story:
-    return collect(closure(EXPORT), read_shards(SHARDS))
-
-
-def page() -> str:
-    """The report on what is in the house."""
-    write_report(EXPORT, LINEAGE, SHARDS, KEY, PAGE, RECEIPT, RECIPE, [])
-    return PAGE.read_text(encoding="utf-8")
+from tests.report.conftest import KEY, RECIPE, page
 
 
 def test_the_page_shows_every_dataset_phase_segment_and_shard(house: Path) -> None:
@@ -84,17 +61,6 @@ def test_names_are_text_whatever_they_contain(house: Path) -> None:
     assert "&lt;b&gt;bold&lt;/b&gt; &amp; more" in html
 
 
-def test_a_realized_mixture_is_counted_in_tokens_not_in_samples(house: Path) -> None:
-    long_context = told().phases[2]
-    # shares 1:2:3 of 6, 10 and 6 samples, the rest to the first; of 1,024, 128 and 1,024 tokens
-    drawn = {"web": 2 * 1024 + 128 * 2, "code": 2 * 2 * 1024 + 3 * 128, "maths": 2 * 3 * 1024 + 5 * 128}
-    assert long_context.drawn == drawn
-    assert sum(drawn.values()) == long_context.tokens == 13_568
-    assert long_context.realized["web"] == pytest.approx(2304 / 13_568)
-    assert long_context.deviation["maths"] == pytest.approx(6784 / 13_568 - 3 / 6)
-    assert long_context.most_deviant in ("web", "code")
-
-
 def test_a_mixture_that_is_off_by_more_than_rounding_is_marked(house: Path) -> None:
     assert "rounding explains" not in page()
     receipt = Path("results/checkpoints/tiny/phase1/stable/receipt.json")
@@ -123,34 +89,9 @@ def test_a_layout_is_told_once_where_segments_agree_and_beside_each_what_differs
     assert html.count(">threads 2</td>") == len(receipts) - 1
 
 
-def test_held_out_losses_run_from_a_phases_first_segment_to_its_last(house: Path) -> None:
-    phases = told().phases
-    assert phases[0].before["web"] == pytest.approx(8.0)
-    assert phases[0].after["web"] == pytest.approx(4 + 4 / (1 + 40 / 9) - 0.1)
-    assert phases[1].before["web"] == pytest.approx(4 + 4 / (1 + 50 / 9))
-
-
 def test_missing_metrics_are_one_clear_error_and_leave_no_page(house: Path) -> None:
     metrics = Path("results/checkpoints/tiny/phase2/anneal/metrics.jsonl")
     metrics.unlink()
     with pytest.raises(ReportError, match=re.escape(f"{metrics}: missing, but")):
         page()
     assert not PAGE.exists()
-
-
-def test_metrics_that_are_not_the_listed_ones_are_refused(house: Path) -> None:
-    metrics = Path("results/checkpoints/tiny/phase2/anneal/metrics.jsonl")
-    metrics.write_text(metrics.read_text().replace("0", "1", 1))
-    with pytest.raises(ReportError, match=re.escape(f"{metrics}: not the file that")):
-        page()
-
-
-def test_a_receipt_without_a_segment_is_no_report(house: Path) -> None:
-    with pytest.raises(ReportError, match="stands on no trained segment"):
-        write_report(Path("results/tokens/tiny/web/index.json"), LINEAGE, SHARDS, KEY, PAGE, RECEIPT, RECIPE, [])
-
-
-def test_what_was_read_is_told_in_tokens_and_epochs(house: Path) -> None:
-    story = told()
-    assert story.read == {name: sum(phase.drawn[name] for phase in story.phases) for name in ("web", "code", "maths")}
-    assert story.epochs["maths"] == pytest.approx(story.read["maths"] / 60_000)

@@ -120,6 +120,15 @@ class Corpus:
         } | changes
 
 
+def trained(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Train a segment; returns its receipt."""
+    from nano3.training.segment import train_segment
+
+    train_segment(**arguments)
+    receipt: dict[str, Any] = json.loads(arguments["receipt"].read_text())
+    return receipt
+
+
 @pytest.fixture(scope="session")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     folder = tmp_path_factory.mktemp("corpus")

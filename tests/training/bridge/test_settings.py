@@ -1,6 +1,5 @@
-"""What needs no Megatron-Bridge: the settings of a segment, its samples, the versions that are taken."""
+"""The settings of a segment for Megatron-Bridge, which is not needed for them."""
 
-from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +7,7 @@ import pytest
 import torch
 from megatron.core.optimizer_param_scheduler import OptimizerParamScheduler
 
-from nano3.training.attempts import TrainingError
-from nano3.training.bridge import config as bridge_config
 from nano3.training.bridge.settings import bridge_settings, schedule
-from nano3.training.bridge.window import Window
 from tests.training.recipes import RECIPES, curve, segments
 
 
@@ -93,46 +89,3 @@ def test_layout_is_in_the_settings_and_not_in_the_spec() -> None:
     }
     assert settings["model.sequence_parallel"]
     assert (settings["train.global_batch_size"], settings["train.micro_batch_size"]) == (48, 1)
-
-
-def test_a_window_is_the_segments_own_samples() -> None:
-    class Segment:
-        def __getitem__(self, index: int) -> dict[str, Any]:
-            return {"sample": index}
-
-    window = Window(Segment(), before=816, count=16)
-    assert [window[index]["sample"] for index in (816, 831)] == [0, 15]
-    assert len(window) == 833
-    for outside in (815, 832, 0):
-        with pytest.raises(IndexError, match=f"sample {outside} is not of this segment: 816 to 832"):
-            window[outside]
-
-
-def test_windows_of_all_segments_meet_without_gap() -> None:
-    until = 0
-    for spec, parallel_plan, before in segments(RECIPES["uneven"]):
-        assert before == until
-        until = before + spec["steps"]["count"] * parallel_plan.batch
-
-
-@pytest.mark.parametrize(
-    ("installed", "taken"), [("0.3.0", False), ("0.3.1", True), ("0.2.9", False), ("0.9.0", False), ("0.3.2rc1", False)]
-)
-def test_versions(installed: str, taken: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bridge_config, "version", lambda _: installed)
-    if taken:
-        assert bridge_config.check_version() == installed
-    else:
-        with pytest.raises(TrainingError, match=rf"megatron-bridge {installed} is not supported: use 0\.3\.1"):
-            bridge_config.check_version()
-
-
-def test_without_bridge_the_error_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    def absent(name: str) -> str:
-        raise PackageNotFoundError(name)
-
-    monkeypatch.setattr(bridge_config, "version", absent)
-    with pytest.raises(
-        TrainingError, match="megatron-bridge is not installed: run in NVIDIA's container, or install it"
-    ):
-        bridge_config.check_version()

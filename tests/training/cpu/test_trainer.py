@@ -20,7 +20,7 @@ from nano3.training.attempts import TrainingError
 from nano3.training.cpu import trainer as cpu
 from nano3.training.segment import train_segment
 from tests.conftest import REPOSITORY
-from tests.training.conftest import BATCH, LENGTH, SHARES, Corpus
+from tests.training.conftest import BATCH, LENGTH, SHARES, Corpus, trained
 
 pytestmark = pytest.mark.slow
 
@@ -45,12 +45,6 @@ if __name__ == "__main__":
 
 def losses(metrics: Path) -> list[float]:
     return [json.loads(line)["loss"] for line in metrics.read_text().splitlines()]
-
-
-def trained(arguments: dict[str, Any]) -> dict[str, Any]:
-    train_segment(**arguments)
-    receipt: dict[str, Any] = json.loads(arguments["receipt"].read_text())
-    return receipt
 
 
 def test_training_lowers_every_held_out_loss_and_records_what_it_drew(corpus: Corpus) -> None:
@@ -188,11 +182,6 @@ def test_a_pair_that_is_gone_is_named(corpus: Corpus, tmp_path: Path) -> None:
         train_segment(**corpus.arguments("gone", corpus.spec(steps=2), blend=tmp_path / "blend.json"))
 
 
-def test_weights_trained_again_are_the_same_artifact(corpus: Corpus) -> None:
-    contents = [trained(corpus.arguments(name, corpus.spec(steps=3)))["content"] for name in ("once", "twice")]
-    assert contents[0] == contents[1]
-
-
 def test_a_second_segment_continues_as_if_there_were_one(corpus: Corpus) -> None:
     whole = corpus.arguments("one_segment", corpus.spec(steps=6))
     trained(whole)
@@ -213,14 +202,6 @@ def test_micro_batches_change_only_the_last_digits(corpus: Corpus) -> None:
     trained(whole)
     trained(parts)
     assert losses(parts["metrics"]) == pytest.approx(losses(whole["metrics"]), abs=2e-5)
-
-
-def test_another_blend_than_planned_is_refused(corpus: Corpus) -> None:
-    spec = corpus.spec()
-    other = spec | {"data": spec["data"] | {"blend": "0" * 64}}
-    arguments = corpus.arguments("refused", other, index_cache=corpus.indexed(spec))
-    with pytest.raises(TrainingError, match="changed since the segment was planned"):
-        train_segment(**arguments)
 
 
 @pytest.mark.parametrize(("when", "said"), [(True, "step 0: the loss is nan"), (False, "loss of plain is nan")])

@@ -171,16 +171,3 @@ def test_a_learning_rate_that_is_not_ours_stops_the_segment(corpus: Corpus, monk
     monkeypatch.setitem(ON_CPU, "optimizer.lr", 2e-2)  # the spec's is 1e-2
     with pytest.raises(TrainingError, match=r"learning rate is 0\.01, where the curve has 0\.005"):
         trained(corpus, "fast", corpus.spec(steps=2))
-
-
-def test_counters_of_more_than_32_bits_are_saved() -> None:
-    from megatron.bridge.training.state import TrainState
-
-    from nano3.training.bridge.patches import count_beyond_int32
-
-    count_beyond_int32()
-    seen = 25 * 10**12 // 4_096
-    state = TrainState(step=745_058, consumed_train_samples=seen)
-    again = TrainState()
-    again.load_state_dict(state.state_dict())
-    assert (again.step, again.consumed_train_samples) == (745_058, seen)

@@ -1,0 +1,21 @@
+"""The plan as a page and as a picture file."""
+
+import re
+from pathlib import Path
+
+from tests.plan.conftest import pin_again, plan
+
+
+def test_the_page_is_offline_and_tells_every_state_by_a_word(house: Path) -> None:
+    from nano3.plan.page import write_picture, write_plan
+
+    pin_again("tiny-math", "set-mm-01")
+    found = plan()
+    write_plan(found, Path("plan.html"))
+    write_picture(found, Path("plan.svg"))
+    for file in (Path("plan.html"), Path("plan.svg")):
+        text = file.read_text(encoding="utf-8")
+        assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)|\bsrc=|<link|<script|@import", text)
+        for words in ("1 of 3 shards will be made again", "3 shards fresh", "? if bytes change", "phase2/anneal"):
+            assert words in text
+    assert "raw bytes changed" in Path("plan.html").read_text(encoding="utf-8")

@@ -1,0 +1,31 @@
+"""The plan in a terminal."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from nano3.plan.text import WIDTH, as_text
+from tests.conftest import REPOSITORY
+from tests.plan.conftest import pin_again, plan
+
+
+def test_the_text_fits_a_terminal_and_has_colour_only_if_asked_for(house: Path) -> None:
+    pin_again("tiny-math", "set-mm-01")
+    found = plan(what_if={"tokenizer.add_bos": True})
+    text = as_text(found, colour=False)
+    assert max(map(len, text.splitlines())) <= WIDTH
+    assert "\033" not in text
+    assert re.sub(r"\033\[\d+m", "", as_text(found, colour=True)) == text
+
+
+def test_the_text_needs_no_library_that_is_slow_to_import(bare: Path) -> None:
+    code = (
+        "import sys; sys.argv[1:] = []; import runpy; "
+        f"sys.path.insert(0, {str(REPOSITORY / 'scripts')!r})\n"
+        f"try: runpy.run_path({str(REPOSITORY / 'scripts/plan.py')!r}, run_name='__main__')\n"
+        "except SystemExit: pass\n"
+        "print({'torch', 'megatron', 'pyarrow', 'matplotlib', 'jinja2'} & sys.modules.keys())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.endswith("set()\n")

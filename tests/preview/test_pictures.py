@@ -1,0 +1,67 @@
+"""Pictures of mixtures and schedules show the numbers that the tables have."""
+
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from nano3.config.load import load_recipe
+from nano3.preview.mixture import mixture_plan
+from nano3.preview.pictures import _tokens, mixture_picture, schedule_picture, sides_picture
+from nano3.preview.schedule import schedule
+from nano3.preview.sides import sides
+
+
+def titled(figure: Figure, title: str) -> Axes:
+    return next(axes for axes in figure.axes if axes.get_title(loc="left").startswith(title))
+
+
+def test_a_phase_has_a_bar_for_each_share_before_and_after_caps() -> None:
+    plan = mixture_plan("nano3", load_recipe("nano3")[1])
+    figure = mixture_picture(plan)
+    for phase, data in plan["phases"].items():
+        pale, coloured = titled(figure, phase).containers
+        rows = data["datasets"].values()
+        assert [bar.get_width() for bar in pale] == pytest.approx([row["asked"] * 100 for row in rows])
+        assert [bar.get_width() for bar in coloured] == pytest.approx([row["share"] * 100 for row in rows])
+
+
+def test_epochs_of_all_phases_are_stacked_and_what_is_over_its_cap_is_marked() -> None:
+    plan = mixture_plan("nano3", load_recipe("nano3")[1])
+    axes = titled(mixture_picture(plan), "epochs")
+    ends: dict[float, float] = {}
+    for [bar] in axes.containers:
+        place = round(bar.get_y() + bar.get_height() / 2)
+        assert bar.get_x() == pytest.approx(ends.get(place, 0.0)), "a phase begins where the one before it ends"
+        ends[place] = bar.get_x() + bar.get_width()
+    names = [text.get_text().split("  ")[0] for text in mixture_picture(plan).axes[0].get_yticklabels()]
+    drawn = {names[int(place)]: end for place, end in ends.items()}
+    last = {name: row["epochs"] for data in plan["phases"].values() for name, row in data["datasets"].items()}
+    assert drawn == pytest.approx(last)
+    assert "20.8 asked for" in {text.get_text() for text in axes.texts}
+
+
+def test_each_phase_has_a_panel_of_its_own_tokens_in_every_row() -> None:
+    data = schedule("tiny", load_recipe("tiny")[1])
+    axes = schedule_picture(data).axes
+    spans = []
+    for phase in data["points"]:
+        rows = [row for row in data["segments"] if row["phase"] == phase]
+        spans.append((rows[0]["first_token"], rows[-1]["last_token"]))
+    assert [each.get_xlim() for each in axes] == spans * 3
+    lengths = {row["sequence_length"] for row in data["segments"]}
+    assert set(axes[-1].get_yticks()) == lengths
+
+
+@pytest.mark.parametrize(("first", "last"), [(0, 23_500_000_000_000), (25_000_000_000_000, 25_121_000_000_000)])
+def test_ticks_of_an_axis_are_told_apart(first: int, last: int) -> None:
+    ticks = [first + (last - first) * number / 5 for number in range(6)]
+    assert len({_tokens(tick, last - first) for tick in ticks}) == 6
+
+
+def test_both_recipes_curves_are_drawn_over_the_same_tokens() -> None:
+    data = sides(*load_recipe("tiny"), "other", load_recipe("tiny", "learning_rate.floor=2e-5")[1])
+    [axes] = sides_picture(data).axes
+    assert [text.get_text() for text in axes.texts] == ["tiny", "other"]
+    (one, other), rates = axes.lines[0], [line.get_ydata() for line in (axes.lines[0], axes.lines[4])]
+    assert one == other
+    assert rates
