@@ -1,11 +1,15 @@
-"""The page on the architecture names the packages that there are, with their questions and layers."""
+"""The page on the architecture names the packages that there are, and tests mirror the packages."""
 
 import ast
 import re
 import tomllib
 from pathlib import Path
 
-PAGE, PACKAGE = Path("docs/architecture.md"), Path("scripts/nano3")
+PAGE, PACKAGE, TESTS = Path("docs/architecture.md"), Path("scripts/nano3"), Path("tests")
+# Modules with logic and no test file of their own, and the reason of each.
+TESTED_ELSEWHERE = {
+    "training/bridge/callback.py": "Megatron-Bridge calls it while it trains: tests/bridge/test_trainer.py lets it",
+}
 
 
 def questions() -> dict[str, str]:
@@ -41,3 +45,16 @@ def test_a_class_name_means_one_thing() -> None:
         for name in re.findall(r"^class (\w+)", path.read_text(), re.M):
             names.setdefault(name, []).append(str(path))
     assert {name: paths for name, paths in names.items() if len(paths) > 1} == {}
+
+
+def test_every_module_with_logic_has_its_test_file_in_the_mirrored_folder() -> None:
+    missing = set()
+    for path in PACKAGE.rglob("*.py"):
+        module = path.relative_to(PACKAGE)
+        logic = any(isinstance(node, ast.FunctionDef) for node in ast.walk(ast.parse(path.read_text())))
+        folders = [module.parent]
+        if module.is_relative_to("training/bridge"):
+            folders.append(Path("bridge"))  # with the real Megatron-Bridge, in an environment of its own
+        if logic and not any((TESTS / folder / f"test_{module.name}").is_file() for folder in folders):
+            missing.add(str(module))
+    assert missing == set(TESTED_ELSEWHERE)

@@ -3,7 +3,9 @@
 from pathlib import Path
 
 from nano3.config.load import load_recipe
+from nano3.graph.nodes import Cause, Certainty, Node
 from nano3.graph.request import Request
+from nano3.plan.sentences import sentence
 from nano3.plan.text import sentences
 from tests.plan.conftest import RECIPE, edit, pin_again, plan, runs
 
@@ -28,3 +30,23 @@ def test_reasons_that_differ_are_told_apart(house: Path) -> None:
     ]
     caches = [f"cache:{phase}" for phase in ("phase1", "phase2", "long_context")]
     assert runs(plan())["IF"] == [*caches, "segment:phase1/stable"]
+
+
+def test_of_many_datasets_the_first_are_named() -> None:
+    nodes = tuple(Node("tokens", f"corpus-{number}") for number in range(7))
+    names = {node.name: ["a", "b"] for node in nodes}
+    assert sentence(Cause("tokens", "code changed", nodes, names, {}), nodes) == (
+        "14 shards of 7 datasets (corpus-0 2, corpus-1 2, corpus-2 2, corpus-3 2, corpus-4 2, 2 more): code changed"
+    )
+
+
+def test_only_what_was_there_is_made_again() -> None:
+    export, lineage, report = nodes = [Node(kind, "tiny") for kind in ("export", "lineage", "report")]
+    follows = dict.fromkeys(nodes[1:], Certainty.WILL)
+    cause = Cause("export", "export code changed", (export,), {"tiny": ["tiny"]}, follows)
+    assert sentence(cause, nodes) == (
+        "the export: export code changed; then the lineage and the report will be made again"
+    )
+    for node in (lineage, report):
+        node.absent = {"not made yet": ["tiny"]}
+    assert sentence(cause, nodes).endswith("; then the lineage and the report will be made")

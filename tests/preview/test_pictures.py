@@ -1,5 +1,6 @@
 """Pictures of mixtures and schedules show the numbers that the tables have."""
 
+import numpy as np
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -58,10 +59,14 @@ def test_ticks_of_an_axis_are_told_apart(first: int, last: int) -> None:
     assert len({_tokens(tick, last - first) for tick in ticks}) == 6
 
 
-def test_both_recipes_curves_are_drawn_over_the_same_tokens() -> None:
-    data = sides(*load_recipe("tiny"), "other", load_recipe("tiny", "learning_rate.floor=2e-5")[1])
+def test_the_curves_of_both_recipes_are_drawn_whole_and_named() -> None:
+    longer = load_recipe("tiny", "train.train_iters=999")[1]
+    data = sides(*load_recipe("tiny"), "longer", longer)
     [axes] = sides_picture(data).axes
-    assert [text.get_text() for text in axes.texts] == ["tiny", "other"]
-    (one, other), rates = axes.lines[0], [line.get_ydata() for line in (axes.lines[0], axes.lines[4])]
-    assert one == other
-    assert rates
+    drawn = [(line, *np.asarray(line.get_data()).tolist()) for line in axes.lines]
+    curves = [each for each in drawn if len(each[1]) > 2]  # others: where phases begin
+    for (line, x, y), (name, phases) in zip(curves, data["curves"].items(), strict=True):
+        assert x == [token for tokens, _ in phases.values() for token in tokens]
+        assert y == [rate for _, rates in phases.values() for rate in rates]
+        assert name in {text.get_text() for text in axes.texts if text.get_color() == line.get_color()}
+    assert axes.get_xlim()[1] == max(max(x) for _, x, _ in curves)
