@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import awkward as ak
 import gigatoken
@@ -31,6 +31,7 @@ from nano3.pieces import cuts, may_be_cut
 
 Ids = npt.NDArray[np.uint32]
 Lengths = npt.NDArray[np.int64]
+Engine: TypeAlias = gigatoken.Tokenizer | tokenizers.Tokenizer
 Part = tuple[Ids, Lengths, int]  # tokens as written, the lengths of the documents that end in them, how many were cut
 PIECES = 8  # of a long document, encoded at once
 
@@ -44,11 +45,11 @@ class Encoder:
     """
     A tokenizer, and the tokens around a document.
 
-    vocabulary: its entries, added tokens included. in_pieces: whether a document may be encoded piece by piece.
-    parallel: whether a batch is encoded by several threads.
+    vocabulary: one more than its largest id, added tokens included. in_pieces: whether a document may be encoded piece
+    by piece. parallel: whether a batch is encoded by several threads.
     """
 
-    engine: gigatoken.Tokenizer | tokenizers.Tokenizer
+    engine: Engine
     oracle: Oracle
     vocabulary: int
     before: list[int]
@@ -76,12 +77,14 @@ class Encoder:
             special = [token["content"] for token in definition["added_tokens"] if token["special"]]
             others = {"added_tokens": [token for token in definition["added_tokens"] if not token["special"]]}
             fast = engine == "gigatoken"
+            loaded = _fast(file, definition | (others if plain else {})) if fast else _slow(file, plain)
+            before, after = (_around(name, loaded, definition, settings, file, oracle) for name in ("bos", "eos"))
             yield cls(
-                _fast(file, definition | (others if plain else {})) if fast else _slow(file, plain),
+                loaded,
                 oracle,
-                oracle.vocabulary(),
-                [_id_of(oracle, settings, "bos_token", file)] if settings["add_bos"] else [],
-                [_id_of(oracle, settings, "eos_token", file)] if settings["add_eos"] else [],
+                _entries(loaded, definition),
+                before,
+                after,
                 settings["max_doc_tokens"],
                 "|".join(map(re.escape, sorted(special, key=len, reverse=True))),
                 may_be_cut(definition),
@@ -168,11 +171,35 @@ def _slow(file: Path, plain: bool) -> tokenizers.Tokenizer:
     return engine
 
 
-def _id_of(oracle: Oracle, settings: Mapping[str, Any], name: str, file: Path) -> int:
-    token = oracle.id_of(settings[name])
-    if token is None:
-        raise EncodeError(f"{file}: has no token {settings[name]!r}: mend tokenizer.{name} in the recipe")
-    return token
+def _around(
+    name: str, engine: Engine, definition: Mapping[str, Any], settings: Mapping[str, Any], file: Path, oracle: Oracle
+) -> list[int]:
+    """The bos or eos token, if documents get it. The oracle confirms its id when it is ready: nobody waits for it."""
+    if not settings[f"add_{name}"]:
+        return []
+    token = settings[f"{name}_token"]
+    if (number := _id_of(engine, definition, token)) is None:
+        raise EncodeError(f"{file}: has no token {token!r}: mend tokenizer.{name}_token in the recipe")
+    oracle.confirm(token, number)
+    return [number]
+
+
+def _id_of(engine: Engine, definition: Mapping[str, Any], token: str) -> int | None:
+    """The id of a token; None if there is no such token. Only one that was not added costs reading the vocabulary."""
+    if isinstance(engine, tokenizers.Tokenizer):
+        found: int | None = engine.token_to_id(token)
+        return found
+    added = {each["content"]: each["id"] for each in definition["added_tokens"]}
+    if token in added:
+        return int(added[token])
+    return msgspec.json.decode(definition["model"]["vocab"], type=dict[str, int]).get(token)
+
+
+def _entries(engine: Engine, definition: Mapping[str, Any]) -> int:
+    """One more than the largest id. An engine that was loaded without the control tokens does not count them."""
+    if isinstance(engine, tokenizers.Tokenizer):
+        return int(engine.get_vocab_size())
+    return max([engine.vocab_size, *(each["id"] + 1 for each in definition["added_tokens"])])
 
 
 def _as_awkward(texts: pa.LargeStringArray) -> ak.Array:

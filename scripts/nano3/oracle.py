@@ -2,12 +2,14 @@
 Do the ids equal those of Hugging Face's `tokenizers`? A process of its own says so.
 
 Why not this one? Loading a tokenizer of 131,072 entries takes half a second and holds Python's lock all the while:
-nothing else could run. There it overlaps with the imports, the other engine's loading and the encoding.
+nothing else could run. There it overlaps with the other engine's loading and with encoding. Nobody waits for an answer
+before the last batch is encoded.
 
 The process is this module. It reads a question a line, a JSON list of a function's name and its arguments, and answers
 each with a line of JSON. It ends when nobody can ask any more.
 """
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -22,6 +24,7 @@ from nano3 import Nano3Error
 from nano3.digest import SCRIPTS
 
 SHOWN_CHARACTERS = 40
+REMEDY = "set tokenizer.engine to tokenizers in the recipe, and report it to gigatoken"
 
 
 class OracleError(Nano3Error):
@@ -45,6 +48,7 @@ class Oracle:
         )
         self._questions, self._answers = cast(IO[bytes], self._process.stdin), cast(IO[bytes], self._process.stdout)
         self._asking = ThreadPoolExecutor(1)
+        self._confirmed: list[Future[None]] = []
 
     def __enter__(self) -> "Oracle":
         return self
@@ -53,26 +57,24 @@ class Oracle:
         self._asking.shutdown(cancel_futures=True)
         self._process.communicate()  # closes its questions: it ends
 
-    def vocabulary(self) -> int:
-        """Entries of the vocabulary, added tokens included."""
-        return int(self._asking.submit(self._ask, "vocabulary").result())
-
-    def id_of(self, token: str) -> int | None:
-        """The id of a token; None if there is no such token."""
-        found: int | None = self._asking.submit(self._ask, "id_of", token).result()
-        return found
+    def confirm(self, token: str, number: int) -> None:
+        """From here on every check fails if `tokenizers` gives this token another id."""
+        self._confirmed.append(self._asking.submit(self._confirm, token, number))
 
     def check(self, text: str, ids: Sequence[int]) -> Future[None]:
         """The future raises OracleError, showing the text around, if `tokenizers` makes other ids of a text."""
         return self._asking.submit(self._check, text, ids)
 
+    def _confirm(self, token: str, number: int) -> None:
+        if (found := self._ask("id_of", token)) != number:
+            raise OracleError(f"{self._file}: token {token!r} is {number}, tokenizers says {found}: {REMEDY}")
+
     def _check(self, text: str, ids: Sequence[int]) -> None:
+        for confirmed in self._confirmed:
+            confirmed.result()  # asked before: it is there
         if difference := self._ask("difference", text, ids):
             first, around = difference
-            raise OracleError(
-                f"gigatoken and tokenizers differ from token {first} on, near {around!r}: "
-                "set tokenizer.engine to tokenizers in the recipe, and report it to gigatoken"
-            )
+            raise OracleError(f"gigatoken and tokenizers differ from token {first} on, near {around!r}: {REMEDY}")
 
     def _ask(self, *question: Any) -> Any:
         try:
@@ -102,7 +104,6 @@ def answer(file: str, plain: bool, questions: IO[bytes], answers: IO[bytes]) -> 
         return first, text[max(0, begin - SHOWN_CHARACTERS) : begin + SHOWN_CHARACTERS]
 
     functions: dict[str, Callable[..., Any]] = {
-        "vocabulary": tokenizer.get_vocab_size,
         "id_of": tokenizer.token_to_id,
         "difference": difference,
     }
@@ -114,3 +115,4 @@ def answer(file: str, plain: bool, questions: IO[bytes], answers: IO[bytes]) -> 
 
 if __name__ == "__main__":
     answer(sys.argv[1], sys.argv[2] == "plain", sys.stdin.buffer, sys.stdout.buffer)
+    os._exit(0)  # taking a large tokenizer apart takes as long as a small shard
