@@ -199,7 +199,7 @@ def _entries(engine: Engine, definition: Mapping[str, Any]) -> int:
     """One more than the largest id. An engine that was loaded without the control tokens does not count them."""
     if isinstance(engine, tokenizers.Tokenizer):
         return int(engine.get_vocab_size())
-    return max([engine.vocab_size, *(each["id"] + 1 for each in definition["added_tokens"])])
+    return max(int(engine.vocab_size), *(int(each["id"]) + 1 for each in definition["added_tokens"]), 0)
 
 
 def _as_awkward(texts: pa.LargeStringArray) -> ak.Array:
