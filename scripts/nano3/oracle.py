@@ -115,4 +115,4 @@ def answer(file: str, plain: bool, questions: IO[bytes], answers: IO[bytes]) -> 
 
 if __name__ == "__main__":
     answer(sys.argv[1], sys.argv[2] == "plain", sys.stdin.buffer, sys.stdout.buffer)
-    os._exit(0)  # taking a large tokenizer apart takes as long as a small shard
+    os._exit(0)  # taking a large tokenizer apart would keep the shard waiting
