@@ -5,7 +5,7 @@ from nano3.core.schema import ConfigError, validated
 
 
 def test_each_round_of_a_chain_has_all_its_segments_in_order() -> None:
-    long, short = Segment(tokens=2), Segment(tokens=1)
+    long, short = (Segment.model_validate({"tokens": tokens}) for tokens in (2, 1))
     chain = Chain(rounds=2, segments={"long": long, "short": short})
     assert list(chain.expanded.items()) == [("long_1", long), ("short_1", short), ("long_2", long), ("short_2", short)]
 
