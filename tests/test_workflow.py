@@ -18,7 +18,7 @@ from tests.conftest import House, copy_repository
 pytestmark = pytest.mark.slow
 
 RECIPE = load_recipe("tiny")[1]
-RECIPE_LENGTHS = {segment: length for _, segment, length in RECIPE.sequence_lengths()}
+RECIPE_LENGTHS = {segment: length for _, segment, _, _, length in RECIPE.segments()}
 
 
 @pytest.fixture(scope="module")

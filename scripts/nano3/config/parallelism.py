@@ -233,12 +233,9 @@ def broken(parallel_plan: ParallelPlan) -> Rule | None:
 
 def parallel_plans(recipe: Recipe) -> Iterator[tuple[str, str, ParallelPlan]]:
     """Every segment of a recipe on its ranks: phase, segment, plan."""
-    for phase in recipe.phases:
+    for phase, name, _, batch, length in recipe.segments():
         layout = recipe.layout_of(phase)
-        for name, segment in recipe.phases[phase].all_segments.items():
-            batch = segment.global_batch_size or recipe.train.global_batch_size
-            length = segment.sequence_length or recipe.train.sequence_length
-            yield phase, name, ParallelPlan(layout, recipe.model, batch, length, layout.processes)
+        yield phase, name, ParallelPlan(layout, recipe.model, batch, length, layout.processes)
 
 
 def check_layouts(recipe: Recipe, source: str) -> None:

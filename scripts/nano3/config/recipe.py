@@ -216,11 +216,11 @@ class Recipe(Closed):
         constant = [phase.learning_rate is not None for phase in self.phases.values()]
         if constant != sorted(constant):
             raise ValueError("phases: one with a learning_rate of its own must come after those on the curve")
-        for phase, segment, length in self.sequence_lengths():
+        for phase, name, _, _, length in self.segments():
             if length > self.train.block_tokens:
                 raise ValueError(
                     f"train.block_tokens: {self.train.block_tokens:,} is less than the {length:,} tokens of a sequence "
-                    f"of phases.{phase}.segments.{segment}: raise it"
+                    f"of phases.{phase}.segments.{name}: raise it"
                 )
         curve, total = self.learning_rate, self.curve_tokens
         if curve.floor > curve.peak:
@@ -234,15 +234,12 @@ class Recipe(Closed):
 
     @model_validator(mode="after")
     def _segments_have_a_step(self) -> "Recipe":
-        for phase_name, phase in self.phases.items():
-            for name, segment in phase.all_segments.items():
-                batch = segment.global_batch_size or self.train.global_batch_size
-                length = segment.sequence_length or self.train.sequence_length
-                if segment.tokens < batch * length and self.train.train_iters is None:
-                    raise ValueError(
-                        f"phases.{phase_name}: segment {name} has {segment.tokens:,} tokens, less than one batch of "
-                        f"{batch:,} x {length:,}: lengthen it"
-                    )
+        for phase, name, segment, batch, length in self.segments():
+            if segment.tokens < batch * length and self.train.train_iters is None:
+                raise ValueError(
+                    f"phases.{phase}: segment {name} has {segment.tokens:,} tokens, less than one batch of "
+                    f"{batch:,} x {length:,}: lengthen it"
+                )
         return self
 
     @model_validator(mode="after")
@@ -276,11 +273,13 @@ class Recipe(Closed):
         """Tokens of the phases that follow the learning-rate curve."""
         return sum(phase.tokens for phase in self.phases.values() if phase.learning_rate is None)
 
-    def sequence_lengths(self) -> Iterator[tuple[str, str, int]]:
-        """Phase, name and sequence length of every segment."""
-        for name, phase in self.phases.items():
-            for segment, own in phase.all_segments.items():
-                yield name, segment, own.sequence_length or self.train.sequence_length
+    def segments(self) -> Iterator[tuple[str, str, Segment, int, int]]:
+        """All segments in the order of training: phase, name, itself, sequences of a step, tokens of a sequence."""
+        train = self.train
+        for phase, section in self.phases.items():
+            for name, segment in section.all_segments.items():
+                batch = segment.global_batch_size or train.global_batch_size
+                yield phase, name, segment, batch, segment.sequence_length or train.sequence_length
 
     @property
     def datasets(self) -> list[str]:

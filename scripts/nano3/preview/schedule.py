@@ -20,7 +20,7 @@ def schedule(name: str, recipe: Recipe) -> dict[str, Any]:
     of its first and last step, as training uses it. points: see sampled_curve.
     """
     plan = scheduled_segments(recipe)
-    targets = [segment.tokens for phase in recipe.phases.values() for segment in phase.all_segments.values()]
+    targets = [segment.tokens for _, _, segment, _, _ in recipe.segments()]
     rows = [
         {
             "phase": scheduled.phase,

@@ -67,16 +67,14 @@ def scheduled_segments(recipe: Recipe) -> list[ScheduledSegment]:
     up: the tokens of the whole differ from the recipe's by less than a batch. Every segment has at least one step.
     """
     out: list[ScheduledSegment] = []
-    step, token, target = 0, 0, 0
-    for phase_name, phase in recipe.phases.items():
-        sample = 0
-        for name, segment in phase.all_segments.items():
-            batch = segment.global_batch_size or recipe.train.global_batch_size
-            length = segment.sequence_length or recipe.train.sequence_length
-            target += segment.tokens
-            steps = max(1, round((target - token) / (batch * length)))
-            out.append(ScheduledSegment(phase_name, name, steps, batch, length, step, token, sample))
-            step, token, sample = step + steps, out[-1].last_token, sample + out[-1].samples
+    step = token = target = sample = 0
+    for phase, name, segment, batch, length in recipe.segments():
+        if out and out[-1].phase != phase:
+            sample = 0
+        target += segment.tokens
+        steps = max(1, round((target - token) / (batch * length)))
+        out.append(ScheduledSegment(phase, name, steps, batch, length, step, token, sample))
+        step, token, sample = step + steps, out[-1].last_token, sample + out[-1].samples
     return out
 
 
