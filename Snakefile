@@ -15,8 +15,6 @@ configfile: "config/config.yaml"
 
 
 include: "rules/common.smk"
-include: "rules/shards.smk"
-include: "rules/phases.smk"
 include: "rules/raw.smk"
 include: "rules/tokens.smk"
 include: "rules/blends.smk"
@@ -27,7 +25,7 @@ include: "rules/reports.smk"
 rule all:
     default_target: True
     input:
-        f"{REPORT}/index.html",
-        f"{REPORT}/report.receipt.json",
-        f"{REPORT}/lineage.json",
-        f"{REPORT}/ro-crate-metadata.json",
+        paths.reported("index.html"),
+        paths.reported("report.receipt.json"),
+        paths.reported("lineage.json"),
+        paths.reported("ro-crate-metadata.json"),

@@ -14,16 +14,16 @@ The orders themselves lie in results/streams/{dataset}-{digest}, which is no out
 
 checkpoint write_blend:
     input:
-        indexes=to_blend,
+        indexes=lambda w: build.indexes_to_blend(w.phase),
     output:
-        blend=f"{BLENDS}/{{phase}}/blend.json",
-        receipt=f"{BLENDS}/{{phase}}/blend.receipt.json",
+        blend=paths.blend("{phase}"),
+        receipt=paths.blend_receipt("{phase}"),
     log:
-        f"{BLENDS}/{{phase}}/write_blend.log",
+        paths.blend_log("{phase}", "write_blend"),
     conda:
         "../envs/tokens.yaml"
     params:
-        key=blend_key,
+        key=untracked(lambda w: build.blend_key(w.phase)),
     shell:
         "python scripts/write_blend.py"
         " --indexes {input.indexes:q}"
@@ -35,26 +35,25 @@ checkpoint write_blend:
 
 checkpoint build_index_cache:
     input:
-        blend=lambda wildcards: blend_of(wildcards.phase, "blend"),
-        blend_receipt=lambda wildcards: blend_of(wildcards.phase, "receipt"),
-        earlier_blends=lambda wildcards: blends_of(phases_before(wildcards.phase)),
+        blend=lambda w: build.blend(w.phase),
+        blend_receipt=lambda w: build.blend_receipt(w.phase),
+        judged=lambda w: build.judged_cache(w.phase),
     output:
-        receipt=f"{BLENDS}/{{phase}}/index_cache.json",
+        receipt=paths.index_cache("{phase}"),
     log:
-        f"{BLENDS}/{{phase}}/build_index_cache.log",
+        paths.blend_log("{phase}", "build_index_cache"),
     conda:
         "../envs/tokens.yaml"
     threads: 4
-    resources:
-        streams="results/streams",
     params:
-        key=index_cache_key,
+        key=untracked(lambda w: build.index_cache_key(w.phase)),
+        streams=untracked(STREAMS),
     shell:
         "python scripts/build_index_cache.py"
         " --blend {input.blend:q}"
         " --blend-receipt {input.blend_receipt:q}"
         " --key {params.key:q}"
-        " --streams {resources.streams:q}"
+        " --streams {params.streams:q}"
         " --processes {threads}"
         " --receipt {output.receipt:q}"
         " > {log:q} 2>&1"

@@ -7,47 +7,48 @@ Blends become checkpoints: phase after phase, segment after segment, each contin
           results/exports/{recipe}/manifest.json            what the next stage needs to know
 
 Weights lie in results/weights/{digest of the spec}/iter_*, which is no output: an interrupted segment finds its own
-folder again and goes on. What changes no result (layout, checkpoint and evaluation of the recipe) is a resource of
-the rule, for a changed param would train again.
+folder again and resumes. An input `judged` is no file: the job waits until it is known what it is made from.
 """
 
 
 rule train_segment:
     input:
-        blend=lambda wildcards: blend_of(wildcards.phase, "blend"),
-        blend_receipt=lambda wildcards: blend_of(wildcards.phase, "receipt"),
-        index_cache=lambda wildcards: index_cache_of(wildcards.phase),
-        earlier_blends=lambda wildcards: blends_of(phases_before(wildcards.phase)),
-        earlier_index_caches=lambda wildcards: index_caches_of(phases_before(wildcards.phase)),
-        before=segment_before,
+        blend=lambda w: build.blend(w.phase),
+        blend_receipt=lambda w: build.blend_receipt(w.phase),
+        index_cache=lambda w: build.index_cache(w.phase),
+        before=lambda w: build.segment_before(w.phase, w.segment),
+        judged=lambda w: build.judged_segment(w.phase, w.segment),
     output:
-        receipt=f"{CHECKPOINTS}/{{phase}}/{{segment}}/receipt.json",
-        metrics=f"{CHECKPOINTS}/{{phase}}/{{segment}}/metrics.jsonl",
+        receipt=paths.segment("{phase}", "{segment}"),
+        metrics=paths.metrics("{phase}", "{segment}"),
     log:
-        f"{CHECKPOINTS}/{{phase}}/{{segment}}/train_segment.log",
+        paths.segment_log("{phase}", "{segment}"),
     conda:
         "../envs/train.yaml"
-    threads: lambda wildcards: layout(wildcards).processes_per_node * layout(wildcards).threads
+    threads: lambda w: build.cores(w.phase)
     resources:
-        nodes=lambda wildcards: layout(wildcards).nodes,
-        processes_per_node=lambda wildcards: layout(wildcards).processes_per_node,
-        cpus_per_task=lambda wildcards, threads: max(1, threads // layout(wildcards).processes_per_node),
+        nodes=lambda w: build.layout(w.phase).nodes,
+        processes_per_node=lambda w: build.layout(w.phase).processes_per_node,
+        cpus_per_task=lambda w, threads: max(1, threads // build.layout(w.phase).processes_per_node),
         # For Slurm: the launcher starts the ranks (mpi), of which sbatch only needs to know how many. With GPUs it is
         # ntasks-per-node alone that says so.
         mpi=0,
-        gres=lambda wildcards: f"gpu:{gpus(wildcards)}" if gpus(wildcards) else "",
-        tasks=lambda wildcards: 0 if gpus(wildcards) else layout(wildcards).processes,
-        slurm_extra=lambda wildcards: f"--ntasks-per-node={layout(wildcards).processes_per_node}",
+        gres=lambda w: f"gpu:{build.gpus(w.phase)}" if build.gpus(w.phase) else "",
+        tasks=lambda w: 0 if build.gpus(w.phase) else build.layout(w.phase).processes,
+        slurm_extra=lambda w: f"--ntasks-per-node={build.layout(w.phase).processes_per_node}",
+        # Not resources by nature. A site sets these three in its profile, whose set-resources is the one part of it that
+        # --config on the command line leaves in place.
         container="",
         mounts="",
         grace=0,
-        attempt=lambda wildcards, attempt: attempt,
-        weights=RECIPE.checkpoint.save or "results/weights",
-        save_interval=RECIPE.checkpoint.save_interval,
-        evaluation_tokens=RECIPE.evaluation.tokens,
-        layout=lambda wildcards: layout(wildcards).model_dump_json(),
+        # Snakemake tells the number of an attempt to functions of resources alone.
+        attempt=lambda w, attempt: attempt,
     params:
-        spec=segment_spec,
+        spec=untracked(lambda w: build.segment_spec(w.phase, w.segment)),
+        weights=untracked(recipe.checkpoint.save or WEIGHTS),
+        save_interval=untracked(recipe.checkpoint.save_interval),
+        evaluation_tokens=untracked(recipe.evaluation.tokens),
+        layout=untracked(lambda w: build.layout(w.phase).model_dump_json()),
     shell:
         "python scripts/launch.py"
         " --nodes {resources.nodes}"
@@ -65,35 +66,34 @@ rule train_segment:
         " --blend-receipt {input.blend_receipt:q}"
         " --index-cache {input.index_cache:q}"
         " --before {input.before:q}"
-        " --weights {resources.weights:q}"
+        " --weights {params.weights:q}"
         " --receipt {output.receipt:q}"
         " --metrics {output.metrics:q}"
-        " --evaluation-tokens {resources.evaluation_tokens}"
-        " --layout {resources.layout:q}"
+        " --evaluation-tokens {params.evaluation_tokens}"
+        " --layout {params.layout:q}"
         " --threads {resources.cpus_per_task}"
-        " --save-interval {resources.save_interval}"
+        " --save-interval {params.save_interval}"
         " --attempt {resources.attempt}"
         " > {log:q} 2>&1"
 
 
 rule export_hf:
     input:
-        checkpoint=segment_receipt(SEGMENTS[-1]),
-        blends=all_blends,
-        index_caches=all_index_caches,
-        tokenizer=ancient(str(RECIPE.tokenizer_file)),
-        beside=beside_tokenizer(),
+        checkpoint=lambda w: build.last_checkpoint(),
+        tokenizer=build.tokenizer_file,
+        beside=build.beside_tokenizer,
+        judged=lambda w: build.judged_export(),
     output:
-        model=directory(f"{EXPORT}/model"),
-        manifest=report(f"{EXPORT}/manifest.json", caption="captions/manifest.rst", category="Next stage"),
-        receipt=f"{EXPORT}/receipt.json",
+        model=directory(paths.exported("model")),
+        manifest=report(paths.exported("manifest.json"), caption="captions/manifest.rst", category="Next stage"),
+        receipt=paths.exported("receipt.json"),
     log:
-        f"{EXPORT}/export_hf.log",
+        paths.exported("export_hf.log"),
     conda:
         "../envs/train.yaml"
-    threads: RECIPE.layout.threads
+    threads: recipe.layout.threads
     params:
-        key=canonical_json(keys.export_key(RECIPE)),
+        key=untracked(lambda w: build.export_key()),
         tokenizer=subpath(input.tokenizer, parent=True),
     shell:
         "python scripts/export_hf.py"

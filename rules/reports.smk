@@ -15,21 +15,20 @@ ancient.
 
 rule write_lineage:
     input:
-        receipt=rules.export_hf.output.receipt,
-        blends=all_blends,
-        index_caches=all_index_caches,
+        receipt=lambda w: build.export_receipt(),
+        judged=lambda w: build.judged_lineage(),
     output:
-        lineage=report(f"{REPORT}/lineage.json", caption="captions/lineage.rst", category="Provenance"),
-        shards=f"{REPORT}/lineage.shards.tsv",
-        crate=f"{REPORT}/ro-crate-metadata.json",
-        workflow=f"{REPORT}/Snakefile",
-        receipt=f"{REPORT}/lineage.receipt.json",
+        lineage=report(paths.reported("lineage.json"), caption="captions/lineage.rst", category="Provenance"),
+        shards=paths.reported("lineage.shards.tsv"),
+        crate=paths.reported("ro-crate-metadata.json"),
+        workflow=paths.reported("Snakefile"),
+        receipt=paths.reported("lineage.receipt.json"),
     log:
-        f"{REPORT}/write_lineage.log",
+        paths.reported("write_lineage.log"),
     conda:
         "../envs/report.yaml"
     params:
-        key=canonical_json(keys.lineage_key()),
+        key=untracked(lambda w: build.lineage_key()),
     shell:
         "python scripts/write_lineage.py"
         " --export {input.receipt:q}"
@@ -43,22 +42,21 @@ rule write_lineage:
 
 rule write_report:
     input:
-        receipt=rules.export_hf.output.receipt,
-        blends=all_blends,
-        index_caches=all_index_caches,
-        lineage=rules.write_lineage.output.lineage,
-        shards=rules.write_lineage.output.shards,
+        receipt=lambda w: build.export_receipt(),
+        lineage=lambda w: build.lineage("lineage.json"),
+        shards=lambda w: build.lineage("lineage.shards.tsv"),
         recipe=ancient(f"config/recipes/{settings.recipe}.yaml"),
+        judged=lambda w: build.judged_report(),
     output:
-        page=report(f"{REPORT}/index.html", caption="captions/report.rst", category="Training"),
-        receipt=f"{REPORT}/report.receipt.json",
+        page=report(paths.reported("index.html"), caption="captions/report.rst", category="Training"),
+        receipt=paths.reported("report.receipt.json"),
     log:
-        f"{REPORT}/write_report.log",
+        paths.reported("write_report.log"),
     conda:
         "../envs/report.yaml"
     params:
-        key=canonical_json(keys.report_key(RECIPE_NAME)),
-        overrides=overrides,
+        key=untracked(lambda w: build.report_key()),
+        overrides=untracked(settings.set),
     shell:
         "python scripts/write_report.py"
         " --export {input.receipt:q}"
@@ -73,8 +71,8 @@ rule write_report:
 
 
 onsuccess:
-    publish()
+    build.publish()
 
 
 onerror:
-    publish()
+    build.publish()

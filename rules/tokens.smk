@@ -14,27 +14,26 @@ An index is made from the one before, which Snakemake must therefore leave in pl
 
 rule tokenize_shard:
     input:
-        raw=to_tokenize,
-        tokenizer=ancient(str(RECIPE.tokenizer_file)),
+        raw=lambda w: build.raw_shard(w.dataset, w.shard),
+        tokenizer=build.tokenizer_file,
     output:
-        train_bin=f"{TOKENS}/{{dataset}}/train/{{shard}}.bin",
-        train_idx=f"{TOKENS}/{{dataset}}/train/{{shard}}.idx",
-        holdout_bin=f"{TOKENS}/{{dataset}}/holdout/{{shard}}.bin",
-        holdout_idx=f"{TOKENS}/{{dataset}}/holdout/{{shard}}.idx",
-        receipt=f"{TOKENS}/{{dataset}}/train/{{shard}}.json",
+        train_bin=paths.train("{dataset}", "{shard}", ".bin"),
+        train_idx=paths.train("{dataset}", "{shard}", ".idx"),
+        holdout_bin=paths.holdout("{dataset}", "{shard}", ".bin"),
+        holdout_idx=paths.holdout("{dataset}", "{shard}", ".idx"),
+        receipt=paths.train("{dataset}", "{shard}", ".json"),
     log:
-        f"{TOKENS}/logs/tokenize_shard/{{dataset}}/{{shard}}.log",
+        paths.token_log("tokenize_shard", "{dataset}/{shard}"),
     conda:
         "../envs/tokens.yaml"
     threads: 2
-    resources:
-        engine=RECIPE.tokenizer.engine,
-        checked_documents=RECIPE.tokenizer.checked_documents,
-        origin=shard_origin,
     params:
-        key=token_key,
-        train=subpath(output.train_bin, strip_suffix=".bin"),
-        holdout=subpath(output.holdout_bin, strip_suffix=".bin"),
+        key=untracked(lambda w: build.shard_key(w.dataset, w.shard)),
+        train=untracked(lambda w: paths.train(w.dataset, w.shard, "")),
+        holdout=untracked(lambda w: paths.holdout(w.dataset, w.shard, "")),
+        engine=untracked(recipe.tokenizer.engine),
+        checked_documents=untracked(recipe.tokenizer.checked_documents),
+        origin=untracked(lambda w: build.shard_origin(w.dataset, w.shard)),
     shell:
         "python scripts/tokenize_shard.py"
         " --raw {input.raw:q}"
@@ -43,32 +42,31 @@ rule tokenize_shard:
         " --train {params.train:q}"
         " --holdout {params.holdout:q}"
         " --receipt {output.receipt:q}"
-        " --engine {resources.engine:q}"
-        " --checked-documents {resources.checked_documents}"
-        " --origin {resources.origin:q}"
+        " --engine {params.engine:q}"
+        " --checked-documents {params.checked_documents}"
+        " --origin {params.origin:q}"
         " --threads {threads}"
         " > {log:q} 2>&1"
 
 
 rule tokenize_bundle:
     input:
-        tokenizer=ancient(str(RECIPE.tokenizer_file)),
-        pins=lambda wildcards: ancient(str(pins_path(wildcards.dataset))),
+        tokenizer=build.tokenizer_file,
+        pins=lambda w: build.pins(w.dataset),
     output:
-        done=temp(f"{TOKENS}/{{dataset}}/bundles/{{bundle}}.json"),
+        done=temp(paths.bundle("{dataset}", "{bundle}")),
     log:
-        f"{TOKENS}/logs/tokenize_bundle/{{dataset}}/{{bundle}}.log",
+        paths.token_log("tokenize_bundle", "{dataset}/{bundle}"),
     conda:
         "../envs/tokens.yaml"
     threads: 2
-    resources:
-        engine=RECIPE.tokenizer.engine,
-        checked_documents=RECIPE.tokenizer.checked_documents,
-        keep_raw=int(settings.keep_raw),
     params:
-        key=bundle_key,
-        sample=RECIPE.sample,
-        folder=f"{TOKENS}/{{dataset}}",
+        key=untracked(lambda w: build.bundle_key(w.dataset)),
+        sample=untracked(recipe.sample),
+        folder=untracked(lambda w: paths.dataset(w.dataset)),
+        engine=untracked(recipe.tokenizer.engine),
+        checked_documents=untracked(recipe.tokenizer.checked_documents),
+        keep_raw=untracked(int(settings.keep_raw)),
     shell:
         "python scripts/tokenize_bundle.py"
         " --bundle {wildcards.bundle}"
@@ -78,31 +76,31 @@ rule tokenize_bundle:
         " --folder {params.folder:q}"
         " --done {output.done:q}"
         " --sample {params.sample}"
-        " --keep-raw {resources.keep_raw}"
-        " --engine {resources.engine:q}"
-        " --checked-documents {resources.checked_documents}"
+        " --keep-raw {params.keep_raw}"
+        " --engine {params.engine:q}"
+        " --checked-documents {params.checked_documents}"
         " --threads {threads}"
         " > {log:q} 2>&1"
 
 
 rule index_dataset:
     input:
-        stale=to_index,
-        pins=lambda wildcards: ancient(str(pins_path(wildcards.dataset))),
+        shards=lambda w: build.shards_to_index(w.dataset),
+        pins=lambda w: build.pins(w.dataset),
     output:
-        index=update(f"{TOKENS}/{{dataset}}/index.json"),
-        shards=update(f"{TOKENS}/{{dataset}}/shards.tsv"),
-        valid_bin=update(f"{TOKENS}/{{dataset}}/valid.bin"),
-        valid_idx=update(f"{TOKENS}/{{dataset}}/valid.idx"),
-        test_bin=update(f"{TOKENS}/{{dataset}}/test.bin"),
-        test_idx=update(f"{TOKENS}/{{dataset}}/test.idx"),
+        index=update(paths.index("{dataset}")),
+        shards=update(paths.indexed("{dataset}", "shards.tsv")),
+        valid_bin=update(paths.indexed("{dataset}", "valid.bin")),
+        valid_idx=update(paths.indexed("{dataset}", "valid.idx")),
+        test_bin=update(paths.indexed("{dataset}", "test.bin")),
+        test_idx=update(paths.indexed("{dataset}", "test.idx")),
     log:
-        f"{TOKENS}/logs/index_dataset/{{dataset}}.log",
+        paths.token_log("index_dataset", "{dataset}"),
     conda:
         "../envs/tokens.yaml"
     params:
-        key=index_key,
-        folder=subpath(output.index, parent=True),
+        key=untracked(lambda w: build.index_key(w.dataset)),
+        folder=untracked(lambda w: paths.dataset(w.dataset)),
     shell:
         "python scripts/index_dataset.py"
         " --folder {params.folder:q}"

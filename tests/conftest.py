@@ -47,7 +47,7 @@ class House:
     def planned(self, *arguments: str) -> dict[str, int]:
         """How many jobs of each rule a dry run would run, without the targets that only collect."""
         printed = self.snakemake(*arguments, "--dry-run", "--quiet", "rules")
-        counts = _job_counts(printed)
+        counts = job_counts(printed)
         assert counts or "Nothing to be done" in printed, printed
         return counts
 
@@ -83,7 +83,7 @@ class House:
         path.write_text(text.replace(old, new, 1), encoding="utf-8")
 
 
-def _job_counts(printed: str) -> dict[str, int]:
+def job_counts(printed: str) -> dict[str, int]:
     counts = {}
     lines = iter(printed.splitlines())
     for line in lines:

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 import yaml
 
-from nano3.cluster.profile import PROFILE, SiteError, check_site
+from nano3.cluster.profile import SiteError, check_profiles, check_site
 from tests.conftest import House
 
 DEFAULTS = {"slurm_account": "us", "slurm_partition": "cpu", "runtime": 60}
@@ -34,9 +34,45 @@ def test_a_partition_that_the_cluster_does_not_have_is_named(tmp_path: Path, mon
 
 
 def test_a_profile_that_is_not_filled_in_stops_before_any_job(bare_house: House) -> None:
-    done = bare_house.try_snakemake("--default-resources", "slurm_account=FILL_IN", "--dry-run")
+    (bare_house.root / "site").mkdir()
+    (bare_house.root / "site/config.yaml").write_text("default-resources: {slurm_account: FILL_IN}\n")
+    done = bare_house.try_snakemake("--profile", "site", "--dry-run")
     assert done.returncode == 1
-    assert f"{PROFILE}: default-resources.slurm_account is not filled in" in done.stdout + done.stderr
+    assert "site/config.yaml: default-resources.slurm_account is not filled in" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment"),
+    [
+        (("--profile", "site", "--dry-run"), {}),
+        (("--cores", "1", "--profile=site"), {}),
+        (("--workflow-profile", "site", "some/target"), {}),
+        ((), {"SNAKEMAKE_PROFILE": "site"}),
+        (("--profile", "site"), {"SNAKEMAKE_PROFILE": "elsewhere"}),
+    ],
+)
+@pytest.mark.parametrize(
+    "written",
+    [
+        "default-resources: {slurm_account: FILL_IN}",
+        "default-resources: [runtime=60, slurm_account=FILL_IN]",
+        "default-resources: {runtime: 60}\nset-resources: {train_segment: {slurm_account: FILL_IN}}",
+    ],
+)
+def test_the_profile_in_use_is_checked_however_it_is_named_and_written(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: tuple[str, ...],
+    environment: dict[str, str],
+    written: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    check_profiles(arguments, environment)
+    Path("site").mkdir()
+    Path("site/config.v9+.yaml").write_text(written)
+    with pytest.raises(SiteError, match=r"^site/config\.v9\+\.yaml: .*slurm_account is not filled in"):
+        check_profiles(arguments, environment)
+    check_profiles(("--profile", "another"), environment | {"SNAKEMAKE_PROFILE": ""})
 
 
 def test_both_profiles_agree_on_what_makes_an_artifact_stale() -> None:

@@ -1,12 +1,15 @@
 """The plan says what Snakemake would do: the same kinds and counts, for every change the README's table promises on."""
 
 import json
+import os
+import shutil
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from tests.conftest import QUICK, House
+from tests.graph.changes import CHANGES
 
 pytestmark = pytest.mark.slow
 
@@ -211,6 +214,45 @@ def test_an_index_cache_whose_files_are_gone_is_built_again_and_nothing_trains(
     found = all_jobs(plan(house))
     assert house.ran(*CONFIG) == found == {"build_index_cache": caches}
     assert house.planned(*CONFIG) == {}
+
+
+@pytest.mark.parametrize(
+    "changes", [("new_shard",), ("removed_shard", "changed_share"), ("renamed_shard",)], ids="+".join
+)
+def test_a_run_does_all_that_is_certain_and_nothing_that_was_not_listed(house: House, changes: tuple[str, ...]) -> None:
+    """Blends are made again, and what follows each is judged when it is there."""
+    for change in changes:
+        CHANGES[change](house.root)
+    found = plan(house)
+    certain, listed = jobs(found, "stale", "new"), all_jobs(found)
+    assert house.planned(*CONFIG) == listed
+    ran = house.ran(*CONFIG)
+    assert all(ran.get(rule, 0) >= count for rule, count in certain.items()), (certain, ran)
+    assert all(listed.get(rule, 0) >= count for rule, count in ran.items()), (listed, ran)
+    assert all_jobs(plan(house)) == house.planned(*CONFIG) == {}
+
+
+def test_a_shard_that_comes_back_after_it_was_built_without_needs_no_tokenizing(house: House) -> None:
+    pins = house.root / DATASETS / "tiny-math.tsv"
+    before = pins.read_text()
+    a_removed_shard(house)
+    house.snakemake(*CONFIG, "--until", "write_blend")
+    pins.write_text(before)
+    found = plan(house)
+    assert all_jobs(found) == house.planned(*CONFIG)
+    assert jobs(found, "stale", "new") == {"index_dataset": 1, "write_blend": 3}
+    assert house.ran(*CONFIG) == {"index_dataset": 1, "write_blend": 3}, "the blends are those that were trained on"
+    assert all_jobs(plan(house)) == house.planned(*CONFIG) == {}
+
+
+def test_without_snakemakes_own_notes_the_judge_says_the_same(house: House) -> None:
+    """A copy of the results to another machine is worth as much as they are."""
+    shutil.rmtree(house.root / ".snakemake")
+    for path in (house.root / "results").rglob("*.json"):
+        os.utime(path)
+    assert all_jobs(plan(house)) == house.planned(*CONFIG) == {}
+    SHARE(house)
+    assert all_jobs(plan(house)) == house.planned(*CONFIG) != {}
 
 
 def test_a_recipe_of_its_own_and_a_sample_are_planned_as_snakemake_does(house: House) -> None:

@@ -5,7 +5,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,144 +13,32 @@ import msgspec
 import pytest
 
 from nano3.artifact.code import digest_code
-from nano3.artifact.digest import digest_json, short
-from nano3.artifact.files import write_json
-from nano3.artifact.receipt import Run
-from nano3.artifact.steps import BlendReceipt, ShardReceipt, read_receipt
+from nano3.artifact.steps import IndexCacheReceipt, IndexReceipt, SegmentReceipt, read_receipt
 from nano3.config.load import Settings, load_recipe
 from nano3.corpus.certificates import CERTIFICATES
-from nano3.corpus.shard_table import INDEX_FILES, ShardEntry, digest_entries, write_entries
-from nano3.graph import keys
+from nano3.corpus.shard_table import INDEX_FILES
 from nano3.graph.nodes import Certainty
-from nano3.graph.state import LINEAGE, Asked
+from nano3.graph.request import Request
 from nano3.plan.plan import Plan, PlanError, as_json, make_plan
 from nano3.plan.text import WIDTH, as_text, sentences, verdict
-from nano3.sampling.blend import normalized
-from nano3.training.spec import PhaseBlend, ScheduledSegment, scheduled_segments, segment_specs
+from nano3.training.spec import scheduled_segments
+from tests.built import SHARD_SECONDS, TOKENS_PER_SECOND, copy_catalogue, everything, tokens
 from tests.conftest import REPOSITORY
-from tests.receipts import receipt_input
 
 RECIPE = Path("config/recipes/tiny.yaml")
-SHARD_SECONDS, TOKENS_PER_SECOND = 2.0, 1000
-CLOCK = itertools.count()
-
-
-NO_ROWS: dict[str, Any] = {"skipped": [], "valid": [], "test": []}
-
-
-def receipt(
-    step: str, path: Path, key: Mapping[str, Any], sources: Sequence[Path], facts: Mapping[str, Any], seconds: float
-) -> None:
-    """A receipt as a step writes it, one second later than the last."""
-    clock = next(CLOCK)
-    inputs = [msgspec.to_builtins(receipt_input(each)) for each in sources]
-    ended = f"2026-01-{1 + clock // 86400:02}T{clock // 3600 % 24:02}:{clock // 60 % 60:02}:{clock % 60:02}+00:00"
-    outputs = [{"path": f"{path}.{number}", "bytes": 300, "sha256": f"{number:064}"} for number in range(4)]
-    run = msgspec.to_builtins(Run().record()) | {"seconds": seconds, "started": ended, "ended": ended}
-    content = digest_json([key, facts])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    made = {"step": step, "schema": 1, "content": content, "key": key, "inputs": inputs, "outputs": outputs}
-    write_json(path, made | {"facts": facts, "run": run})
-
-
-def tokens(asked: Asked, dataset: str) -> None:
-    """Leave all of a dataset's tokens and their index."""
-    folder, entries = asked.tokens(dataset), []
-    (folder / "holdout").mkdir(parents=True, exist_ok=True)
-    shared = keys.shared_key(asked.recipe, asked.datasets[dataset])
-    for name, (shard, rows) in asked.shards[dataset].items():
-        path = folder / "train" / f"{name}.json"
-        facts = {"bytes_in": shard.bytes, "tokens": 10, "documents": 1, "rows": 1, **NO_ROWS}
-        receipt("tokenize_shard", path, keys.whole_key(shared, shard, rows), [], facts, SHARD_SECONDS)
-        for split in ("train", "holdout"):
-            for ending in ("bin", "idx"):
-                (folder / split / f"{name}.{ending}").write_bytes(bytes(300))
-        entries.append(ShardEntry.of(name, read_receipt(path, ShardReceipt), path.stat().st_mtime_ns))
-    write_entries(folder, entries)
-    for name in INDEX_FILES[2:]:
-        (folder / name).touch()
-    first = [folder / "train" / f"{entries[0].shard}.json"]
-    key = keys.index_key(asked.recipe, asked.shards[dataset].values())
-    empty = {"tokens": 0, "documents": 0}
-    counts: dict[str, Any] = {"tokens": 10, "documents": 1, "rows": 1, "skipped": 0, "valid": empty, "test": empty}
-    counts |= {"shards": {"count": len(entries), "digest": digest_entries(entries)}}
-    receipt("index_dataset", folder / INDEX_FILES[0], key, first, counts, 1)
-
-
-def segment_facts(each: ScheduledSegment) -> dict[str, Any]:
-    """Facts of a trained segment."""
-    facts: dict[str, Any] = {
-        "phase": each.phase,
-        "segment": each.segment,
-        "checkpoint": "",
-        "steps": 0,
-        "tokens_seen": 0,
-    }
-    facts |= {"loss": {"first": 1.0, "last": 1.0}, "ledger": {}, "parameters": 1, "validation": {}}
-    facts |= {"mixture": {"target": {}, "samples": {}, "largest_deviation": 0.0, "allowed": 1.0}}
-    return facts | {"tokens": each.tokens, "seconds_of_steps": each.tokens / TOKENS_PER_SECOND}
-
-
-def everything(asked: Asked) -> None:
-    """Leave what a finished run leaves, as receipts and empty files."""
-    folders, blends = asked.folders, {}
-    for dataset in asked.datasets:
-        tokens(asked, dataset)
-    for phase, section in asked.recipe.phases.items():
-        folder = Path(folders.blends) / phase
-        indexes = [asked.tokens(dataset) / INDEX_FILES[0] for dataset in sorted(section.mixture)]
-        counts = {"tokens": 10, "documents": 1}
-        blended = {name: {"share": share, **counts} for name, share in normalized(section.mixture).items()}
-        shares = {"datasets": blended, "pairs": {}}
-        receipt("write_blend", folder / "blend.receipt.json", keys.blend_key(asked.recipe, phase), indexes, shares, 1)
-        (folder / "blend.json").touch()
-        blends[phase] = PhaseBlend.of(read_receipt(folder / "blend.receipt.json", BlendReceipt))
-    before: list[Path] = []
-    specs = segment_specs(asked.recipe, blends)
-    for phase in asked.recipe.phases:
-        cache = Path(folders.blends) / phase / "index_cache.json"
-        facts: dict[str, Any] = {"folders": {}, "epochs": {}, "pairs": {}}
-        key = keys.index_cache_key(specs, phase)
-        receipt("build_index_cache", cache, key, [cache.with_name("blend.receipt.json")], facts, 1)
-        for output in read_receipt(cache).outputs:
-            Path(output.path).write_bytes(bytes(output.bytes))
-    for each in scheduled_segments(asked.recipe):
-        path, spec = asked.segment(each.phase, each.segment), specs[each.phase, each.segment]
-        facts = segment_facts(each)
-        receipt("train_segment", path, spec, before, facts, 1)
-        path.with_name("metrics.jsonl").touch()
-        Path(f"results/weights/{short(digest_json(spec))}/iter_{each.first_step + each.steps:07}").mkdir(parents=True)
-        before = [path]
-    export, report = Path(folders.export), Path(folders.report)
-    (export / "model").mkdir(parents=True)
-    (export / "manifest.json").touch()
-    logits = {"logits": {"largest_difference": 0.0, "tolerance": 1e-4, "tokens": 1}}
-    receipt("export_hf", export / "receipt.json", keys.export_key(asked.recipe), before, logits, 1)
-    counts = dict.fromkeys(("entity", "activity", "agent", "shards"), 1)
-    receipt("write_lineage", report / "lineage.receipt.json", keys.lineage_key(), [export / "receipt.json"], counts, 1)
-    receipt(
-        "write_report", report / "report.receipt.json", keys.report_key(asked.name), [export / "receipt.json"], {}, 1
-    )
-    for name in (*LINEAGE, "index.html"):
-        (report / name).touch()
 
 
 @pytest.fixture
 def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The catalogue and recipe tiny, nothing built."""
     monkeypatch.chdir(tmp_path)
-    for file in (REPOSITORY / "config").rglob("*.*"):
-        copy = tmp_path / file.relative_to(REPOSITORY)
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        copy.write_bytes(file.read_bytes())
-    Path("resources").symlink_to(REPOSITORY / "resources")
-    return tmp_path
+    return copy_catalogue(tmp_path)
 
 
 @pytest.fixture
 def house(bare: Path) -> Path:
     """The same with everything built."""
-    everything(Asked.of(*load_recipe("tiny")))
+    everything(Request.of(*load_recipe("tiny")))
     return bare
 
 
@@ -231,8 +119,8 @@ def test_a_changed_share_is_certain_all_the_way(house: Path) -> None:
 
 
 def test_an_index_cache_without_its_files_is_made_again_and_nothing_else(house: Path) -> None:
-    cache = Path(Asked.of(*load_recipe("tiny")).folders.blends) / "phase2/index_cache.json"
-    Path(read_receipt(cache).outputs[0].path).unlink()
+    cache = Path(Request.of(*load_recipe("tiny")).paths.index_cache("phase2"))
+    Path(read_receipt(cache, IndexCacheReceipt).outputs[0].path).unlink()
     assert sentences(plan()) == ["the index cache of phase2: files that it names are gone"]
     assert runs(plan()) == {"WILL": ["cache:phase2"], "IF": []}
     cache.unlink()
@@ -260,8 +148,8 @@ def test_one_reason_for_many_datasets_is_one_sentence(house: Path) -> None:
 
 def test_reasons_that_differ_are_told_apart(house: Path) -> None:
     pin_again("tiny-math", "set-mm-01")
-    asked = Asked.of(*load_recipe("tiny"))
-    (asked.tokens("tiny-math") / "train/set-mm-00.bin").write_bytes(b"short")
+    request = Request.of(*load_recipe("tiny"))
+    (request.tokens("tiny-math") / "train/set-mm-00.bin").write_bytes(b"short")
     edit(RECIPE, "floor: 3.0e-5", "floor: 2.0e-5")
     said = sentences(plan())
     assert [each.split("; ")[0] for each in said] == [
@@ -286,9 +174,9 @@ def test_what_changes_no_result_is_no_change(house: Path) -> None:
 
 
 def test_a_what_if_keeps_the_recipes_name_and_an_override_does_not(house: Path) -> None:
-    assert plan(what_if={"learning_rate.floor": 2e-5}).state.asked.name == "tiny"
+    assert plan(what_if={"learning_rate.floor": 2e-5}).state.request.name == "tiny"
     other = plan(set="learning_rate.floor=2e-5")
-    assert re.fullmatch(r"tiny\+[0-9a-f]{12}", other.state.asked.name)
+    assert re.fullmatch(r"tiny\+[0-9a-f]{12}", other.state.request.name)
     assert other.counts["segment"].new == 6
 
 
@@ -297,16 +185,20 @@ def test_a_damaged_receipt_is_a_reason(house: Path) -> None:
     assert sentences(plan())[0].startswith("the blend of phase2: its receipt is damaged; if the blend's bytes change, ")
 
 
-def test_an_index_that_was_made_after_its_blend_is_a_reason(house: Path) -> None:
-    tokens(Asked.of(*load_recipe("tiny")), "tiny-code")
+def test_an_index_of_another_content_than_its_blends_is_a_reason_and_one_that_is_only_newer_is_not(house: Path) -> None:
+    request = Request.of(*load_recipe("tiny"))
+    tokens(request, "tiny-code")
+    assert plan().empty
+    receipt = Path(request.paths.index("tiny-code"))
+    receipt.write_text(receipt.read_text().replace(read_receipt(receipt, IndexReceipt).content, "0" * 64))
     assert (
         "the blends of phase1, phase2 and long_context: the index of tiny-code was made again" in sentences(plan())[0]
     )
 
 
 def test_what_is_missing_is_made_only_where_something_needs_it(house: Path) -> None:
-    asked = Asked.of(*load_recipe("tiny"))
-    index = asked.tokens("tiny-math") / INDEX_FILES[0]
+    request = Request.of(*load_recipe("tiny"))
+    index = request.tokens("tiny-math") / INDEX_FILES[0]
     index.unlink()
     found = plan()
     assert found.empty
@@ -336,7 +228,7 @@ def test_a_target_needs_what_it_stands_on_and_nothing_else(bare: Path, target: s
 def test_a_target_that_does_not_exist_is_refused_with_the_nearest(bare: Path) -> None:
     with pytest.raises(PlanError, match=r"^tiny-maths: recipe tiny makes no such thing; did you mean tiny-math\?$"):
         plan("tiny-maths")
-    tokens_folder = Asked.of(*load_recipe("tiny")).folders.tokens
+    tokens_folder = Request.of(*load_recipe("tiny")).paths.tokens
     with pytest.raises(PlanError, match="makes no such thing"):
         plan(f"{tokens_folder}/tiny-math/train/none.bin")
 
@@ -344,7 +236,7 @@ def test_a_target_that_does_not_exist_is_refused_with_the_nearest(bare: Path) ->
 def test_costs_are_work_times_measured_rates(house: Path) -> None:
     pin_again("tiny-math", "set-mm-01", "set-mm-00")
     cost = plan().estimate
-    shards = Asked.of(*load_recipe("tiny")).shards["tiny-math"]
+    shards = Request.of(*load_recipe("tiny")).shards["tiny-math"]
     sizes = [shards[name][0].bytes for name in ("set-mm-00", "set-mm-01")]
     per_byte = 3 * SHARD_SECONDS / sum(shard.bytes for shard, _ in shards.values())
     assert cost.tokenizing
@@ -361,9 +253,8 @@ def test_costs_are_work_times_measured_rates(house: Path) -> None:
 
 def test_gpus_are_counted_in_gpu_hours(house: Path) -> None:
     for path in Path("results/checkpoints").glob("*/*/*/receipt.json"):
-        made = json.loads(path.read_text())
-        made["facts"]["gpus"] = 8
-        write_json(path, made)
+        trained = read_receipt(path, SegmentReceipt)
+        msgspec.structs.replace(trained, facts=msgspec.structs.replace(trained.facts, gpus=8)).write(path)
     found = plan(what_if={"train.seed": 5})
     cost = found.estimate.training
     assert cost

@@ -32,6 +32,10 @@ class ReceiptError(Nano3Error):
     """A receipt is missing, damaged, or of another step or schema."""
 
 
+class SchemaError(ReceiptError):
+    """A receipt is whole, but another version of this repository wrote it."""
+
+
 class Output(msgspec.Struct, frozen=True):
     """A file that a step made. path: as the step got it, relative to the repository."""
 

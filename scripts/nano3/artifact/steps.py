@@ -12,7 +12,7 @@ from typing import Any, NotRequired, TypedDict, TypeVar, cast, get_args, overloa
 
 import msgspec
 
-from nano3.artifact.receipt import Receipt, ReceiptError
+from nano3.artifact.receipt import Receipt, ReceiptError, SchemaError
 
 
 class HoldoutKey(TypedDict):
@@ -365,9 +365,9 @@ def read_receipt(path: Path | str, kind: Any = StepReceipt) -> Any:
     try:
         receipt = msgspec.json.decode(data, type=kind)
     except msgspec.MsgspecError as error:
-        raise ReceiptError(_refusal(path, data, kind, str(error))) from None
+        raise _refusal(path, data, kind, str(error)) from None
     if receipt.schema != receipt.SCHEMA or (_required(cast(Any, type(receipt))) - receipt.key.keys()):
-        raise ReceiptError(_refusal(path, data, kind, "its key is incomplete"))
+        raise _refusal(path, data, kind, "its key is incomplete")
     return receipt
 
 
@@ -387,19 +387,19 @@ def _required(kind: type[Receipt[Any, Any]]) -> frozenset[str]:
     return frozenset(key.__required_keys__)
 
 
-def _refusal(path: Path | str, data: bytes, kind: Any, reason: str) -> str:
+def _refusal(path: Path | str, data: bytes, kind: Any, reason: str) -> ReceiptError:
     """Why data is not a receipt of a kind, with the remedy. reason: for a receipt of the right step and schema."""
     remedy = f"delete it and build it again with `snakemake {path}`"
     try:
         envelope = msgspec.json.decode(data, type=_Envelope)
     except msgspec.MsgspecError:
-        return f"{path}: not a receipt: {remedy}"
+        return ReceiptError(f"{path}: not a receipt: {remedy}")
     steps = [*MODELS] if kind is StepReceipt else [kind.__struct_config__.tag]
     if envelope.step not in steps:
-        return f"{path}: a receipt of {envelope.step}, not of {' or '.join(steps)}: {remedy}"
+        return ReceiptError(f"{path}: a receipt of {envelope.step}, not of {' or '.join(steps)}: {remedy}")
     schema = MODELS[envelope.step].SCHEMA
     if envelope.schema != schema:
         age = "an older" if envelope.schema < schema else "a newer"
         versions = f"schema {envelope.schema} of {envelope.step}, this one reads {schema}"
-        return f"{path}: written by {age} version ({versions}): {remedy}"
-    return f"{path}: a damaged receipt of {envelope.step} ({reason}): {remedy}"
+        return SchemaError(f"{path}: written by {age} version ({versions}): {remedy}")
+    return ReceiptError(f"{path}: a damaged receipt of {envelope.step} ({reason}): {remedy}")

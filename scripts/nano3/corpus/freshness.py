@@ -30,13 +30,15 @@ WORDS = {"sha256": "raw bytes changed", "rows": "another number of rows", "code"
 class Survey:
     """
     The state of a dataset's tokens. stale: why each shard that must be made is, in catalogue order. behind: why the
-    index must be made again though no shard has to be; None if it need not. certified: how many fresh shards were made
-    by other code than today's, by its digest.
+    index must be made again though no shard has to be; None if it need not. relisted: whether its shards.tsv lists
+    other shards than there are to be. certified: how many fresh shards were made by other code than today's, by its
+    digest.
     """
 
     stale: Mapping[str, str]
     behind: str | None
     certified: Mapping[str, int]
+    relisted: bool = False
 
 
 class _Judgement(NamedTuple):
@@ -79,12 +81,13 @@ def survey(
                 certified[judgement.code] += 1
                 others += indexed.get(name) != judgement.content
     del certified[settings["code"]]
+    other_list = list(indexed) != list(wanted)
     behind = [
         *(f"{name} is missing" for name in INDEX_FILES if not (folder / name).is_file()),
-        *(["the list of shards changed"] if list(indexed) != list(wanted) else []),
+        *(["the list of shards changed"] if other_list else []),
         *([f"{others} of its shards were made again"] if others else []),
     ]
-    return Survey(stale, behind[0] if behind else None, dict(certified))
+    return Survey(stale, behind[0] if behind else None, dict(certified), bool(indexed) and other_list)
 
 
 def shard_reason(folder: Path, name: str, key: Mapping[str, Any]) -> str | None:

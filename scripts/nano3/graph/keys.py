@@ -9,7 +9,7 @@ from typing import Any
 
 from nano3.artifact.code import digest_code
 from nano3.artifact.digest import digest_file, digest_json
-from nano3.artifact.steps import Spec
+from nano3.artifact.steps import BlendReceipt, Spec
 from nano3.config.mixture import MixtureError, as_floats, resolved
 from nano3.config.recipe import Recipe
 from nano3.raw.datasets import Dataset, Shard, shards_digest
@@ -81,13 +81,13 @@ def blend_datasets(recipe: Recipe, phase: str) -> list[str]:
     return sorted({dataset for name in wanted for dataset in recipe.datasets_of(name)})
 
 
-def expected_shares(recipe: Recipe, phase: str, blends: Iterable[dict[str, Any]]) -> dict[str, float] | None:
+def expected_shares(recipe: Recipe, phase: str, blends: Iterable[BlendReceipt]) -> dict[str, float] | None:
     """
     The shares of a phase's datasets, as far as receipts of blends know the tokens; None if they do not.
 
     A blend that will be made again may count other tokens.
     """
-    tokens = {name: facts["tokens"] for blend in blends for name, facts in blend["facts"]["datasets"].items()}
+    tokens = {name: blended.tokens for blend in blends for name, blended in blend.facts.datasets.items()}
     try:
         return as_floats({part.dataset: part.share for part in resolved(mixture_decision(recipe, phase), tokens)})
     except (KeyError, MixtureError):

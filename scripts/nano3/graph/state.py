@@ -1,96 +1,23 @@
 """
-What is there, compared with what is asked for: every artifact's receipt against today's key.
+What is there, what is stale, and what would run? The graph of a recipe, judged artifact by artifact.
 
-Keys are those that the rules build by, see nano3.graph.keys; a dataset's shards are judged as the rules judge them, see
-nano3.corpus.freshness. Receipts' own times tell what was made after what, so a touched or copied file is no reason.
+Verdicts are those that the rules act on, see nano3.graph.judge; here they become nodes of a graph that says what
+follows when something is made again. A blend that will be made again has an unknown content until then: what is made
+from it is judged by the content that it had, and the rules judge it once more when it is there.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import Any
 
-from nano3.artifact.digest import differences
-from nano3.artifact.paths import Folders
-from nano3.artifact.receipt import Receipt, ReceiptError, missing_output
-from nano3.artifact.steps import (
-    BlendReceipt,
-    ExportReceipt,
-    IndexCacheReceipt,
-    IndexReceipt,
-    LineageReceipt,
-    R,
-    ReportReceipt,
-    SegmentReceipt,
-    ShardReceipt,
-    Spec,
-    StepReceipt,
-    is_damaged,
-    read_receipt,
-)
-from nano3.config.recipe import Recipe
-from nano3.corpus.freshness import NEW, Survey, survey
-from nano3.corpus.shard_table import INDEX_FILES
-from nano3.graph import keys
+from nano3.artifact.steps import BlendReceipt, IndexReceipt, SegmentReceipt, ShardReceipt, Spec
+from nano3.corpus.bundles import Bundle, bundle_bytes, bundle_shards
+from nano3.corpus.freshness import NEW, Survey
+from nano3.graph import judge, keys, reasons
+from nano3.graph.judge import Freshness
 from nano3.graph.nodes import Certainty, Node, Source, settle
-from nano3.raw.datasets import Dataset, Shard, read_dataset, read_pins, sampled
-from nano3.sampling.blend import normalized
-from nano3.training.spec import PhaseBlend, scheduled_segments, segment_specs
-
-WORDS = {
-    "shards": "the list of shards changed",
-    "tokens": "other tokens are asked for",
-    "template": "the template changed",
-    "segments": "other samples are drawn",
-    "data.blend": "its blend changed",
-    "data.first_sample": "the phase's segments before it are of another length",
-    "before": "another segment was trained before it",
-    "earlier": "earlier phases draw something else",
-    "numerics_version": "the numerics of training changed",
-}
-MOST = 3  # reasons told of one artifact
-CODE = {
-    "index": "indexing code changed",
-    "blend": "blending code changed",
-    "cache": "index cache code changed",
-    "export": "export code changed",
-    "lineage": "lineage code changed",
-    "report": "reporting code changed",
-}
-LINEAGE = ("lineage.json", "lineage.receipt.json", "lineage.shards.tsv", "ro-crate-metadata.json", "Snakefile")
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What is asked for. name: that its artifacts go by. shards: of each dataset by name, with the rows to take."""
-
-    name: str
-    recipe: Recipe
-    datasets: Mapping[str, Dataset]
-    shards: Mapping[str, Mapping[str, tuple[Shard, int | None]]]
-
-    @classmethod
-    def of(cls, name: str, recipe: Recipe) -> "Asked":
-        """A recipe with its datasets' pins. Raises ConfigError for a dataset that is not pinned."""
-        shards = {}
-        for dataset in recipe.datasets:
-            taken = sampled(read_pins(dataset), recipe.sample, dataset)
-            shards[dataset] = {shard.name: (shard, rows) for shard, rows in taken}
-        return cls(name, recipe, {dataset: read_dataset(dataset) for dataset in recipe.datasets}, shards)
-
-    @cached_property
-    def folders(self) -> Folders:
-        """Where its artifacts lie."""
-        return Folders.of(self.name, self.recipe.tokens_name)
-
-    def tokens(self, dataset: str) -> Path:
-        """Where a dataset's tokens lie."""
-        return Path(self.folders.tokens) / dataset
-
-    def segment(self, phase: str, segment: str) -> Path:
-        """Where a segment's receipt lies."""
-        return Path(self.folders.checkpoints) / phase / segment / "receipt.json"
+from nano3.graph.request import Place, Request
+from nano3.training.spec import PhaseBlend, segment_specs
 
 
 @dataclass(frozen=True)
@@ -100,9 +27,9 @@ class State:
     a blend that is not there or will be another has the content it had. surveys: of the datasets' tokens.
     """
 
-    asked: Asked
+    request: Request
     nodes: Sequence[Node]
-    specs: Mapping[tuple[str, str], Spec]
+    specs: Mapping[Place, Spec]
     surveys: Mapping[str, Survey]
 
     def node(self, kind: str, name: str) -> Node:
@@ -110,249 +37,152 @@ class State:
         return next(node for node in self.nodes if (node.kind, node.name) == (kind, name))
 
 
-def read_state(asked: Asked) -> State:
-    """Judge everything that a recipe asks for. Reads a line per shard and a receipt per other artifact."""
-    shared = {name: keys.shared_key(asked.recipe, dataset) for name, dataset in asked.datasets.items()}
-    surveys = {name: survey(asked.tokens(name), shards, shared[name]) for name, shards in asked.shards.items()}
-    tokens = {name: _tokens(asked, name, found, shared[name]) for name, found in surveys.items()}
-    indexes = {name: _index(asked, name, found, tokens[name]) for name, found in surveys.items()}
-    blends = {phase: _blend(asked, phase, indexes) for phase in asked.recipe.phases}
+def read_state(request: Request, surveyed: Callable[[str], Survey] | None = None) -> State:
+    """
+    Judge everything that a recipe asks for. Reads a line per shard and a receipt per other artifact.
+
+    surveyed: the shards of a dataset, where somebody has judged them already.
+    """
+    survey = surveyed or (lambda dataset: judge.judge_tokens(request, dataset))
+    surveys = {dataset: survey(dataset) for dataset in request.datasets}
+    tokens = {dataset: _tokens(request, dataset, survey) for dataset, survey in surveys.items()}
+    indexes = {
+        dataset: _single(
+            "index", dataset, judge.judge_index(request, dataset, survey), [Source(tokens[dataset], Certainty.WILL)]
+        )
+        for dataset, survey in surveys.items()
+    }
+    blends = {phase: _blend(request, phase, indexes, surveys) for phase in request.recipe.phases}
     early = [*tokens.values(), *indexes.values(), *blends.values()]
     settle(early, [])
-    specs = segment_specs(asked.recipe, {phase: _mixed(asked, phase) for phase in blends})
-    caches = {phase: _cache(asked, phase, specs, blends) for phase in blends}
+    specs = segment_specs(request.recipe, {phase: _blend_before(request, phase) for phase in blends})
+    caches = {phase: _cache(request, phase, specs, blends) for phase in blends}
     segments: list[Node] = []
-    for (phase, segment), spec in specs.items():
-        segments.append(_segment(asked, phase, segment, spec, blends, caches, segments))
-    return State(
-        asked,
-        [*early, *caches.values(), *segments, *_ends(asked, [*blends.values(), *caches.values()], segments[-1])],
-        specs,
-        surveys,
-    )
+    for place in specs:
+        segments.append(_segment(request, place, specs, blends, caches, segments))
+    ends = _ends(request, [*blends.values(), *caches.values()], segments[-1])
+    return State(request, [*early, *caches.values(), *segments, *ends], specs, surveys)
 
 
-def _tokens(asked: Asked, dataset: str, found: Survey, shared: keys.Key) -> Node:
-    node = Node("tokens", dataset, len(asked.shards[dataset]))
-    for shard, reason in found.stale.items():
+def bundles(request: Request, surveys: Mapping[str, Survey], most: int) -> dict[str, list[Bundle]]:
+    """
+    The bundles of each dataset's stale shards; none where each is a job of its own.
+
+    most: jobs for all of them; 0: no bundles.
+    """
+    shards = {dataset: {name: shard for name, (shard, _) in request.shards[dataset].items()} for dataset in surveys}
+    stale = [shards[dataset][name] for dataset, survey in surveys.items() for name in survey.stale]
+    if not (most and stale):
+        return {dataset: [] for dataset in surveys}
+    size = bundle_bytes(stale, most)
+    return {dataset: bundle_shards(shards[dataset], survey.stale, size) for dataset, survey in surveys.items()}
+
+
+def refusals(nodes: Iterable[Node], request: Request, thawed: Sequence[str]) -> dict[Node, Certainty]:
+    """Segments of frozen phases that would be trained, and how certainly. nodes: settled. thawed: phases let go."""
+    segments: dict[Node, Certainty] = {}
+    for node in nodes:
+        phase = node.name.split("/")[0]
+        if node.kind == "segment" and request.recipe.phases[phase].frozen and phase not in thawed:
+            segments[node] = Certainty.WILL if node.absent else node.runs
+    return {node: how for node, how in segments.items() if how}
+
+
+def _tokens(request: Request, dataset: str, survey: Survey) -> Node:
+    node = Node("tokens", dataset, len(request.shards[dataset]))
+    for shard, reason in survey.stale.items():
         (node.absent if reason == NEW else node.changed).setdefault(reason, []).append(shard)
-    if node.missing == node.total and (other := _other_tokens(asked, dataset, shared)):
+    if node.missing == node.total and (other := _other_tokens(request, dataset)):
         node.absent = {other: node.absent.pop(NEW)}
     return node
 
 
-def _other_tokens(asked: Asked, dataset: str, shared: keys.Key) -> str | None:
+def _other_tokens(request: Request, dataset: str) -> str | None:
     """Why none of a dataset's tokens are there, if this recipe's blends were made from others that are."""
-    for phase in asked.recipe.phases:
-        blend = _receipt(_blend_files(asked, phase)[1], BlendReceipt)
-        tokens = blend.key["tokens"] if blend else asked.recipe.tokens_name
-        folder = Path(asked.folders.tokens).with_name(tokens)
-        if folder.name != asked.recipe.tokens_name:
-            index = _receipt(folder / dataset / INDEX_FILES[0], IndexReceipt)
-            shard = _receipt(index.inputs[0].path, ShardReceipt) if index else None
+    shared = request.shared_key(dataset)
+    for phase in request.recipe.phases:
+        blend = judge.read(request.paths.blend_receipt(phase), BlendReceipt)
+        folder = Path(request.paths.tokens).with_name(blend.key["tokens"] if blend else request.recipe.tokens_name)
+        if folder.name != request.recipe.tokens_name:
+            index = judge.read(folder / dataset / "index.json", IndexReceipt)
+            shard = judge.read(index.inputs[0].path, ShardReceipt) if index else None
             if shard:
                 made = {name: value for name, value in shard.key.items() if name in shared and name != "code"}
-                change = _joined(_words("tokens", made, {name: shared[name] for name in made}))
+                change = reasons.joined(reasons.changes("tokens", made, {name: shared[name] for name in made}))
                 return f"{change or 'the sample changed'}; the old tokens stay in {folder}"
     return None
 
 
-def _index(asked: Asked, dataset: str, found: Survey, tokens: Node) -> Node:
-    path, reason = asked.tokens(dataset) / INDEX_FILES[0], None
-    receipt = _receipt(path, IndexReceipt)
-    if receipt:
-        today = keys.index_key(asked.recipe, asked.shards[dataset].values())
-        if found.stale:  # the list's digest has the shards' raw bytes, too
-            today["shards"] = receipt.key["shards"]
-        reason = _joined(_words("index", receipt.key, today)) or (None if found.stale else found.behind)
-    return _single("index", dataset, reason, [path], [Source(tokens, Certainty.WILL)])
-
-
-def _blend(asked: Asked, phase: str, indexes: Mapping[str, Node]) -> Node:
-    files = _blend_files(asked, phase)
-    receipt, reasons, implied = _receipt(files[1], BlendReceipt), [], False
-    datasets = keys.blend_datasets(asked.recipe, phase)
-    if receipt:
-        reasons = [*_words("blend", receipt.key, keys.blend_key(asked.recipe, phase))]
-        used = {source.path: source.digest for source in receipt.inputs}
-        for dataset in datasets:
-            path = asked.tokens(dataset) / INDEX_FILES[0]
-            index = _receipt(path, IndexReceipt)
-            if index and str(path) in used and (index.content != used[str(path)] or _later(index, receipt)):
-                reasons.append(f"the index of {dataset} was made again")
-        implied = reasons == [WORDS["tokens"]]
+def _blend(request: Request, phase: str, indexes: Mapping[str, Node], surveys: Mapping[str, Survey]) -> Node:
+    datasets = keys.blend_datasets(request.recipe, phase)
     sources = [Source(indexes[dataset], Certainty.WILL) for dataset in datasets]
-    node = _single("blend", phase, _joined(reasons), files, sources)
-    node.implied = implied
-    return node
+    return _single("blend", phase, judge.judge_blend(request, phase, surveys.__getitem__), sources)
 
 
-def _cache(asked: Asked, phase: str, specs: Mapping[tuple[str, str], Spec], blends: Mapping[str, Node]) -> Node:
+def _known(blend: Node) -> bool:
+    """Whether a blend will stay as it is."""
+    return not blend.runs and not blend.absent
+
+
+def _cache(request: Request, phase: str, specs: Mapping[Place, Spec], blends: Mapping[str, Node]) -> Node:
     """
-    The index cache of a phase. What it holds of its blend is known only once that is there; of an earlier phase's blend
-    it needs only how many samples that draws, which another share may leave as it was.
+    The index cache of a phase. Of an earlier phase's blend it needs only how many samples that draws, which another
+    share may leave as it was.
     """
-    files = [Path(asked.folders.blends) / phase / "index_cache.json"]
-    receipt, reason = _receipt(files[0], IndexCacheReceipt), None
-    if receipt:
-        known = not blends[phase].runs and not blends[phase].absent
-        was, today = (_drawn(key, known) for key in (dict(receipt.key), keys.index_cache_key(specs, phase)))
-        reason = _joined(_words("cache", was, today)) or (
-            "files that it names are gone" if missing_output(receipt) else None
-        )
-    sources = [Source(blends[name], Certainty.IF) for name in list(blends)[: list(blends).index(phase)]]
-    sources.append(Source(blends[phase], Certainty.WILL if _share_moved(asked, phase) else Certainty.IF))
-    return _single("cache", phase, reason, files, sources)
-
-
-def _drawn(key: keys.Key, known: bool) -> keys.Key:
-    """The key of an index cache without the blend's content, if that is not known."""
-    if known:
-        return key
-    segments = [segment | {"data": {**segment["data"], "blend": ""}} for segment in key["segments"]]
-    return key | {"segments": segments}
+    verdict = judge.judge_cache(request, phase, specs, _known(blends[phase]))
+    sources = [Source(blends[name], Certainty.IF) for name in request.phases_up_to(phase)[:-1]]
+    sources.append(Source(blends[phase], _with_blend(request, phase)))
+    return _single("cache", phase, verdict, sources)
 
 
 def _segment(
-    asked: Asked,
-    phase: str,
-    segment: str,
-    spec: Spec,
+    request: Request,
+    place: Place,
+    specs: Mapping[Place, Spec],
     blends: Mapping[str, Node],
     caches: Mapping[str, Node],
     before: Sequence[Node],
 ) -> Node:
-    path, reason = asked.segment(phase, segment), None
-    files = [path, path.with_name("metrics.jsonl")]
-    receipt, phases = _receipt(path, SegmentReceipt), list(blends)
-    earlier = phases[: phases.index(phase)]
-    if receipt:
-        was: dict[str, Any] = dict(receipt.key)
-        if blends[phase].runs or blends[phase].absent:
-            was["data"] = was["data"] | {"blend": spec["data"]["blend"]}
-        if any(node.changed or node.runs for node in [*before, *(blends[name] for name in earlier)]):
-            was["before"] = spec["before"]
-        reason = _joined(_words("segment", was, spec))
-        for node in before[-1:]:
-            one = _receipt(asked.segment(*node.name.split("/")), SegmentReceipt)
-            reason = reason or (WORDS["before"] if one and _later(one, receipt) else None)
+    phase, segment = place
+    earlier = request.phases_up_to(phase)[:-1]
+    stays = not any(node.changed or node.runs for node in [*before, *(blends[name] for name in earlier)])
+    verdict = judge.judge_segment(request, place, specs[place], _known(blends[phase]), stays)
     sources = [Source(node, Certainty.WILL) for node in before[-1:]]
     sources += [Source(node, Certainty.NO) for name in earlier for node in (blends[name], caches[name])]
     sources.append(Source(caches[phase], Certainty.NO))
-    sources += [Source(blends[phase], Certainty.WILL if _share_moved(asked, phase) else Certainty.IF)]
-    return _single("segment", f"{phase}/{segment}", reason, files, sources)
+    sources.append(Source(blends[phase], _with_blend(request, phase)))
+    return _single("segment", f"{phase}/{segment}", verdict, sources)
 
 
-def _share_moved(asked: Asked, phase: str) -> bool:
-    """Whether a phase's blend was made with other shares."""
-    blend, today = _receipt(_blend_files(asked, phase)[1], BlendReceipt), keys.mixture_decision(asked.recipe, phase)
-    return (
-        blend is not None
-        and "over_cap" not in today
-        and normalized(blend.key["mixture"]) != normalized(today["mixture"])
-    )
+def _with_blend(request: Request, phase: str) -> Certainty:
+    """How certainly what is made from a blend is made again with it."""
+    return Certainty.WILL if judge.share_moved(request, phase) else Certainty.IF
 
 
-def _ends(asked: Asked, drawn_from: Sequence[Node], last: Node) -> list[Node]:
-    """The export of the last segment, its lineage and the report."""
-    export, report = Path(asked.folders.export), Path(asked.folders.report)
-    places: dict[str, tuple[type[StepReceipt], Mapping[str, Any], list[Path]]] = {
-        "export": (
-            ExportReceipt,
-            keys.export_key(asked.recipe),
-            [export / "model", export / "receipt.json", export / "manifest.json"],
-        ),
-        "lineage": (LineageReceipt, keys.lineage_key(), [report / name for name in LINEAGE]),
-        "report": (ReportReceipt, keys.report_key(asked.name), [report / "index.html", report / "report.receipt.json"]),
-    }
-    nodes: list[Node] = []
-    above: list[tuple[Node, StepReceipt | None]] = [
-        (last, _receipt(asked.segment(*last.name.split("/")), SegmentReceipt))
-    ]
-    for kind, (model, key, files) in places.items():
-        receipt = _receipt(files[1], model)
-        reason = None
-        if receipt:
-            later = [node.kind for node, source in above if source and _later(source, receipt)]
-            reason = _joined(_words(kind, receipt.key, key)) or (f"the {later[0]} was made again" if later else None)
-        sources = [Source(node, Certainty.WILL) for node, _ in above]
-        sources += [Source(node, Certainty.NO) for node in drawn_from]
-        nodes.append(_single(kind, asked.name, reason, files, sources))
-        above = [*(above if kind == "lineage" else []), (nodes[-1], receipt)]
-    return nodes
+def _ends(request: Request, read_from: Sequence[Node], last: Node) -> list[Node]:
+    """The export of the last segment, its lineage and the report. read_from: blends and index caches."""
+    known = [Source(node, Certainty.NO) for node in read_from]
+    export = _single("export", request.name, judge.judge_export(request), [Source(last, Certainty.WILL), *known])
+    exported = [Source(export, Certainty.WILL), *known]
+    lineage = _single("lineage", request.name, judge.judge_lineage(request), exported)
+    report = _single("report", request.name, judge.judge_report(request), [*exported, Source(lineage, Certainty.WILL)])
+    return [export, lineage, report]
 
 
-def _single(kind: str, name: str, reason: str | None, files: Sequence[Path], sources: list[Source]) -> Node:
-    """A node of one artifact. reason: why it is stale, if it is there. files: that it has if it is."""
-    node = Node(kind, name, sources=sources)
-    if not all(file.exists() for file in files):
+def _single(kind: str, name: str, verdict: Freshness, sources: list[Source]) -> Node:
+    """A node of one artifact."""
+    node = Node(kind, name, sources=sources, implied=verdict.implied)
+    if not verdict.present:
         node.absent = {NEW: [name]}
-    elif is_damaged(files[0] if kind in ("index", "cache", "segment") else files[1]):
-        node.changed = {"its receipt is damaged": [name]}
-    elif reason:
-        node.changed = {reason: [name]}
+    elif verdict.reason:
+        node.changed = {verdict.reason: [name]}
     return node
 
 
-def _blend_files(asked: Asked, phase: str) -> list[Path]:
-    folder = Path(asked.folders.blends) / phase
-    return [folder / "blend.json", folder / "blend.receipt.json"]
-
-
-def _mixed(asked: Asked, phase: str) -> PhaseBlend:
+def _blend_before(request: Request, phase: str) -> PhaseBlend:
     """A phase's blend, or the one that it was trained on; an empty one if nobody knows."""
-    if receipt := _receipt(_blend_files(asked, phase)[1], BlendReceipt):
+    if receipt := judge.read(request.paths.blend_receipt(phase), BlendReceipt):
         return PhaseBlend.of(receipt)
-    segments = (
-        asked.segment(each.phase, each.segment) for each in scheduled_segments(asked.recipe) if each.phase == phase
-    )
-    data = next((found.key["data"] for path in segments if (found := _receipt(path, SegmentReceipt))), None)
+    paths = (request.paths.segment(*place) for place in request.places if place[0] == phase)
+    data = next((segment.key["data"] for path in paths if (segment := judge.read(path, SegmentReceipt))), None)
     return PhaseBlend(data["blend"], data["shares"]) if data else PhaseBlend("", {})
-
-
-def _receipt(path: Path | str, kind: type[R]) -> R | None:
-    """A receipt, or None where it is missing, damaged or of another schema."""
-    try:
-        return read_receipt(path, kind)
-    except ReceiptError:
-        return None
-
-
-def _later(source: Receipt[Any, Any], receipt: Receipt[Any, Any]) -> bool:
-    """Whether what something was made from was made again since."""
-    return bool(source.run.ended > receipt.run.ended)
-
-
-def _words(kind: str, was: Mapping[str, Any], today: Mapping[str, Any]) -> list[str]:
-    """What differs between two keys."""
-    said: dict[str, None] = {}
-    for name, (before, after) in differences(dict(was), dict(today)).items():
-        if name == "code":
-            said[CODE[kind]] = None
-        elif name.startswith("mixture."):
-            said[f"share of {name.removeprefix('mixture.')}: {written(before)} is now {written(after)}"] = None
-        elif name.startswith("tokenizer.") and kind == "export":
-            said["the tokenizer's files changed"] = None
-        elif name.startswith("data.consumed."):
-            said[f"what was read of {name.removeprefix('data.consumed.')} before it"] = None
-        elif name.startswith("data.shares."):
-            said[WORDS["data.blend"]] = None
-        else:
-            said[WORDS.get(name, f"{name}: {written(before)} is now {written(after)}")] = None
-    return list(said)
-
-
-def _joined(reasons: Sequence[str]) -> str | None:
-    """The first reasons in one line; None if there is none."""
-    more = [f"and {len(reasons) - MOST} more"] if len(reasons) > MOST else []
-    return "; ".join([*reasons[:MOST], *more]) or None
-
-
-def written(value: Any) -> str:
-    """A value as a recipe would write it, if it is short."""
-    if isinstance(value, bool) or value is None:
-        return {True: "true", False: "false", None: "none"}[value]
-    if isinstance(value, float):
-        return f"{value:g}"
-    text = str(value)
-    return text if len(text) <= 24 else f"{text[:12]}…"

@@ -11,11 +11,13 @@ from operator import add
 from pathlib import Path
 
 from nano3.artifact.digest import digest_json, short
+from nano3.artifact.paths import CHECKPOINTS, WEIGHTS
 from nano3.artifact.receipt import ReceiptError
 from nano3.artifact.steps import R, SegmentReceipt, ShardReceipt, read_receipt
 from nano3.core.formatting import SPACE, many, size
 from nano3.graph.nodes import Certainty, Node, ancestors
-from nano3.graph.state import Asked, State
+from nano3.graph.request import Request
+from nano3.graph.state import State
 from nano3.raw.datasets import Shard, raw_file
 from nano3.training.spec import ScheduledSegment, scheduled_segments
 
@@ -91,7 +93,7 @@ def estimate(state: State, nodes: Iterable[Node], jobs: int) -> Estimate:
         if node.kind == "tokens"
     }
     return Estimate(
-        _tokenizing(state.asked, shards) if shards else None,
+        _tokenizing(state.request, shards) if shards else None,
         _training(state, running[Certainty.WILL]),
         _training(state, running[Certainty.IF]),
         jobs,
@@ -106,15 +108,15 @@ def _wall(part: Tokenizing | Training, jobs: int) -> float | None:
     return max(part.seconds / min(jobs, part.shards), part.longest or 0.0)
 
 
-def _tokenizing(asked: Asked, stale: Mapping[str, Sequence[str]]) -> Tokenizing:
-    rates = {dataset: rate for dataset in asked.datasets if (rate := _rate(asked, dataset))}
-    sizes = {dataset: [_taken(*asked.shards[dataset][name]) for name in names] for dataset, names in stale.items()}
+def _tokenizing(request: Request, stale: Mapping[str, Sequence[str]]) -> Tokenizing:
+    rates = {dataset: rate for dataset in request.datasets if (rate := _rate(request, dataset))}
+    sizes = {dataset: [_taken(*request.shards[dataset][name]) for name in names] for dataset, names in stale.items()}
     shards, total = sum(map(len, sizes.values())), sum(map(sum, sizes.values()))
     download = sum(
-        asked.shards[dataset][name][0].bytes
+        request.shards[dataset][name][0].bytes
         for dataset, names in stale.items()
         for name in names
-        if _absent(asked, dataset, asked.shards[dataset][name][0])
+        if _absent(request, dataset, request.shards[dataset][name][0])
     )
     if not rates:
         return Tokenizing(shards, total, download, None, None, None, "nothing was measured yet")
@@ -135,15 +137,15 @@ def _taken(shard: Shard, rows: int | None) -> int:
     return shard.bytes if rows is None or not shard.rows else shard.bytes * rows // shard.rows
 
 
-def _absent(asked: Asked, dataset: str, shard: Shard) -> bool:
-    description = asked.datasets[dataset]
+def _absent(request: Request, dataset: str, shard: Shard) -> bool:
+    description = request.datasets[dataset]
     return description.remote and not Path(raw_file(dataset, description, shard)).exists()
 
 
-def _rate(asked: Asked, dataset: str) -> Rate | None:
+def _rate(request: Request, dataset: str) -> Rate | None:
     """What a dataset's shards took, with the tokens that are asked for or else with any others."""
-    here = asked.tokens(dataset)
-    names = list(asked.shards[dataset])
+    here = request.tokens(dataset)
+    names = list(request.shards[dataset])
     step = max(1, len(names) // PER_DATASET)
     for folder in (here, *sorted(here.parent.parent.glob(f"*/{dataset}"))):
         paths = [folder / "train" / f"{name}.json" for name in names[::step]]
@@ -157,12 +159,12 @@ def _rate(asked: Asked, dataset: str) -> Rate | None:
 
 
 def _training(state: State, nodes: Iterable[Node]) -> Training | None:
-    places = {f"{each.phase}/{each.segment}": each for each in scheduled_segments(state.asked.recipe)}
+    places = {f"{each.phase}/{each.segment}": each for each in scheduled_segments(state.request.recipe)}
     segments = {places[node.name]: node for node in nodes if node.kind == "segment"}
     if not segments:
         return None
     model = next(iter(state.specs.values()))["model"]
-    receipts = (_read(path, SegmentReceipt) for path in sorted(Path("results/checkpoints").glob("*/*/*/receipt.json")))
+    receipts = (_read(path, SegmentReceipt) for path in sorted(Path(CHECKPOINTS).glob("*/*/*/receipt.json")))
     measured = [receipt for receipt in receipts if receipt and receipt.key["model"] == model]
     left = {scheduled: scheduled.tokens - _done(state, scheduled, node) for scheduled, node in segments.items()}
     tokens = sum(left.values())
@@ -180,7 +182,7 @@ def _done(state: State, scheduled: ScheduledSegment, node: Node) -> int:
     if any(above.kind == "blend" and above.runs for above in ancestors([node])):
         return 0
     spec = state.specs[scheduled.phase, scheduled.segment]
-    folder = Path(state.asked.recipe.checkpoint.save or "results/weights") / short(digest_json(spec))
+    folder = Path(state.request.recipe.checkpoint.save or WEIGHTS) / short(digest_json(spec))
     steps = [int(match[1]) for path in folder.glob("iter_*") if (match := re.fullmatch(r"iter_(\d+)", path.name))]
     done = min(scheduled.steps, max(0, max(steps, default=0) - scheduled.first_step))
     return done * scheduled.global_batch_size * scheduled.sequence_length

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from nano3.drawing.templates import write_page
-from nano3.graph.state import written
+from nano3.graph.reasons import written
 from nano3.plan.picture import picture
 from nano3.plan.plan import KINDS, Plan
 from nano3.plan.text import COLUMNS, certified, costs, refusals, sentences, verdict
@@ -36,4 +36,4 @@ def write_picture(plan: Plan, file: Path) -> None:
 
 def _title(plan: Plan) -> str:
     edits = ", ".join(f"{key}={written(value)}" for key, value in plan.what_if.items())
-    return f"Plan of recipe {plan.state.asked.name}" + (f", if {edits}" if edits else "")
+    return f"Plan of recipe {plan.state.request.name}" + (f", if {edits}" if edits else "")

@@ -10,11 +10,10 @@ from typing import Any
 from nano3 import Nano3Error
 from nano3.config.load import Settings, load_recipe, require_pins
 from nano3.core.schema import did_you_mean
-from nano3.corpus.bundles import bundle_bytes, bundle_shards
 from nano3.corpus.freshness import shard_reason
-from nano3.graph.keys import shared_key, whole_key
 from nano3.graph.nodes import Cause, Certainty, Node, ancestors, causes, settle
-from nano3.graph.state import LINEAGE, Asked, State, read_state
+from nano3.graph.request import Request
+from nano3.graph.state import State, bundles, read_state, refusals
 from nano3.plan.estimate import Estimate, estimate
 
 # Words of every view of a plan: kinds of artifacts, one and many, and the states that Counts counts.
@@ -120,88 +119,78 @@ def make_plan(settings: Settings, what_if: Mapping[str, Any], targets: Sequence[
     """
     name, recipe = load_recipe(settings.recipe, settings.set, settings.sample, edits=what_if)
     require_pins(settings.recipe, recipe)
-    state = read_state(Asked.of(name, recipe))
+    state = read_state(Request.of(name, recipe))
     wanted = [_target(state, target) for target in targets] or state.nodes[-2:]
     needed = ancestors(wanted)
     nodes = [node for node in [*(node for node in wanted if node not in state.nodes), *state.nodes] if node in needed]
     settle(nodes, wanted)
     cost = estimate(state, nodes, jobs or os.cpu_count() or 1)
-    refused = _refused(state, nodes, settings.thaw.split())
-    return Plan(state, what_if, nodes, causes(nodes), cost, _jobs(state, nodes, settings.bundles), refused)
+    refused: dict[str, Certainty] = {}
+    for node, how in refusals(nodes, state.request, settings.thaw.split()).items():
+        phase = node.name.split("/")[0]
+        refused[phase] = max(how, refused.get(phase, how))
+    most = settings.bundles if settings.prune else 0
+    return Plan(state, what_if, nodes, causes(nodes), cost, _jobs(state, nodes, most), refused)
 
 
 def _target(state: State, word: str) -> Node:
     """The node that a word of the command line means; for a single shard one of its own."""
-    asked = state.asked
-    names = {dataset: ("index", dataset) for dataset in asked.datasets}
-    for phase, section in asked.recipe.phases.items():
+    request = state.request
+    names = {dataset: ("index", dataset) for dataset in request.datasets}
+    for phase, section in request.recipe.phases.items():
         names |= {f"{phase}/{segment}": ("segment", f"{phase}/{segment}") for segment in section.all_segments}
         names[phase] = ("segment", f"{phase}/{[*section.all_segments][-1]}")
-    names |= {kind: (kind, asked.name) for kind in ("export", "lineage", "report")}
+    names |= {kind: (kind, request.name) for kind in ("export", "lineage", "report")}
     if word in names:
         return state.node(*names[word])
     if found := _at_path(state, Path(word)):
         return found
     remedy = did_you_mean(word, names, f"name one of {', '.join(names)}, or a path that it builds")
-    raise PlanError(f"{word}: recipe {asked.name} makes no such thing; {remedy}")
+    raise PlanError(f"{word}: recipe {request.name} makes no such thing; {remedy}")
 
 
 def _at_path(state: State, path: Path) -> Node | None:
     """The node of an artifact's path, by the folder that it lies in."""
-    asked, folders = state.asked, state.asked.folders
-    for kind in ("tokens", "blends", "checkpoints", "export", "report"):
-        folder = getattr(folders, kind)
+    request, paths = state.request, state.request.paths
+    folders = {
+        "tokens": paths.tokens,
+        "blends": paths.blends,
+        "checkpoints": paths.checkpoints,
+        "export": paths.export,
+        "report": paths.report,
+    }
+    for kind, folder in folders.items():
         if path.is_relative_to(folder):
             below = path.relative_to(folder).parts
             first = below[0] if below else ""
-            if kind == "tokens" and first in asked.datasets:
+            if kind == "tokens" and first in request.datasets:
                 shard = path.stem if len(below) == 3 else None
-                if shard is None or shard in asked.shards[first]:
+                if shard is None or shard in request.shards[first]:
                     return _one_shard(state, first, shard) if shard else state.node("index", first)
-            if kind == "blends" and first in asked.recipe.phases:
-                return state.node("blend", first)
-            if kind == "checkpoints" and "/".join(below[:2]) in (node.name for node in state.nodes):
+            if kind == "blends" and first in request.recipe.phases:
+                cache = str(path) == paths.index_cache(first)
+                return state.node("cache" if cache else "blend", first)
+            if kind == "checkpoints" and below[:2] in request.places:
                 return state.node("segment", "/".join(below[:2]))
             if kind in ("export", "report"):
-                return state.node("lineage" if first in LINEAGE else kind, asked.name)
+                return state.node("lineage" if str(path) in paths.lineage_files else kind, request.name)
     return None
 
 
 def _one_shard(state: State, dataset: str, name: str) -> Node:
     """A shard alone, without the others of its dataset."""
-    asked = state.asked
-    shared = shared_key(asked.recipe, asked.datasets[dataset])
-    reason = shard_reason(asked.tokens(dataset), name, whole_key(shared, *asked.shards[dataset][name]))
+    request = state.request
+    reason = shard_reason(request.tokens(dataset), name, request.shard_key(dataset, name))
     whole = state.node("tokens", dataset)
     absent = {why: [name] for why, names in whole.absent.items() if name in names}
     return Node("tokens", dataset, 1, {} if absent or not reason else {reason: [name]}, absent)
 
 
 def _jobs(state: State, nodes: Sequence[Node], most: int) -> int:
-    """Jobs that the shards to tokenize make, as the rules would bundle them."""
-    stale = {
-        node.name: dict.fromkeys((name for names in (node.changed | node.absent).values() for name in names), "")
-        for node in nodes
-        if node.kind == "tokens" and node.runs
-    }
-    shards = {dataset: {name: shard for name, (shard, _) in state.asked.shards[dataset].items()} for dataset in stale}
-    everything = [shards[dataset][name] for dataset, names in stale.items() for name in names]
-    if not (most and everything):
-        return len(everything)
-    size = bundle_bytes(everything, most)
-    return sum(len(bundle_shards(shards[dataset], names, size)) or len(names) for dataset, names in stale.items())
-
-
-def _refused(state: State, nodes: Sequence[Node], thawed: Sequence[str]) -> dict[str, Certainty]:
-    """Frozen phases of which a segment is missing or would run."""
-    found: dict[str, Certainty] = {}
-    for node in nodes:
-        phase = node.name.split("/")[0]
-        if node.kind == "segment" and phase not in thawed and state.asked.recipe.phases[phase].frozen:
-            how = Certainty.WILL if node.absent else node.runs
-            if how:
-                found[phase] = max(how, found.get(phase, how))
-    return found
+    """Jobs that the shards to tokenize make, as the rules bundle them. most: bundles of all; 0: none."""
+    running = [node for node in nodes if node.kind == "tokens" and node.runs]
+    bundled = bundles(state.request, state.surveys, most) if running else {}
+    return sum(len(bundled[node.name]) if node in state.nodes and bundled[node.name] else node.made for node in running)
 
 
 def as_json(plan: Plan, sentences: Sequence[str]) -> dict[str, Any]:
@@ -219,7 +208,7 @@ def as_json(plan: Plan, sentences: Sequence[str]) -> dict[str, Any]:
     """
     cost = plan.estimate
     return {
-        "recipe": plan.state.asked.name,
+        "recipe": plan.state.request.name,
         "what_if": dict(plan.what_if),
         "kinds": {kind: asdict(counts) for kind, counts in plan.counts.items()},
         "jobs": plan.jobs,

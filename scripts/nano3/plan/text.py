@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from nano3.core.formatting import SPACE, compact, duration, many, size
 from nano3.corpus.certificates import CERTIFICATES
 from nano3.graph.nodes import Certainty
-from nano3.graph.state import written
+from nano3.graph.reasons import written
 from nano3.plan.estimate import Tokenizing, Training
 from nano3.plan.plan import KINDS, STATES, Plan
 from nano3.plan.sentences import sentence
@@ -81,7 +81,7 @@ def _lines(plan: Plan, colour: bool) -> Iterator[str]:
         return f"\033[{PAINT[name]}m{text}\033[0m" if colour else text
 
     edits = ", ".join(f"{key}={written(value)}" for key, value in plan.what_if.items())
-    yield paint(f"Recipe {plan.state.asked.name}" + (f", if {edits}" if edits else ""), "bold")
+    yield paint(f"Recipe {plan.state.request.name}" + (f", if {edits}" if edits else ""), "bold")
     yield ""
     yield " " * 17 + "".join(f"{heading:>20}" for heading in COLUMNS.values())
     for kind, counts in plan.counts.items():

@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from nano3.artifact.paths import TOKENS
 from nano3.artifact.steps import IndexReceipt, read_receipt
 from nano3.config.mixture import MixtureError, Part, resolved
 from nano3.config.recipe import Recipe
@@ -63,7 +64,7 @@ def _key(part: Part, mixture: list[str]) -> str:
 def known_tokens(recipe: Recipe) -> tuple[dict[str, int], set[str]]:
     """Tokens of the recipe's datasets, as far as they are known, and which of them are estimates."""
     try:
-        folder: Path | None = Path("results/tokens") / recipe.tokens_name
+        folder: Path | None = Path(TOKENS) / recipe.tokens_name
     except ConfigError:  # the tokenizer is not pinned, so nothing is tokenized
         folder = None
     tokens, estimated = {}, set()

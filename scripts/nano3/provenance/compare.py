@@ -13,6 +13,7 @@ from typing import Any
 
 from nano3 import Nano3Error
 from nano3.artifact.digest import differences
+from nano3.artifact.paths import CHECKPOINTS, EXPORTS
 from nano3.artifact.steps import IndexReceipt, SegmentReceipt, read_receipt
 from nano3.provenance.lineage import Receipts, closure, dataset_of_index, software_of
 
@@ -81,10 +82,10 @@ def receipt_of(word: str) -> Path:
     """The receipt that a path or a recipe's name means: its export's, or that of its last segment."""
     if Path(word).is_file():
         return Path(word)
-    export = Path("results/exports") / word / "receipt.json"
+    export = Path(EXPORTS) / word / "receipt.json"
     if export.is_file():
         return export
-    checkpoints = Path("results/checkpoints")
+    checkpoints = Path(CHECKPOINTS)
     segments = checkpoints.glob(f"{word}/*/*/receipt.json")
     last = max(segments, key=lambda path: read_receipt(path, SegmentReceipt).facts.steps, default=None)
     if last is None:

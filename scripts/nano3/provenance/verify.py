@@ -135,19 +135,18 @@ def artifacts(name: str, recipe: Recipe) -> Iterator[CheckedArtifact]:
     """All artifacts of a recipe, whether they exist or not."""
     folders = Folders.of(name, recipe.tokens_name)
     for dataset in recipe.datasets:
-        folder = f"{folders.tokens}/{dataset}"
         for shard, _ in sampled(read_pins(dataset), recipe.sample, dataset):
-            yield CheckedArtifact("shard", (dataset,), f"{folder}/train/{shard.name}.json")
-        yield CheckedArtifact("index", (dataset,), f"{folder}/index.json")
+            yield CheckedArtifact("shard", (dataset,), folders.train(dataset, shard.name, ".json"))
+        yield CheckedArtifact("index", (dataset,), folders.index(dataset))
     for phase in recipe.phases:
-        yield CheckedArtifact("blend", (phase,), f"{folders.blends}/{phase}/blend.receipt.json")
-        yield CheckedArtifact("cache", (phase,), f"{folders.blends}/{phase}/index_cache.json")
+        yield CheckedArtifact("blend", (phase,), folders.blend_receipt(phase))
+        yield CheckedArtifact("cache", (phase,), folders.index_cache(phase))
     for place in scheduled_segments(recipe):
         words = (place.phase, f"{place.phase}/{place.segment}")
-        yield CheckedArtifact("segment", words, f"{folders.checkpoints}/{place.phase}/{place.segment}/receipt.json")
-    yield CheckedArtifact("export", (), f"{folders.export}/receipt.json")
-    for kind in ("lineage", "report"):
-        yield CheckedArtifact(kind, (), f"{folders.report}/{kind}.receipt.json")
+        yield CheckedArtifact("segment", words, folders.segment(place.phase, place.segment))
+    ends = {"export": folders.export_files, "lineage": folders.lineage_files, "report": folders.report_files}
+    for kind, (receipt, *_) in ends.items():
+        yield CheckedArtifact(kind, (), receipt)
 
 
 def _files(artifact: CheckedArtifact, unmade: Mapping[str, CheckedArtifact]) -> Iterator[File]:

@@ -183,10 +183,10 @@ def _receipts(name: str, recipe: Recipe) -> Iterator[tuple[str, str | None, Path
     """Phase, segment and receipt of all that can be sent, in the order of the graph; a blend has no segment."""
     folders = Folders.of(name, recipe.tokens_name)
     for phase in recipe.phases:
-        yield phase, None, Path(folders.blends) / phase / "blend.receipt.json"
+        yield phase, None, Path(folders.blend_receipt(phase))
     for scheduled in scheduled_segments(recipe):
-        path = Path(folders.checkpoints) / scheduled.phase / scheduled.segment / "receipt.json"
-        yield scheduled.phase, scheduled.segment, path
+        path = folders.segment(scheduled.phase, scheduled.segment)
+        yield scheduled.phase, scheduled.segment, Path(path)
 
 
 def _data(phase: str, path: Path, recipe: Recipe) -> Publication:
