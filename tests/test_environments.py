@@ -22,6 +22,7 @@ BRIDGE = "requirements-bridge.txt"
 DISTRIBUTIONS = {"megatron.core": "megatron-core", "megatron.bridge": "megatron-bridge"}
 # The tools outside the graph, by the extras that they need beyond the dependencies.
 TOOLS = {
+    "certify_code": ["tokens"],
     "check_layout": [],
     "compare": ["report"],
     "compare_recipes": ["report"],
@@ -31,12 +32,10 @@ TOOLS = {
     "plan": ["report"],
     "plan_mixture": ["report"],
     "publish": ["wandb"],
-    "refresh_page": [],
     "show_schedule": ["report"],
     "submit": [],
     "trace": ["tokens"],
     "verify": [],
-    "write_schema": [],
 }
 # train_segment has two trainers. Bridge's is never run in the environment of the other.
 ABSENT = {("train_segment", "envs/train.yaml"): {"megatron-bridge"}}

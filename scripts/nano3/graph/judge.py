@@ -13,6 +13,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from nano3.artifact.receipt import Receipt, ReceiptError, SchemaError, missing_output
 from nano3.artifact.steps import (
     BlendReceipt,
@@ -35,8 +37,16 @@ from nano3.training.spec import PhaseBlend
 Specs = Mapping[Place, Spec]
 
 
+class IndexHead(msgspec.Struct, frozen=True, tag_field="step", tag="index_dataset"):
+    """What is judged of a dataset index."""
+
+    schema: int
+    content: str
+    key: dict[str, Any]
+
+
 @dataclass(frozen=True)
-class Verdict:
+class Freshness:
     """
     present: whether all files of the artifact are there. reason: why it is stale, if it is there; None if it is fresh.
     implied: its sources' reasons say the same.
@@ -62,20 +72,20 @@ def judge_tokens(request: Request, dataset: str, trust: bool = True) -> Survey:
     return survey(request.tokens(dataset), request.shards[dataset], request.shared_key(dataset), trust)
 
 
-def judge_index(request: Request, dataset: str, tokens: Survey) -> Verdict:
+def judge_index(request: Request, dataset: str, tokens: Survey) -> Freshness:
     """A dataset index, given its shards. A new shard makes it stale, one whose tokens are only gone does not."""
     path = request.paths.index(dataset)
     if not os.path.exists(path):
-        return Verdict(False)
-    receipt = read(path, IndexReceipt)
+        return Freshness(False)
+    receipt = read_index(path)
     if receipt is None:
-        return Verdict(True, reasons.DAMAGED)
+        return Freshness(True, reasons.DAMAGED)
     changed = reasons.changes("index", receipt.key, request.index_key(dataset))
     told_of_shards = bool(tokens.stale) and changed == [reasons.SHARDS]  # the list's digest has their raw bytes, too
-    return Verdict(True, reasons.joined(changed) or tokens.behind, told_of_shards)
+    return Freshness(True, reasons.joined(changed) or tokens.behind, told_of_shards)
 
 
-def judge_blend(request: Request, phase: str, surveyed: Callable[[str], Survey]) -> Verdict:
+def judge_blend(request: Request, phase: str, surveyed: Callable[[str], Survey]) -> Freshness:
     """
     A phase's blend, given the dataset indexes as they are. One that is not there is always made.
 
@@ -88,15 +98,15 @@ def judge_blend(request: Request, phase: str, surveyed: Callable[[str], Survey])
     used = _digests(receipt, "receipt")
     for dataset in keys.blend_datasets(request.recipe, phase):
         path = request.paths.index(dataset)
-        index = read(path, IndexReceipt)
+        index = read_index(path)
         if path in used and index and index.content != used[path]:
             changed.append(f"the index of {dataset} was made again")
         if not os.path.exists(path) and surveyed(dataset).relisted:
             changed.append(f"the list of shards of {dataset} changed")
-    return Verdict(True, reasons.joined(changed), changed == [reasons.TOKENS])
+    return Freshness(True, reasons.joined(changed), changed == [reasons.TOKENS])
 
 
-def judge_cache(request: Request, phase: str, specs: Specs, blend_known: bool = True) -> Verdict:
+def judge_cache(request: Request, phase: str, specs: Specs, blend_known: bool = True) -> Freshness:
     """
     A phase's index cache. One that is not there, or not whole, is always made.
 
@@ -109,12 +119,12 @@ def judge_cache(request: Request, phase: str, specs: Specs, blend_known: bool = 
     if not blend_known:
         was, today = _without_blend(was), _without_blend(today)
     gone = [reasons.GONE] if missing_output(receipt) else []
-    return Verdict(True, reasons.joined(reasons.changes("cache", was, today) or gone))
+    return Freshness(True, reasons.joined(reasons.changes("cache", was, today) or gone))
 
 
 def judge_segment(
     request: Request, place: Place, spec: Spec, blend_known: bool = True, before_known: bool = True
-) -> Verdict:
+) -> Freshness:
     """
     A segment, given the one before it as it is.
 
@@ -132,31 +142,31 @@ def judge_segment(
     number = request.places.index(place)
     before = {request.paths.segment(*each): SegmentReceipt for each in request.places[max(0, number - 1) : number]}
     again = [reasons.BEFORE] if _made_again(receipt, before) else []
-    return Verdict(True, reasons.joined(reasons.changes("segment", was, spec) or again))
+    return Freshness(True, reasons.joined(reasons.changes("segment", was, spec) or again))
 
 
-def judge_export(request: Request) -> Verdict:
+def judge_export(request: Request) -> Freshness:
     """The export, given the last segment as it is."""
     receipt, verdict = _judged(request.paths.export_files, ExportReceipt)
     if receipt is None:
         return verdict
     changed = reasons.changes("export", receipt.key, keys.export_key(request.recipe))
     again = _made_again(receipt, {request.paths.segment(*request.places[-1]): SegmentReceipt})
-    return Verdict(True, reasons.joined(changed or again))
+    return Freshness(True, reasons.joined(changed or again))
 
 
-def judge_lineage(request: Request) -> Verdict:
+def judge_lineage(request: Request) -> Freshness:
     """The lineage, given the export as it is."""
     receipt, verdict = _judged(request.paths.lineage_files, LineageReceipt)
     if receipt is None:
         return verdict
     changed = reasons.changes("lineage", receipt.key, keys.lineage_key())
-    return Verdict(
+    return Freshness(
         True, reasons.joined(changed or _made_again(receipt, {request.paths.export_files[0]: ExportReceipt}))
     )
 
 
-def judge_report(request: Request) -> Verdict:
+def judge_report(request: Request) -> Freshness:
     """The report, given the export and the lineage as they are."""
     receipt, verdict = _judged(request.paths.report_files, ReportReceipt)
     if receipt is None:
@@ -166,7 +176,7 @@ def judge_report(request: Request) -> Verdict:
     lineage, used = read(request.paths.lineage_files[0], LineageReceipt), _digests(receipt, "file")
     for output in lineage.outputs if lineage else ():
         again += ["the lineage was made again"] if used.get(output.path, output.sha256) != output.sha256 else []
-    return Verdict(True, reasons.joined(changed or again[:1]))
+    return Freshness(True, reasons.joined(changed or again[:1]))
 
 
 def share_moved(request: Request, phase: str) -> bool:
@@ -198,6 +208,27 @@ def read(path: Path | str, kind: type[R]) -> R | None:
     return receipt
 
 
+def read_index(path: str) -> IndexHead | None:
+    """As read, of a dataset index, but without its inputs: they are 100,000 shards, and nothing here asks for them."""
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return _read_index(path, status.st_ino, status.st_mtime_ns, status.st_size)
+
+
+@lru_cache(maxsize=256)
+def _read_index(path: str, _inode: int, _written: int, _bytes: int) -> IndexHead | None:
+    try:
+        head = msgspec.json.decode(Path(path).read_bytes(), type=IndexHead)
+    except msgspec.MsgspecError:
+        head = None
+    if head and head.schema == IndexReceipt.SCHEMA:
+        return head
+    read(path, IndexReceipt)  # which raises for another schema
+    return None
+
+
 @lru_cache(maxsize=256)
 def _read(path: str, kind: type[Any], _inode: int, _written: int, _bytes: int) -> Any:
     try:
@@ -208,12 +239,12 @@ def _read(path: str, kind: type[Any], _inode: int, _written: int, _bytes: int) -
         return None
 
 
-def _judged(files: Sequence[str], kind: type[R]) -> tuple[R | None, Verdict]:
+def _judged(files: Sequence[str], kind: type[R]) -> tuple[R | None, Freshness]:
     """The receipt of an artifact that is whole; otherwise None and the verdict. files: its own, the receipt first."""
     if not all(map(os.path.exists, files)):
-        return None, Verdict(False)
+        return None, Freshness(False)
     receipt = read(files[0], kind)
-    return receipt, Verdict(True, None if receipt else reasons.DAMAGED)
+    return receipt, Freshness(True, None if receipt else reasons.DAMAGED)
 
 
 def _digests(receipt: Receipt[Any, Any], kind: str) -> dict[str, str]:

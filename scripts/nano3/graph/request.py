@@ -1,5 +1,6 @@
 """What is asked for? A recipe, with the shards that its datasets are pinned to and the paths of its artifacts."""
 
+import gc
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -31,8 +32,15 @@ class Pins(Mapping[str, PinnedShards]):
         if dataset not in self._datasets:
             if dataset not in self._recipe.datasets:
                 raise KeyError(dataset)
-            taken = sampled(read_pins(dataset), self._recipe.sample, dataset)
-            self._datasets[dataset] = {shard.name: (shard, rows) for shard, rows in taken}
+            # Shards stay as long as the process does: a collector that looks through them again and again takes 0.4 of
+            # the 1.9 processor seconds of a plan of 20,000.
+            gc.disable()
+            try:
+                taken = sampled(read_pins(dataset), self._recipe.sample, dataset)
+                self._datasets[dataset] = {shard.name: (shard, rows) for shard, rows in taken}
+            finally:
+                gc.freeze()
+                gc.enable()
         return self._datasets[dataset]
 
     def __iter__(self) -> Iterator[str]:

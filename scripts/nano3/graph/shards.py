@@ -13,7 +13,7 @@ from nano3.corpus.bundles import Bundle
 from nano3.corpus.freshness import NEW, Survey, shard_reason
 from nano3.graph import judge, keys
 from nano3.graph.inputs import Engine, ancient, temp
-from nano3.graph.judge import Verdict
+from nano3.graph.judge import Freshness
 from nano3.graph.request import Request
 from nano3.graph.state import bundles
 from nano3.raw import tokenizers
@@ -139,7 +139,7 @@ class ShardInputs:
         return judge.judge_tokens(self.request, dataset, self.settings.prune)
 
     @cache  # noqa: B019
-    def index_verdict(self, dataset: str) -> Verdict:
+    def index_verdict(self, dataset: str) -> Freshness:
         """A dataset's index as it was when somebody first asked."""
         return judge.judge_index(self.request, dataset, self.survey(dataset))
 

@@ -14,7 +14,7 @@ from nano3.artifact.steps import BlendReceipt, IndexReceipt, SegmentReceipt, Sha
 from nano3.corpus.bundles import Bundle, bundle_bytes, bundle_shards
 from nano3.corpus.freshness import NEW, Survey
 from nano3.graph import judge, keys, reasons
-from nano3.graph.judge import Verdict
+from nano3.graph.judge import Freshness
 from nano3.graph.nodes import Certainty, Node, Source, settle
 from nano3.graph.request import Place, Request
 from nano3.training.spec import PhaseBlend, segment_specs
@@ -169,7 +169,7 @@ def _ends(request: Request, read_from: Sequence[Node], last: Node) -> list[Node]
     return [export, lineage, report]
 
 
-def _single(kind: str, name: str, verdict: Verdict, sources: list[Source]) -> Node:
+def _single(kind: str, name: str, verdict: Freshness, sources: list[Source]) -> Node:
     """A node of one artifact."""
     node = Node(kind, name, sources=sources, implied=verdict.implied)
     if not verdict.present:

@@ -25,7 +25,7 @@ from nano3.config.recipe import Layout
 from nano3.core.schema import ConfigError
 from nano3.graph import judge, keys
 from nano3.graph.inputs import Engine, Guarded, WorkflowError, ancient
-from nano3.graph.judge import Verdict
+from nano3.graph.judge import Freshness
 from nano3.graph.nodes import Certainty, ancestors, settle
 from nano3.graph.request import Place, Request
 from nano3.graph.shards import ShardInputs
@@ -203,7 +203,7 @@ class Workflow(ShardInputs):
         """What the report is called, and how it is written."""
         return canonical_json(keys.report_key(self.request.name))
 
-    def _judged_end(self, verdict: Verdict, files: Iterable[str]) -> list[str]:
+    def _judged_end(self, verdict: Freshness, files: Iterable[str]) -> list[str]:
         self.decided(self.recipe.phases)
         if self.engine.main and verdict.stale:
             self.engine.force(files)
@@ -220,7 +220,7 @@ class Workflow(ShardInputs):
             self._known_specs[contents] = segment_specs(self.recipe, blends)
         return self._known_specs[contents]
 
-    def _verdicts(self, phase: str) -> dict[Place, Verdict]:
+    def _verdicts(self, phase: str) -> dict[Place, Freshness]:
         """Verdicts on the segments of a phase and on those before it, once their blends are known."""
         return {place: judge.judge_segment(self.request, place, spec) for place, spec in self._specs(phase).items()}
 
