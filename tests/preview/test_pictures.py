@@ -12,7 +12,7 @@ from nano3.preview.schedule import schedule
 from nano3.preview.sides import sides
 
 
-def titled(figure: Figure, title: str) -> Axes:
+def panel(figure: Figure, title: str) -> Axes:
     return next(axes for axes in figure.axes if axes.get_title(loc="left").startswith(title))
 
 
@@ -20,24 +20,24 @@ def test_a_phase_has_a_bar_for_each_share_before_and_after_caps() -> None:
     plan = mixture_plan("nano3", load_recipe("nano3")[1])
     figure = mixture_picture(plan)
     for phase, data in plan["phases"].items():
-        pale, coloured = titled(figure, phase).containers
+        wide, narrow = panel(figure, phase).containers
         rows = data["datasets"].values()
-        assert [bar.get_width() for bar in pale] == pytest.approx([row["asked"] * 100 for row in rows])
-        assert [bar.get_width() for bar in coloured] == pytest.approx([row["share"] * 100 for row in rows])
+        assert [bar.get_width() for bar in wide] == pytest.approx([row["asked"] * 100 for row in rows])
+        assert [bar.get_width() for bar in narrow] == pytest.approx([row["share"] * 100 for row in rows])
 
 
 def test_epochs_of_all_phases_are_stacked_and_what_is_over_its_cap_is_marked() -> None:
     plan = mixture_plan("nano3", load_recipe("nano3")[1])
-    axes = titled(mixture_picture(plan), "epochs")
+    axes = panel(mixture_picture(plan), "epochs")
     ends: dict[float, float] = {}
     for [bar] in axes.containers:
         place = round(bar.get_y() + bar.get_height() / 2)
         assert bar.get_x() == pytest.approx(ends.get(place, 0.0)), "a phase begins where the one before it ends"
         ends[place] = bar.get_x() + bar.get_width()
     names = [text.get_text().split("  ")[0] for text in mixture_picture(plan).axes[0].get_yticklabels()]
-    drawn = {names[int(place)]: end for place, end in ends.items()}
+    ends_by_name = {names[int(place)]: end for place, end in ends.items()}
     last = {name: row["epochs"] for data in plan["phases"].values() for name, row in data["datasets"].items()}
-    assert drawn == pytest.approx(last)
+    assert ends_by_name == pytest.approx(last)
     assert "20.8 asked for" in {text.get_text() for text in axes.texts}
 
 
@@ -63,8 +63,8 @@ def test_the_curves_of_both_recipes_are_drawn_whole_and_named() -> None:
     longer = load_recipe("tiny", "train.train_iters=999")[1]
     data = sides(*load_recipe("tiny"), "longer", longer)
     [axes] = sides_picture(data).axes
-    drawn = [(line, *np.asarray(line.get_data()).tolist()) for line in axes.lines]
-    curves = [each for each in drawn if len(each[1]) > 2]  # others: where phases begin
+    lines = [(line, *np.asarray(line.get_data()).tolist()) for line in axes.lines]
+    curves = [each for each in lines if len(each[1]) > 2]  # others: where phases begin
     for (line, x, y), (name, phases) in zip(curves, data["curves"].items(), strict=True):
         assert x == [token for tokens, _ in phases.values() for token in tokens]
         assert y == [rate for _, rates in phases.values() for rate in rates]

@@ -27,7 +27,7 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def collected() -> Story:
+def read_story() -> Story:
     return collect(closure(EXPORT), read_shards(SHARDS))
 
 

@@ -8,23 +8,23 @@ import pytest
 from nano3.artifact.receipt import Output
 from nano3.report.artifacts import circumstances, rows
 from tests.receipts import EXPORT, LINEAGE, PHASES
-from tests.report.conftest import collected
+from tests.report.conftest import read_story
 
 
 def test_artifacts_come_in_the_order_they_are_made_in(house: Path) -> None:
-    listed = rows(collected())
+    table = rows(read_story())
     segments = [f"{phase}/{row[0]}" for phase in PHASES for row in PHASES[phase]]
-    assert [row.name for row in listed] == ["maths", "code", "web", *PHASES, *segments, "Hugging Face"]
-    kinds = list(dict.fromkeys(row.kind for row in listed))
+    assert [row.name for row in table] == ["maths", "code", "web", *PHASES, *segments, "Hugging Face"]
+    kinds = list(dict.fromkeys(row.kind for row in table))
     assert kinds == ["dataset index", "blend", "checkpoint", "export"]
-    assert listed[-1].path == str(EXPORT)
-    assert listed[-1].bytes == Output.of(EXPORT.parent / "model/model.safetensors").bytes
-    assert listed[0].holds == "2 shards, 60k tokens"
-    assert len({row.anchor for row in listed}) == len(listed)
+    assert table[-1].path == str(EXPORT)
+    assert table[-1].bytes == Output.of(EXPORT.parent / "model/model.safetensors").bytes
+    assert table[0].holds == "2 shards, 60k tokens"
+    assert len({row.anchor for row in table}) == len(table)
 
 
 def test_circumstances_are_those_of_all_artifacts_and_of_every_shard(house: Path) -> None:
-    story = collected()
+    story = read_story()
     software = json.loads(LINEAGE.read_text())["agent"].values()
     about = circumstances(story, software)
     assert about["artifacts"] == 6 + 3 + 3 + 6 + 1  # shards, indexes, blends, segments, export
@@ -41,6 +41,6 @@ def test_every_version_that_occurs_is_listed_once_and_changed_code_is_marked(hou
         {"nano3:version": ["numpy 1.10"], "nano3:commit": "def", "nano3:dirty": False},
         {"nano3:version": ["numpy 1.9"], "nano3:commit": "def", "nano3:dirty": False, "nano3:container": "image"},
     ]
-    about = circumstances(collected(), software)
+    about = circumstances(read_story(), software)
     assert about["packages"] == {"numpy": ["1.10", "1.9"], "torch": ["2.0"]}
     assert (about["commits"], about["containers"]) == (["abc+", "def"], ["image"])

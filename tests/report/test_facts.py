@@ -8,11 +8,11 @@ import pytest
 from nano3.report.facts import ReportError
 from nano3.report.page import write_report
 from tests.receipts import LINEAGE, PAGE, RECEIPT, SHARDS
-from tests.report.conftest import KEY, RECIPE, collected, page
+from tests.report.conftest import KEY, RECIPE, page, read_story
 
 
 def test_a_realized_mixture_is_counted_in_tokens_not_in_samples(house: Path) -> None:
-    long_context = collected().phases[2]
+    long_context = read_story().phases[2]
     # shares 1:2:3 of 6, 10 and 6 samples, the rest to the first; of 1,024, 128 and 1,024 tokens
     drawn = {"web": 2 * 1024 + 128 * 2, "code": 2 * 2 * 1024 + 3 * 128, "maths": 2 * 3 * 1024 + 5 * 128}
     assert long_context.drawn == drawn
@@ -23,14 +23,14 @@ def test_a_realized_mixture_is_counted_in_tokens_not_in_samples(house: Path) -> 
 
 
 def test_held_out_losses_run_from_a_phases_first_segment_to_its_last(house: Path) -> None:
-    phases = collected().phases
+    phases = read_story().phases
     assert phases[0].before["web"] == pytest.approx(8.0)
     assert phases[0].after["web"] == pytest.approx(4 + 4 / (1 + 40 / 9) - 0.1)
     assert phases[1].before["web"] == pytest.approx(4 + 4 / (1 + 50 / 9))
 
 
 def test_what_was_read_is_told_in_tokens_and_epochs(house: Path) -> None:
-    story = collected()
+    story = read_story()
     assert story.read == {name: sum(phase.drawn[name] for phase in story.phases) for name in ("web", "code", "maths")}
     assert story.epochs["maths"] == pytest.approx(story.read["maths"] / 60_000)
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from nano3.report.graph import RIBBONS, picture
-from tests.report.conftest import collected
+from tests.report.conftest import read_story
 
 
 def test_a_ribbon_is_as_wide_as_its_share_and_ribbons_lie_side_by_side(house: Path) -> None:
-    story = collected()
+    story = read_story()
     edges = [edge for edge, _ in picture(story).edges]
     datasets = {each.path: each.name for each in story.datasets}
     for phase in story.phases:
@@ -28,7 +28,7 @@ def test_a_ribbon_is_as_wide_as_its_share_and_ribbons_lie_side_by_side(house: Pa
 
 
 def test_segments_are_a_chain_to_the_export_and_each_has_its_phases_blend(house: Path) -> None:
-    story = collected()
+    story = read_story()
     pairs = {(edge.start, edge.end) for edge, _ in picture(story).edges}
     paths = [*(segment.path for segment in story.segments), story.export]
     assert set(pairwise(paths)) <= pairs

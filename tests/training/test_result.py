@@ -34,7 +34,7 @@ def task_of(corpus: Corpus, name: str, **changes: Any) -> SegmentTask:
     return SegmentTask(**arguments | {"layout": Layout.model_validate(arguments["layout"])})
 
 
-def finished(task: SegmentTask, **files: str) -> SegmentReceipt:
+def receipt_of(task: SegmentTask, **files: str) -> SegmentReceipt:
     """The task's receipt, with these files as its checkpoint."""
     checkpoint = task.folder / "iter_0000002"
     checkpoint.mkdir(parents=True, exist_ok=True)
@@ -47,27 +47,27 @@ def finished(task: SegmentTask, **files: str) -> SegmentReceipt:
 
 def test_a_checkpoints_content_is_that_of_its_weights_and_all_its_files_are_listed(corpus: Corpus) -> None:
     task = task_of(corpus, "content")
-    first = finished(task, **{"common.pt": "weights", ".metadata": "one", "train_state.pt": "one"})
+    first = receipt_of(task, **{"common.pt": "weights", ".metadata": "one", "train_state.pt": "one"})
     names = {Path(output.path).name for output in first.outputs}
     assert names == {"common.pt", ".metadata", "train_state.pt", "metrics.jsonl"}
-    assert finished(task, **{".metadata": "two", "train_state.pt": "two"}).content == first.content
-    assert finished(task, **{"common.pt": "other weights"}).content != first.content
+    assert receipt_of(task, **{".metadata": "two", "train_state.pt": "two"}).content == first.content
+    assert receipt_of(task, **{"common.pt": "other weights"}).content != first.content
 
 
 def test_a_receipt_goes_on_with_the_ledger_of_the_segment_before_it(corpus: Corpus) -> None:
     first = task_of(corpus, "ledger")
-    facts = finished(first, **{"common.pt": ""}).facts
+    facts = receipt_of(first, **{"common.pt": ""}).facts
     assert (facts.loss.first, facts.loss.last, facts.seconds_of_steps) == (2.0, 1.0, 0.5)
     assert facts.tokens == facts.tokens_seen == 2 * BATCH * LENGTH
     assert sum(tokens_of(consumed) for consumed in facts.ledger.values()) == facts.tokens
-    second = finished(task_of(corpus, "ledger_after", before=[first.receipt]), **{"common.pt": ""})
+    second = receipt_of(task_of(corpus, "ledger_after", before=[first.receipt]), **{"common.pt": ""})
     assert sum(tokens_of(consumed) for consumed in second.facts.ledger.values()) == 2 * facts.tokens
     assert str(first.receipt) in {source.path for source in second.inputs}
 
 
 def test_a_phase_is_opened_by_its_first_segment(corpus: Corpus) -> None:
     first = task_of(corpus, "opening")
-    finished(first, **{"common.pt": ""})
+    receipt_of(first, **{"common.pt": ""})
     assert first.opens_phase
     assert not task_of(corpus, "same_phase", before=[first.receipt]).opens_phase
     assert task_of(corpus, "next_phase", before=[first.receipt], phase="phase2").opens_phase

@@ -54,5 +54,5 @@ def test_two_processes_agree() -> None:
         subprocess.Popen([sys.executable, "-c", TALK], cwd=REPOSITORY, env=group | {"RANK": rank}, stdout=-1, text=True)
         for rank in ("0", "1")
     ]
-    heard = [json.loads(process.communicate()[0].splitlines()[-1]) for process in processes]
-    assert heard == [["from 0", [0, 0, 1], [0, 1]], ["from 0", [0, 0, 1], [2, 3, 4]]]
+    answers = [json.loads(process.communicate()[0].splitlines()[-1]) for process in processes]
+    assert answers == [["from 0", [0, 0, 1], [0, 1]], ["from 0", [0, 0, 1], [2, 3, 4]]]

@@ -47,13 +47,13 @@ def test_what_was_measured_before_an_interruption_is_not_measured_again(
 ) -> None:
     path, model = tmp_path / "v.json", torch.nn.Linear(1, 1)
     ValidationLosses(path, samples, 2, labels).measure("before", model)
-    known = json.loads(path.read_text())
+    first = json.loads(path.read_text())
     resumed = ValidationLosses(path, samples, 2, lambda model, batch: labels(model, batch) + 1)
     resumed.measure("before", model)
     resumed.measure("after", model)
-    assert resumed.losses["before"] == known["before"]
+    assert resumed.losses["before"] == first["before"]
     assert json.loads(path.read_text()) == {
-        **known, "after": {name: pytest.approx(loss + 1) for name, loss in known["before"].items()}
+        **first, "after": {name: pytest.approx(loss + 1) for name, loss in first["before"].items()}
     }  # fmt: skip
 
 
