@@ -145,7 +145,8 @@ def _segment(
 ) -> Node:
     phase, segment = place
     earlier = request.phases_up_to(phase)[:-1]
-    stays = not any(node.changed or node.runs for node in [*before, *(blends[name] for name in earlier)])
+    read_before = {node.name.split("/")[0]: blends[node.name.split("/")[0]] for node in before}
+    stays = not any(node.changed or node.runs for node in [*before, *read_before.values()])
     verdict = judge.judge_segment(request, place, specs[place], _known(blends[phase]), stays)
     sources = [Source(node, Certainty.WILL) for node in before[-1:]]
     sources += [Source(node, Certainty.NO) for name in earlier for node in (blends[name], caches[name])]

@@ -98,8 +98,11 @@ class Workflow(ShardInputs):
         return ancient(self.engine.output("write_blend", phase=phase).receipt)
 
     def index_cache(self, phase: str) -> Any:
-        """The receipt of a phase's index cache, once it is known."""
-        return ancient(self.engine.output("build_index_cache", phase=phase).receipt)
+        """The receipt of a phase's index cache, once it is known: not before its phase's specs and those before are."""
+        receipt = self.engine.output("build_index_cache", phase=phase).receipt
+        if self.engine.main and not judge.judge_cache(self.request, phase, self._specs(phase)).fresh:
+            self.engine.wait("build_index_cache", receipt)
+        return ancient(receipt)
 
     def judged_cache(self, phase: str) -> list[str]:
         """No file, see decided: an index cache is judged when its phase's blend and all before it are known."""
