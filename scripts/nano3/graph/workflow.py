@@ -98,10 +98,12 @@ class Workflow(ShardInputs):
         return ancient(self.engine.output("write_blend", phase=phase).receipt)
 
     def index_cache(self, phase: str) -> Any:
-        """The receipt of a phase's index cache, once it is known: not before its phase's specs and those before are."""
+        """The receipt of a phase's index cache, once it is known: not before the blends that decide it are."""
         receipt = self.engine.output("build_index_cache", phase=phase).receipt
-        if self.engine.main and not judge.judge_cache(self.request, phase, self._specs(phase)).fresh:
-            self.engine.wait("build_index_cache", receipt)
+        if self.engine.main:
+            known = self._are_known(phase)
+            if not (known and judge.judge_cache(self.request, phase, self._specs(phase)).fresh):
+                self.engine.wait("build_index_cache", receipt)
         return ancient(receipt)
 
     def judged_cache(self, phase: str) -> list[str]:
