@@ -151,14 +151,15 @@ class Workflow(ShardInputs):
         """
         No file, see decided: a segment is judged when its blend and index cache and all before them are known.
 
-        Raises FrozenError if its phase is frozen and it would be trained.
+        Raises FrozenError, for the first one, if its phase is frozen and a segment of it would be trained.
         """
         self.decided(self.request.phases_up_to(phase))
         if self.engine.main:
-            verdict = self._verdicts(phase)[phase, segment]
-            if not verdict.fresh and self._is_frozen(phase):
-                raise self._frozen(phase, segment, self._specs(phase)[phase, segment])
-            if verdict.stale:
+            verdicts = self._verdicts(phase)
+            for place, verdict in verdicts.items():
+                if place[0] == phase and not verdict.fresh and self._is_frozen(phase):
+                    raise self._frozen(*place, self._specs(phase)[place])
+            if verdicts[phase, segment].stale:
                 self.engine.force([self.paths.segment(phase, segment)])
         return []
 
