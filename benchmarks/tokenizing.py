@@ -10,24 +10,23 @@ pair that megatron-core's own builder writes from Hugging Face's ids, byte for b
 cores and the size of a batch; the benchmark fails where it does not.
 """
 
-import hashlib
 import json
 import os
 import platform
 import shutil
 import statistics
 import sys
-import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+import comparing
 import corpus
 import page
 import tekken
@@ -37,7 +36,7 @@ from nano3.core.cli import run
 from nano3.corpus.bundles import Bundle
 from nano3.graph.keys import bundle_key
 from nano3.raw.datasets import Shard, pins_path, read_pins, sampled, write_pins
-from nano3.tokens.indexed_dataset import Pair, PairReader, read_lengths
+from nano3.tokens.indexed_dataset import Pair, PairReader
 from process import Cost, measure
 
 HERE = Path(__file__).parent
@@ -109,7 +108,7 @@ class Bench:
         command += ["--checked-documents", str(CHECKED_DOCUMENTS)]
         return self.measure(command, cores, [raw, self.tokenizer])
 
-    def pack(self, cores: int) -> Cost:
+    def bundle(self, cores: int) -> Cost:
         """Rule tokenize_bundle's command line for all shards of the larger corpus, as the workflow gives it."""
         out, pins = self.folder / "out" / "bundle", self.folder / "bulk" / "bulk.tsv"
         shutil.rmtree(out, ignore_errors=True)  # a bundle passes over shards that are fresh
@@ -147,11 +146,19 @@ class Bench:
         return self.measure([sys.executable, str(HERE / "floor.py"), str(raw), str(size), str(out)], cores, [raw])
 
     def megatron(self, raw: Path, name: str) -> Cost:
-        """Megatron's way, from JSON lines."""
+        """Megatron's older way, from JSON lines."""
         prefix = self.pair(name).prefix
         prefix.parent.mkdir(parents=True, exist_ok=True)
         arguments = [str(raw), str(self.tokenizer), str(tekken.END_ID), str(prefix), str(CORES)]
         return self.measure([sys.executable, str(HERE / "megatron_peer.py"), *arguments], CORES, [raw, self.tokenizer])
+
+    def megatron_fast(self, raw: Path, name: str) -> Cost:
+        """Megatron's newer way, from JSON lines: the only ones that it reads."""
+        prefix = self.pair(name).prefix
+        prefix.parent.mkdir(parents=True, exist_ok=True)
+        arguments = [str(raw), str(self.tokenizer), str(tekken.END_ID), str(prefix)]
+        command = [sys.executable, str(HERE / "megatron_fast_peer.py"), *arguments]
+        return self.measure(command, CORES, [raw, self.tokenizer])
 
     def datatrove(self, python: Path) -> Cost:
         """Datatrove's tokenizer on a slice that lies in a file per worker."""
@@ -190,7 +197,7 @@ class Bench:
         print(f"    {cost.seconds:7.2f} s  {cost.processor_seconds:7.2f} s of processors", flush=True)
         return cost
 
-    def record(self, name: str, ending: str, cores: int, costs: list[Cost], text_bytes: int) -> None:
+    def record(self, name: str, ending: str, cores: int, costs: Sequence[Cost], text_bytes: int) -> None:
         """Keep what repeated runs took; median and best are of wall seconds."""
         seconds = [cost.seconds for cost in costs]
         self.results[f"{name} {ending} {cores} {text_bytes}"] = {
@@ -207,35 +214,35 @@ class Bench:
 
     def check(self, what: str) -> None:
         """End the program unless our last pair has the bytes of Megatron's."""
-        ours, theirs = self.pair("ours"), self.pair("megatron")
-        for mine, other in ((ours.bin, theirs.bin), (ours.idx, theirs.idx)):
-            if digest_file(mine) != digest_file(other):
-                sys.exit(f"{mine}: {what}: not the bytes of {other}")
+        comparing.same_files(self.pair("ours"), self.pair("megatron"), what)
 
-    def check_pack(self) -> None:
+    def check_bundle(self) -> None:
         """End the program unless the bundle's pairs, one after the other, have the bytes of Megatron's."""
-        theirs = self.pair("megatron-bulk")
         pairs = [Pair(self.folder / "out" / "bundle" / "train" / path.stem) for path in self.bulk_shards]
-        digest = hashlib.sha256()
-        for pair in pairs:
-            digest.update(pair.bin.read_bytes())
-        lengths = np.concatenate([read_lengths(pair)[0] for pair in pairs])
-        if digest.hexdigest() != digest_file(theirs.bin) or not np.array_equal(lengths, read_lengths(theirs)[0]):
-            sys.exit(f"{pairs[0].prefix} and following: not the documents of {theirs.prefix}")
+        comparing.same_documents(pairs, self.pair("megatron-bulk"))
+
+    def parsed(self, corpus: str, lines: Path) -> int:
+        """How many documents the newer way holds otherwise than the older: it parses control tokens."""
+        newer, older = self.pair(f"megatron-fast{corpus}"), self.pair(f"megatron{corpus}")
+        return comparing.parsed_documents(newer, older, lines, self.tokenizer)
 
     def alternating(self, ending: str, cores: int) -> None:
-        """Ours and the floor in turn, so that what else the machine does strikes both."""
-        ours, floor = [], []
+        """Ours, the floor and who else reads the format in turn, so that what else the machine does strikes all."""
+        ours, floor, fast = [], [], []
         for _ in range(REPEATS):
-            print(f"ours and the floor, {ending}, {cores} cores", flush=True)
+            print(f"ours and others, {ending}, {cores} cores", flush=True)
             ours.append(self.ours(ending, cores))
             self.check(f"{ending}, {cores} cores")
             floor.append(self.floor(ending, cores))
+            if ending == "jsonl":
+                fast.append(self.megatron_fast(self.shard(ending), "megatron-fast"))
         size = self.facts["bytes"]
         self.record("ours", ending, cores, ours, size)
         receipt = json.loads((self.pair("ours").prefix.parent / "receipt.json").read_text())
         self.results[f"ours {ending} {cores} {size}"]["stages"] = receipt["facts"]["seconds"]
         self.record("floor", ending, cores, floor, size)
+        if fast:
+            self.record("megatron-fast", ending, cores, fast, size)
 
 
 def cut(lines: Path, folder: Path, parts: int, text_bytes: int) -> int:
@@ -264,20 +271,6 @@ def halves(shard: Path, folder: Path) -> tuple[list[Path], int]:
     return paths, int(pc.sum(pc.binary_length(table[middle:]["text"])).as_py())
 
 
-def compare_as_megatron_reads(ours: Pair, documents: int, texts: list[str], tokenizer: Path) -> None:
-    """End the program unless megatron-core opens our pair and finds Hugging Face's ids of the first texts in it."""
-    with warnings.catch_warnings(action="ignore"):  # of what it lacks to train
-        from megatron.core.datasets.indexed_dataset import IndexedDataset
-    from tokenizers import Tokenizer
-
-    found = IndexedDataset(str(ours.prefix))
-    oracle = Tokenizer.from_file(str(tokenizer))
-    oracle.encode_special_tokens = True
-    expected = [[*oracle.encode(text, add_special_tokens=False).ids, tekken.END_ID] for text in texts]
-    if len(found) != documents or [found[row].tolist() for row in range(len(texts))] != expected:
-        sys.exit(f"{ours.prefix}: megatron-core reads other documents than were written")
-
-
 def bench(folder: Path, datatrove: Path, document: Path, readme: Path) -> None:
     """
     Measure, check, and write the page.
@@ -291,7 +284,7 @@ def bench(folder: Path, datatrove: Path, document: Path, readme: Path) -> None:
     this.pin_bulk()
     if not this.tokenizer.exists():
         tekken.write_tokenizer(this.tokenizer)
-    print("Megatron's way", flush=True)
+    print("Megatron's older way", flush=True)
     shard, bulk = this.facts["bytes"], this.bulk_facts["bytes"]
     this.record("megatron", "jsonl", CORES, [this.megatron(this.shard("jsonl"), "megatron")], shard)
     for ending in FORMATS:
@@ -302,30 +295,33 @@ def bench(folder: Path, datatrove: Path, document: Path, readme: Path) -> None:
     print("ours, another size of batch", flush=True)
     this.ours("parquet", CORES, ("-c", OTHER_BATCH))
     this.check("another size of batch")
-    reader = pq.ParquetFile(this.shard("parquet"))
-    texts = next(reader.iter_batches(batch_size=COMPARED_DOCUMENTS)).column("text").to_pylist()
-    compare_as_megatron_reads(this.pair("ours"), this.facts["documents"], texts, this.tokenizer)
+    documents, lines = this.facts["documents"], this.shard("jsonl")
+    comparing.as_megatron_reads(this.pair("ours"), documents, lines, COMPARED_DOCUMENTS, this.tokenizer)
     parts, part_bytes = halves(this.shard("parquet"), folder)
     warm = [
         this.after_another("a shard, after another of the same kind", parts, part_bytes),
         this.after_another("the same shard again", [this.shard("parquet")] * 2, this.facts["bytes"]),
     ]
-    print("Megatron's way, the larger corpus", flush=True)
+    print("Megatron's older way, the larger corpus", flush=True)
     this.record("megatron", "jsonl", CORES, [this.megatron(this.bulk_lines, "megatron-bulk")], bulk)
     sliced = cut(this.shard("jsonl"), folder / "slices", CORES, DATATROVE_BYTES)
     costs = []
     for _ in range(REPEATS):  # in turn, so that what else the machine does strikes both
-        print("a bundle and datatrove", flush=True)
-        costs.append((this.pack(CORES), this.datatrove(datatrove)))
-    this.check_pack()
-    this.record("bundle", "parquet", CORES, [bundle for bundle, _ in costs], bulk)
-    this.record("datatrove", "jsonl", CORES, [cost for _, cost in costs], sliced)
+        print("a bundle, Megatron's newer way and datatrove", flush=True)
+        bundle = this.bundle(CORES)
+        costs.append((bundle, this.megatron_fast(this.bulk_lines, "megatron-fast-bulk"), this.datatrove(datatrove)))
+    this.check_bundle()
+    bundles, fast, slices = zip(*costs, strict=True)
+    this.record("bundle", "parquet", CORES, bundles, bulk)
+    this.record("megatron-fast", "jsonl", CORES, fast, bulk)
+    this.record("datatrove", "jsonl", CORES, slices, sliced)
     value = {
         "corpus": this.facts | {"tokens": int(PairReader.open(this.pair("ours")).lengths.sum())},
         "machine": machine() | {"busy": [busy, os.getloadavg()[0]]},
         "results": this.results,
         "bulk": this.bulk_facts | {"shards": len(this.bulk_shards)},
         "checked": CHECKED_DOCUMENTS,
+        "parsed": {"shard": this.parsed("", lines), "bulk": this.parsed("-bulk", this.bulk_lines)},
         "warm": warm,
     }
     (folder / "results.json").write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")

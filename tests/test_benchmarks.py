@@ -3,15 +3,22 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
+import comparing
 import corpus
 import page
 import planning
 import planning_page
+from nano3.tokens.indexed_dataset import Pair, PairReader, PairWriter, read_lengths, token_dtype
 from process import measure
 from tokenizing import cut
+
+TOKENIZER = Path("resources/tiny/tokenizer/tokenizer.json")
+END_ID = 2
 
 
 def test_messages_of_a_catalogue_are_its_translations() -> None:
@@ -48,25 +55,95 @@ def test_a_process_that_fails_ends_the_benchmark_with_its_words(tmp_path: Path) 
         measure([sys.executable, "-c", "raise SystemExit('no such shard')"], 1, tmp_path / "log", [])
 
 
-def test_ratios_are_to_the_faster_peer_and_to_the_floor_of_the_same_format() -> None:
-    def result(name: str, seconds: float, text_bytes: int = 300_000_000) -> dict[str, object]:
-        value = {"name": name, "format": "jsonl", "cores": 2, "text_bytes": text_bytes, "seconds": seconds}
-        return value | {"best_seconds": seconds, "processor_seconds": seconds * 1.5, "peak_bytes": 10**9}
+def result(name: str, seconds: float, text_bytes: int = 300_000_000, peak_bytes: int = 10**9) -> dict[str, Any]:
+    value = {"name": name, "format": "jsonl", "cores": 2, "text_bytes": text_bytes, "seconds": seconds}
+    return value | {"best_seconds": seconds, "processor_seconds": seconds * 1.5, "peak_bytes": peak_bytes}
 
-    seconds = {"megatron": 100.0, "datatrove": 50.0, "ours": 5.0, "floor": 2.0}
-    results = {f"{name} jsonl 2 300000000": result(name, taken) for name, taken in seconds.items()}
-    results["bundle jsonl 2 1000000000"] = result("bundle", 5.0, 1_000_000_000)
-    lines = page.table(results).splitlines()
-    ours, bundle = (
-        next(line for line in lines if line.startswith(f"| tokenize_{what}")) for what in ("shard", "bundle")
-    )
-    assert ours.endswith("| 7.5 | 60.0 | 1000 | 10.0× (10.0×) | 0.40 |")
-    assert bundle.endswith("| 1,000 | 5.00 (5.00) | 7.5 | 200.0 | 1000 | 33.3× (33.3×) |  |")
+
+def test_ratios_are_to_the_fastest_peer_on_the_same_text_and_to_the_floor_of_the_same_format() -> None:
+    measured = [
+        result("megatron", 100.0),
+        result("megatron-fast", 10.0, peak_bytes=2 * 10**9),
+        result("ours", 5.0),
+        result("floor", 2.0),
+        result("megatron-fast", 20.0, 10**9, peak_bytes=7 * 10**9),
+        result("bundle", 8.0, 10**9),
+        result("datatrove", 25.0, 10**8),
+    ]
+    results = {f"{each['name']} jsonl 2 {each['text_bytes']}": each for each in measured}
+    rows = {name: line for name in page.NAMES.values() for line in page.table(results).splitlines() if name in line}
+    assert rows["tokenize_shard"].endswith("| 7.5 | 60.0 | 1000 | 2.0× (2.0×) | 0.40 |")
+    assert rows["tokenize_bundle"].endswith("| 1,000 | 8.00 (8.00) | 12.0 | 125.0 | 1000 | 2.5× (2.5×) |  |")
+    assert rows["Megatron-LM's older way"].endswith("| 0.1× (0.1×) | 0.02 |")
+    assert rows["datatrove"].endswith("|  |  |"), "nobody else was given its text"
+    of_shard, of_bundle = page.against_peers(results).splitlines()
+    assert "tokenize_shard, 300 MB of text: 2.0× (2.0×) from .jsonl; 1.0 GB" in of_shard
+    assert of_shard.endswith("where Megatron-LM's newer way takes 2.0 GB.")
+    assert of_bundle.endswith("2.5× (2.5×) from .jsonl; 1.0 GB of memory where Megatron-LM's newer way takes 7.0 GB.")
+
+
+def test_ratios_by_wall_time_and_by_processor_seconds_may_be_to_different_peers() -> None:
+    measured = [
+        result("megatron", 10.0) | {"processor_seconds": 40.0},
+        result("megatron-fast", 20.0) | {"processor_seconds": 20.0},
+        result("ours", 5.0) | {"processor_seconds": 5.0},
+    ]
+    results = {each["name"]: each for each in measured}
+    assert page.table(results).splitlines()[-1].endswith("| 2.0× (4.0×) |  |")
+
+
+def test_a_warm_process_is_held_to_its_goal() -> None:
     warm = {"tokenize": {"seconds": 1.8}, "encode": {"seconds": 1.25}, "decode": {"seconds": 1.0}}
-    of_pack, of_shard, floor = page.goals({"results": results, "warm": [warm]}).splitlines()
-    assert "met by tokenize_bundle on 1,000 MB, 33.3× by wall time" in of_pack
-    assert "missed by tokenize_shard on 300 MB, 10.0× by wall time" in of_shard
-    assert "met, at best 0.56×; gigatoken alone, its text in memory, has 0.80×" in floor
+    assert "met, at best 0.56×; gigatoken alone, its text in memory, has 0.80×" in page.goal([warm])
+    assert "missed, at best 0.25×" in page.goal([warm | {"tokenize": {"seconds": 4.0}}])
+
+
+def pair_of(prefix: Path, documents: list[list[int]]) -> Pair:
+    with PairWriter(Pair(prefix), token_dtype(4096)) as writer:
+        lengths = np.array([len(document) for document in documents])
+        writer.add(np.array([token for document in documents for token in document], dtype=np.uint32), lengths)
+    return Pair(prefix)
+
+
+def test_a_peer_may_differ_where_a_text_spells_out_a_control_token_and_nowhere_else(tmp_path: Path) -> None:
+    lines = tmp_path / "rows.jsonl"
+    lines.write_text("".join(json.dumps({"text": text}) + "\n" for text in ("plain", "</s> inside")))
+    theirs = pair_of(tmp_path / "theirs", [[5, 6, 2], [7, 8, 9, 2]])
+    parsing = pair_of(tmp_path / "parsing", [[5, 6, 2], [2, 9, 2]])
+    assert comparing.parsed_documents(parsing, theirs, lines, TOKENIZER) == 1
+    wrong = pair_of(tmp_path / "wrong", [[5, 7, 2], [2, 9, 2]])
+    with pytest.raises(SystemExit, match="document 0 differs"):
+        comparing.parsed_documents(wrong, theirs, lines, TOKENIZER)
+    short = pair_of(tmp_path / "short", [[5, 6, 2]])
+    with pytest.raises(SystemExit, match="1 documents where"):
+        comparing.parsed_documents(short, theirs, lines, TOKENIZER)
+
+
+def test_pairs_end_to_end_are_compared_with_one(tmp_path: Path) -> None:
+    whole = pair_of(tmp_path / "whole", [[5, 6, 2], [7, 2], [8, 2]])
+    parts = [pair_of(tmp_path / "one", [[5, 6, 2]]), pair_of(tmp_path / "two", [[7, 2], [8, 2]])]
+    comparing.same_documents(parts, whole)
+    with pytest.raises(SystemExit, match="not the documents of"):
+        comparing.same_documents(parts[::-1], whole)
+    with pytest.raises(SystemExit, match="not the bytes of"):
+        comparing.same_files(parts[0], whole, "from .jsonl")
+
+
+@pytest.mark.slow
+def test_megatrons_newer_way_writes_what_its_older_way_writes(tmp_path: Path) -> None:
+    lines = tmp_path / "rows.jsonl"
+    texts = ["One document.", "é 日本語\n", "spells </s> out", "a" * 5000]
+    lines.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts), encoding="utf-8")
+    for program, rest in (("megatron_peer.py", ["1"]), ("megatron_fast_peer.py", [])):
+        prefix = tmp_path / program / "train"
+        prefix.parent.mkdir()
+        command = [sys.executable, f"benchmarks/{program}", str(lines), str(TOKENIZER), str(END_ID), str(prefix), *rest]
+        measure(command, 1, tmp_path / "log", [])
+    newer, older = (Pair(tmp_path / program / "train") for program in ("megatron_fast_peer.py", "megatron_peer.py"))
+    assert comparing.parsed_documents(newer, older, lines, TOKENIZER) == 1
+    spelled = list(PairReader.open(newer).documents())[2].tolist()
+    assert spelled.count(END_ID) == 2, "the tool parses it, and so does the peer"
+    assert [len(document) for document in PairReader.open(newer).documents()] == read_lengths(newer)[0].tolist()
 
 
 @pytest.mark.slow

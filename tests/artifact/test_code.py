@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from nano3.artifact.code import RECORDS, SCRIPTS, STEPS, closure, digest_code
-from nano3.artifact.digest import canonical_json, digest_json
 
 PIPELINE = "nano3/tokens/pipeline.py"
 MINORS = (11, 12, 13, 14, 15)
@@ -225,13 +224,3 @@ def test_every_python_has_the_same_digests(scripts: Path, tmp_path: Path, minor:
 )
 def test_no_circumstance_changes_a_digest(tmp_path: Path, environment: dict[str, str]) -> None:
     assert digests_of(sys.executable, SCRIPTS, tmp_path, **environment) == digests(SCRIPTS)
-
-
-def test_swapped_values_are_another_value() -> None:
-    assert digest_json({"a": 1, "b": 2}) != digest_json({"a": 2, "b": 1})
-    assert digest_json({"a": 1, "b": 2}) == digest_json({"b": 2, "a": 1})
-
-
-def test_not_a_number_has_no_digest() -> None:
-    with pytest.raises(ValueError, match="Out of range"):
-        canonical_json({"loss": float("nan")})

@@ -8,13 +8,11 @@ import msgspec
 import pytest
 
 from nano3.artifact.digest import digest_json
-from nano3.artifact.receipt import Input, Output, ReceiptError, Run, missing_output
+from nano3.artifact.receipt import Input, Output, ReceiptError, Run
 from nano3.artifact.steps import (
     MODELS,
     BlendReceipt,
     IndexReceipt,
-    LineageFacts,
-    LineageReceipt,
     ShardReceipt,
     is_damaged,
     read_receipt,
@@ -125,24 +123,6 @@ def test_damage_is_named(changes: dict[str, Any], said: str) -> None:
 def test_a_key_that_nobody_knows_is_kept_so_that_it_is_a_difference() -> None:
     path = edited(shard(), key=SHARD_KEY | {"colour": "red"})
     assert dict(read_receipt(path, ShardReceipt).key)["colour"] == "red"
-
-
-def test_an_output_that_is_gone_or_of_another_size_is_missing() -> None:
-    receipt = read_receipt(shard())
-    assert missing_output(receipt) == "shard.bin"
-    Path("shard.bin").write_bytes(b"x")
-    assert missing_output(receipt) is None
-    Path("shard.bin").write_bytes(b"xy")
-    assert missing_output(receipt) == "shard.bin"
-
-
-def test_content_is_what_was_made_not_when() -> None:
-    facts = LineageFacts(entity=1, activity=1, agent=1, shards=1)
-    outputs = [Output("a", 1, "0" * 64)]
-    one, two = (
-        LineageReceipt.made(Run(), key={"code": code}, inputs=[], outputs=outputs, facts=facts) for code in "ab"
-    )
-    assert one.content == two.content
 
 
 def test_every_rule_with_a_receipt_has_a_model() -> None:

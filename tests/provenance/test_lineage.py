@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from nano3.artifact.receipt import Input, Output, ReceiptError, Run
-from nano3.artifact.steps import LineageFacts, LineageKey, LineageReceipt, is_damaged, read_receipt
+from nano3.artifact.steps import LineageFacts, LineageKey, LineageReceipt, is_damaged
 from nano3.provenance.lineage import LineageError, closure
 from tests.receipts import receipt_input
 
@@ -56,8 +56,3 @@ def test_a_missing_or_damaged_receipt_is_named() -> None:
     assert not is_damaged("b.json")
     with pytest.raises(ReceiptError, match=r"a\.json: no such receipt: build it with `snakemake a\.json`"):
         closure(Path("b.json"))
-
-
-def test_content_is_what_was_made_not_when() -> None:
-    assert read_receipt(receipt("a")).content == read_receipt(receipt("a")).content
-    assert read_receipt(receipt("a")).content != read_receipt(receipt("a", byte="1")).content

@@ -17,7 +17,7 @@ from nano3.raw.datasets import read_pins
 from nano3.raw.download import download_shard
 from nano3.raw.pin import pin_datasets
 from nano3.raw.remote import PART, UrlError
-from tests.raw.test_hub import describe
+from tests.raw.corpus import describe
 
 LINES = b"".join(b'{"text": "document %d"}\n' % number for number in range(1000))
 

@@ -9,7 +9,6 @@ from nano3.artifact.steps import BlendKey, IndexFacts, IndexReceipt, ShardsDiges
 from nano3.config.mixture import MixtureError
 from nano3.corpus.shard_table import ShardEntry, ShardTableError, digest_entries, write_entries
 from nano3.sampling.blend import BlendError, write_blend
-from nano3.sampling.blend_json import dataset_of
 from tests.receipts import BLEND_KEY, INDEX_KEY
 
 SHARDS = {"a": 100, "b": 300, "empty": 0}
@@ -85,11 +84,6 @@ def test_shares_of_categories_and_caps_are_resolved_from_the_indexes_counts(tmp_
     blend = json.loads((tmp_path / "blend.json").read_text())
     assert blend["train"] == ["0.75", str(tmp_path / "y/train/s"), "0.25", str(tmp_path / "z/train/s")]
     assert blend["valid"][1::2] == [str(tmp_path / "y/valid"), str(tmp_path / "z/valid")]
-
-
-def test_a_prefix_leads_back_to_its_dataset(tmp_path: Path) -> None:
-    blend, _ = blended(tmp_path, [index(tmp_path, "x", SHARDS)], {"x": 1})
-    assert {dataset_of(prefix, split) for split in blend for prefix in blend[split][1::2]} == {"x"}
 
 
 def test_content_is_weights_and_bytes_not_places_or_times(tmp_path: Path) -> None:

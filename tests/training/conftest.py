@@ -1,6 +1,7 @@
 """A corpus and a network small enough to train inside a test."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -53,6 +54,12 @@ LENGTH, BATCH = 16, 4
 SHARES = {"plain": 0.7, "shifted": 0.3}
 
 
+def index_cache_key(spec: Spec, samples: int) -> IndexCacheKey:
+    """The key of an index cache for the first samples of a spec's stream."""
+    segment: SegmentSamples = {"data": spec["data"], "length": spec["batch"]["sequence_length"], "samples": samples}
+    return {"segments": [segment], "seed": spec["seed"], "code": "c"}
+
+
 @dataclass(frozen=True)
 class Corpus:
     """A blend of two datasets, `plain` and `shifted`, whose tokens tell them apart: below 30, and from 30 on."""
@@ -92,9 +99,8 @@ class Corpus:
     def indexed(self, spec: Spec) -> Path:
         """The receipt of an index cache for a spec."""
         samples = spec["steps"]["count"] * spec["batch"]["global_batch_size"]
-        segment: SegmentSamples = {"data": spec["data"], "length": spec["batch"]["sequence_length"], "samples": samples}
-        receipt = self.folder / f"index_cache_{digest_json(segment)[:12]}.json"
-        key: IndexCacheKey = {"segments": [segment], "seed": spec["seed"], "code": "c"}
+        key = index_cache_key(spec, samples)
+        receipt = self.folder / f"index_cache_{digest_json(key)[:12]}.json"
         build_index_cache(self.blend, self.blend_receipt, key, self.folder / "streams", receipt)
         return receipt
 
@@ -137,7 +143,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
                     writer.add(document, np.array([length]))
             splits[split] += [str(share), str(prefix)]
             if split == "train":
-                indexes.append(_index(folder / dataset, writer))
+                indexes.append(index_of(folder / dataset, {"only": writer}))
     built = Corpus(folder)
     built.blend.write_text(json.dumps(splits))
     outputs = [Output.of(built.blend)]
@@ -147,20 +153,26 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     return built
 
 
-def _index(folder: Path, pair: PairWriter) -> Path:
-    """The index of a dataset of one shard."""
-    tokens, documents = (output.sha256 for output in pair.files)
-    entry = ShardEntry(
-        "only", "", "", "", pair.tokens, pair.documents, 0, 0, 0, 0, tokens, documents, "", 0, 0, 0, 0, 0
-    )
-    write_entries(folder, [entry])
+def index_of(folder: Path, pairs: Mapping[str, PairWriter]) -> Path:
+    """The index of a dataset. pairs: by shard."""
+    entries = []
+    for shard, pair in pairs.items():
+        tokens, documents = (output.sha256 for output in pair.files)
+        entries.append(
+            ShardEntry(shard, "", "", "", pair.tokens, pair.documents, 0, 0, 0, 0, tokens, documents, "", 0, 0, 0, 0, 0)
+        )
+    write_entries(folder, entries)
     nothing = SplitCount(0, 0)
-    shards = ShardsDigest(1, digest_entries([entry]))
     facts = IndexFacts(
-        tokens=pair.tokens, documents=pair.documents, rows=0, skipped=0, shards=shards, valid=nothing, test=nothing
+        tokens=sum(pair.tokens for pair in pairs.values()),
+        documents=sum(pair.documents for pair in pairs.values()),
+        rows=0,
+        skipped=0,
+        shards=ShardsDigest(len(entries), digest_entries(entries)),
+        valid=nothing,
+        test=nothing,
     )
     path = folder / "index.json"
-    IndexReceipt.made(
-        Run(), key=INDEX_KEY, inputs=[], outputs=[Output(*file) for file in pair.files], facts=facts
-    ).write(path)
+    outputs = [Output(*file) for pair in pairs.values() for file in pair.files]
+    IndexReceipt.made(Run(), key=INDEX_KEY, inputs=[], outputs=outputs, facts=facts).write(path)
     return path

@@ -10,12 +10,12 @@ from megatron.core.datasets.indexed_dataset import IndexedDataset
 from megatron.core.datasets.utils import Split
 
 from nano3.artifact.digest import digest_file
-from nano3.artifact.steps import IndexCacheKey, IndexCacheReceipt, Spec, read_receipt
+from nano3.artifact.steps import IndexCacheReceipt, Spec, read_receipt
 from nano3.sampling.index_cache import IndexCacheError, build_index_cache, open_streams
 from nano3.sampling.streams import document_order, pair_seed
 from nano3.training.cpu.process_group import init_process_group
 from nano3.training.samples import TrainSamples, ValidationSamples
-from tests.training.conftest import BATCH, LENGTH, SHARES, Corpus
+from tests.training.conftest import BATCH, LENGTH, SHARES, Corpus, index_cache_key
 
 
 class Vocabulary:
@@ -79,14 +79,6 @@ def test_what_is_read_is_the_mixture_that_was_asked_for(corpus: Corpus) -> None:
         assert read[dataset] / len(samples) == pytest.approx(share, abs=4 / len(samples))
 
 
-def index_cache_key(spec: Spec, samples: int) -> IndexCacheKey:
-    return {
-        "segments": [{"data": spec["data"], "length": LENGTH, "samples": samples}],
-        "seed": spec["seed"],
-        "code": "c",
-    }
-
-
 def test_training_builds_nothing_and_says_what_is_missing(corpus: Corpus, tmp_path: Path) -> None:
     spec = corpus.spec(steps=2)
     receipt = tmp_path / "index_cache.json"
@@ -100,20 +92,6 @@ def test_training_builds_nothing_and_says_what_is_missing(corpus: Corpus, tmp_pa
     (Path(folders["plain"]) / "epoch_0000.offsets.npy").unlink()
     with pytest.raises(IndexCacheError, match=r"epoch_0000\.offsets\.npy: missing: run snakemake again"):
         TrainSamples(corpus.blend, folders, spec["data"], LENGTH, 2 * BATCH, spec["seed"])
-
-
-def test_what_is_there_is_not_built_again_and_a_longer_phase_adds_epochs(corpus: Corpus, tmp_path: Path) -> None:
-    spec, receipt, streams = corpus.spec(), tmp_path / "index_cache.json", tmp_path / "streams"
-    made: dict[Path, int] = {}
-    for steps in (2, 2, 400):
-        key = index_cache_key(spec, steps * BATCH)
-        build_index_cache(corpus.blend, corpus.blend_receipt, key, streams, receipt)
-        times = {path: path.stat().st_mtime_ns for path in streams.rglob("*.npy")}
-        assert times.items() >= made.items()
-        made = times
-    epochs = read_receipt(receipt, IndexCacheReceipt).facts.epochs["plain"]
-    assert len(epochs) > 2
-    assert epochs == list(range(len(epochs)))
 
 
 def test_held_out_samples_are_whole_documents_in_one_order(corpus: Corpus) -> None:

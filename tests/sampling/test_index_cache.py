@@ -1,0 +1,150 @@
+"""An index cache holds each pair's documents in the order of each epoch; nothing of it is built twice."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nano3.artifact.digest import digest_file
+from nano3.artifact.receipt import Output, Run
+from nano3.artifact.steps import (
+    BlendedDataset,
+    BlendFacts,
+    BlendReceipt,
+    IndexCacheFacts,
+    IndexCacheKey,
+    IndexCacheReceipt,
+    SegmentData,
+    read_receipt,
+)
+from nano3.sampling.index_cache import DatasetStream, IndexCacheError, build_index_cache, open_streams
+from nano3.sampling.streams import document_order, pair_seed
+from nano3.tokens.indexed_dataset import Pair, PairWriter
+from tests.receipts import BLEND_KEY, receipt_input
+from tests.training.conftest import BATCH, Corpus, corpus, index_cache_key, index_of
+
+__all__ = ["corpus"]
+
+SHARDS = {"a": [3, 5, 8], "empty": [], "b": [4, 1, 7, 2]}  # tokens of each document
+NAMES = [name for name, lengths in SHARDS.items() if lengths]
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """A blend of one dataset of some shards."""
+
+    folder: Path
+
+    def __post_init__(self) -> None:
+        shards = {name: self.write_shard(name, lengths) for name, lengths in SHARDS.items()}
+        index = index_of(self.folder / "many", shards)
+        words = [word for name in NAMES for word in ("0.5", str(self.prefix(name)))]
+        self.blend.write_text(json.dumps({"train": words, "valid": [], "test": []}))
+        outputs = [Output.of(self.blend)]
+        facts = BlendFacts(datasets={"many": BlendedDataset(1.0, 0, 0)}, pairs={})
+        receipt = BlendReceipt.made(Run(), key=BLEND_KEY, inputs=[receipt_input(index)], outputs=outputs, facts=facts)
+        receipt.write(self.folder / "blend.receipt.json")
+
+    @property
+    def blend(self) -> Path:
+        return self.folder / "blend.json"
+
+    def prefix(self, shard: str) -> Path:
+        return self.folder / "many/train" / shard
+
+    def write_shard(self, name: str, lengths: list[int]) -> PairWriter:
+        with PairWriter(Pair(self.prefix(name)), np.uint16) as writer:
+            for length in lengths:
+                writer.add(np.full(length, len(name)), np.array([length]))
+        return writer
+
+    def key(self, seed: int = 7) -> IndexCacheKey:
+        """Of a segment that reads some epochs."""
+        content = read_receipt(self.folder / "blend.receipt.json").content
+        data: SegmentData = {
+            "blend": content,
+            "shares": {"many": 1.0},
+            "block_tokens": 8,
+            "first_sample": 0,
+            "consumed": {},
+        }
+        return {"segments": [{"data": data, "length": 2, "samples": 30}], "seed": seed, "code": "c"}
+
+    def build(self, key: IndexCacheKey, streams: str = "streams", processes: int = 1) -> IndexCacheFacts:
+        receipt = self.folder / "index_cache.json"
+        inputs = (self.blend, self.folder / "blend.receipt.json", key)
+        build_index_cache(*inputs, self.folder / streams, receipt, processes)
+        return read_receipt(receipt, IndexCacheReceipt).facts
+
+
+@pytest.fixture
+def mixture(tmp_path: Path) -> Mixture:
+    return Mixture(tmp_path)
+
+
+def test_an_epoch_has_each_pairs_documents_in_an_order_of_its_own(mixture: Mixture) -> None:
+    facts = mixture.build(mixture.key())
+    stream = open_streams(mixture.blend, facts.folders)["many"]
+    assert stream.tokens.tolist() == [sum(SHARDS[name]) for name in NAMES]
+    assert len(facts.epochs["many"]) > 1
+    for epoch in facts.epochs["many"]:
+        for pair, name in enumerate(NAMES):
+            seed = pair_seed(7, digest_file(f"{mixture.prefix(name)}.bin"), epoch)
+            order, offsets = stream.epoch(epoch).of(pair)
+            assert order.tolist() == document_order(len(SHARDS[name]), seed).tolist()
+            assert offsets[0] == 0
+            assert np.diff(offsets).tolist() == [SHARDS[name][document] for document in order]
+
+
+def test_many_pairs_are_read_by_other_processes_to_the_same_files(
+    mixture: Mixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mixture.build(mixture.key(), "one")
+    monkeypatch.setattr("nano3.sampling.index_cache.SMALL", 0)
+    mixture.build(mixture.key(), "two", processes=2)
+    folders = [mixture.folder / streams for streams in ("one", "two")]
+    one, two = ({path.name: path.read_bytes() for path in folder.rglob("*.npy")} for folder in folders)
+    assert one == two != {}
+
+
+def test_what_is_there_is_not_built_again_and_a_longer_phase_adds_epochs(corpus: Corpus, tmp_path: Path) -> None:
+    spec, receipt, streams = corpus.spec(), tmp_path / "index_cache.json", tmp_path / "streams"
+    made: dict[Path, int] = {}
+    for steps in (2, 2, 400):
+        key = index_cache_key(spec, steps * BATCH)
+        build_index_cache(corpus.blend, corpus.blend_receipt, key, streams, receipt)
+        times = {path: path.stat().st_mtime_ns for path in streams.rglob("*.npy")}
+        assert times.items() >= made.items()
+        made = times
+    epochs = read_receipt(receipt, IndexCacheReceipt).facts.epochs["plain"]
+    assert len(epochs) > 2
+    assert epochs == list(range(len(epochs)))
+
+
+def test_another_seed_has_a_folder_of_its_own(mixture: Mixture) -> None:
+    first = mixture.build(mixture.key()).folders
+    assert mixture.build(mixture.key()).folders == first
+    assert mixture.build(mixture.key(seed=8)).folders != first
+
+
+def test_another_blend_than_was_planned_is_refused(mixture: Mixture) -> None:
+    key = mixture.key()
+    key["segments"][0]["data"]["blend"] = "another"
+    with pytest.raises(IndexCacheError, match=r"blend\.json: changed since the job was planned: run snakemake again"):
+        mixture.build(key)
+    assert not (mixture.folder / "streams").exists()
+
+
+def test_a_pair_that_its_index_does_not_know_is_refused_and_its_epoch_not_written(mixture: Mixture) -> None:
+    mixture.write_shard("b", [4, 1, 7, 3])
+    with pytest.raises(IndexCacheError, match=r"train/b\.idx: differs from its dataset's index: run snakemake again"):
+        mixture.build(mixture.key())
+    assert not list((mixture.folder / "streams").rglob("*epoch*"))
+
+
+def test_an_index_cache_of_other_pairs_is_refused(mixture: Mixture) -> None:
+    folder = Path(mixture.build(mixture.key()).folders["many"])
+    with pytest.raises(IndexCacheError, match=r"holds 2 pairs, the blend 1: delete it and run snakemake again"):
+        DatasetStream.open(folder, [str(mixture.prefix("a"))])
