@@ -71,10 +71,15 @@ def copy_catalogue(target: Path) -> Path:
 
 def everything(request: Request) -> None:
     """Leave all that a recipe asks for."""
+    corpus(request)
+    training(request)
+
+
+def corpus(request: Request) -> None:
+    """Leave tokens, indexes and blends."""
     indexes = {dataset: tokens(request, dataset) for dataset in request.datasets}
     for phase in request.recipe.phases:
         blend(request, phase, {dataset: indexes[dataset] for dataset in keys.blend_datasets(request.recipe, phase)})
-    training(request)
 
 
 def tokens(request: Request, dataset: str) -> IndexReceipt:

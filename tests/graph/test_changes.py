@@ -18,7 +18,7 @@ from nano3.graph.nodes import Certainty
 from nano3.graph.request import Request
 from nano3.plan.plan import Plan, make_plan
 from nano3.raw.datasets import Shard, write_pins
-from tests.built import copy_catalogue, everything
+from tests.built import copy_catalogue, corpus, everything
 from tests.graph.changes import CACHE_FAULTS, CHANGES, DATASETS, FAULTS, RECIPE, edited
 from tests.graph.dry_run import RefusedError, dry_run
 
@@ -92,6 +92,22 @@ def test_two_changes_are_planned_as_snakemake_does(house: Path, one: str, other:
     EVERY[other](house)  # faults first: a changed recipe's artifacts lie where they lay
     EVERY[one](house)
     agree(house)
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("other", [None, "changed_share", "deleted_segment"])
+def test_what_comes_back_after_a_run_that_stopped_at_the_blends(house: Path, change: str, other: str | None) -> None:
+    """Blends of the change are there, what was trained is from before it, and now the change is taken back."""
+    config = {path: path.read_bytes() for path in (house / "config").rglob("*.*")}
+    CHANGES[change](house)
+    corpus(Request.of(*load_recipe("tiny")))
+    agree(house)
+    for path, content in config.items():
+        path.write_bytes(content)
+    if other:
+        EVERY[other](house)
+    agree(house)
+    assert not [node.name for node in plan().nodes if node.kind == "tokens" and node.runs and change != "changed_shard"]
 
 
 @pytest.mark.parametrize("change", CHANGES)

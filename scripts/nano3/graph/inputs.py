@@ -21,11 +21,11 @@ against the real one.
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
 import snakemake
 from snakemake.exceptions import IncompleteCheckpointException, WorkflowError
-from snakemake.io import ancient, temp
+from snakemake.io import ancient, checkpoint_target, temp
 
 from nano3 import Nano3Error
 
@@ -98,6 +98,15 @@ class Engine:
         output = getattr(self._checkpoints, checkpoint).get(**wildcards).output
         self.built = True
         return output
+
+    def wait(self, checkpoint: str, file: str) -> NoReturn:
+        """
+        End the question as if a checkpoint's output were not known yet, for it is judged stale only now.
+
+        Snakemake has looked at it before, when the blend that it is made from was not known, and takes it for fresh.
+        An ancient input would not do: Snakemake forgets what is forced of a job whose ancient input is made again.
+        """
+        raise IncompleteCheckpointException(getattr(self._checkpoints, checkpoint).rule, checkpoint_target(file))
 
     def known(self, checkpoint: str, **wildcards: str) -> bool:
         """Whether the output of a checkpoint will stay as it is."""

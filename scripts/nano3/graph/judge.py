@@ -6,6 +6,7 @@ made from counts by content, so what came out the same again makes nothing stale
 again is not judged here: for the plan see nano3.graph.nodes, in a run Snakemake follows its own graph.
 """
 
+import math
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -106,37 +107,47 @@ def judge_blend(request: Request, phase: str, surveyed: Callable[[str], Survey])
     return Freshness(True, reasons.joined(changed), changed == [reasons.TOKENS])
 
 
-def judge_cache(request: Request, phase: str, specs: Specs, blend_known: bool = True) -> Freshness:
+def judge_cache(
+    request: Request, phase: str, specs: Specs, blend_known: bool = True, earlier_known: bool = True
+) -> Freshness:
     """
     A phase's index cache. One that is not there, or not whole, is always made.
 
-    specs: of the phase's segments. blend_known: whether they have the blend that it will be made from.
+    specs: of the phase's segments. blend_known: whether they have the blend that it will be made from. earlier_known:
+    whether they have those of the phases before it.
     """
     receipt, verdict = _judged([request.paths.index_cache(phase)], IndexCacheReceipt)
     if receipt is None:
         return verdict
-    was, today = dict(receipt.key), keys.index_cache_key(specs, phase)
-    if not blend_known:
-        was, today = _without_blend(was), _without_blend(today)
+    today = keys.index_cache_key(specs, phase)
+    segments: list[dict[str, Any]] = [{**segment} for segment in receipt.key["segments"]]
+    for before, after in zip(segments, today["segments"], strict=False):
+        before["data"] = _as_far_as_known(before["data"], after["data"], blend_known, blend_known and earlier_known)
     gone = [reasons.GONE] if missing_output(receipt) else []
-    return Freshness(True, reasons.joined(reasons.changes("cache", was, today) or gone))
+    return Freshness(
+        True, reasons.joined(reasons.changes("cache", {**receipt.key, "segments": segments}, today) or gone)
+    )
 
 
 def judge_segment(
-    request: Request, place: Place, spec: Spec, blend_known: bool = True, before_known: bool = True
+    request: Request,
+    place: Place,
+    spec: Spec,
+    blend_known: bool = True,
+    earlier_known: bool = True,
+    before_known: bool = True,
 ) -> Freshness:
     """
     A segment, given the one before it as it is.
 
-    spec: today's. blend_known: whether it has the blend that the segment will be trained on. before_known: whether the
-    segments before it will stay.
+    spec: today's. blend_known: whether it has the blend that the segment will be trained on. earlier_known: whether it
+    has those of the phases before. before_known: whether the segments before it will stay.
     """
     receipt, verdict = _judged(request.paths.segment_files(*place), SegmentReceipt)
     if receipt is None:
         return verdict
     was: dict[str, Any] = dict(receipt.key)
-    if not blend_known:
-        was["data"] = was["data"] | {"blend": spec["data"]["blend"]}
+    was["data"] = _as_far_as_known(was["data"], spec["data"], blend_known, blend_known and earlier_known)
     if not before_known:
         was["before"] = spec["before"]
     number = request.places.index(place)
@@ -179,14 +190,33 @@ def judge_report(request: Request) -> Freshness:
     return Freshness(True, reasons.joined(changed or again[:1]))
 
 
-def share_moved(request: Request, phase: str) -> bool:
-    """Whether a phase's blend was made with other shares, so that it can't come out the same."""
-    blend, today = read(request.paths.blend_receipt(phase), BlendReceipt), keys.mixture_decision(request.recipe, phase)
-    return (
-        blend is not None
-        and "over_cap" not in today
-        and normalized(blend.key["mixture"]) != normalized(today["mixture"])
+def share_moved(request: Request, phase: str, made_with: Mapping[str, float] | None) -> bool:
+    """
+    Whether a phase's blend can't come out as it was, for its shares are others.
+
+    made_with: shares that something was made from; None if it is not there.
+    """
+    today = keys.mixture_decision(request.recipe, phase)
+    if made_with is None or today.keys() - {"mixture"}:  # categories and caps: shares depend on tokens
+        blend = read(request.paths.blend_receipt(phase), BlendReceipt)
+        moved = blend is not None and normalized(blend.key["mixture"]) != normalized(today["mixture"])
+        return moved and "over_cap" not in today
+    shares = normalized(today["mixture"])
+    return shares.keys() != made_with.keys() or not all(
+        math.isclose(share, made_with[dataset], rel_tol=1e-12) for dataset, share in shares.items()
     )
+
+
+def cache_shares(request: Request, phase: str) -> Mapping[str, float] | None:
+    """The shares that a phase's index cache was built for; None if it is not there."""
+    receipt = read(request.paths.index_cache(phase), IndexCacheReceipt)
+    return receipt.key["segments"][0]["data"]["shares"] if receipt else None
+
+
+def segment_shares(request: Request, place: Place) -> Mapping[str, float] | None:
+    """The shares that a segment was trained on; None if it is not there."""
+    receipt = read(request.paths.segment(*place), SegmentReceipt)
+    return receipt.key["data"]["shares"] if receipt else None
 
 
 def phase_blends(request: Request, phases: Iterable[str]) -> dict[str, PhaseBlend]:
@@ -263,7 +293,7 @@ def _made_again(receipt: Receipt[Any, Any], sources: Mapping[str, type[Receipt[A
     return again
 
 
-def _without_blend(key: keys.Key) -> keys.Key:
-    """The key of an index cache without the blend's content."""
-    segments = [segment | {"data": {**segment["data"], "blend": ""}} for segment in key["segments"]]
-    return key | {"segments": segments}
+def _as_far_as_known(was: Any, today: Any, blend_known: bool, consumed_known: bool) -> dict[str, Any]:
+    """What was read, where what is read today is not known as if it were the same."""
+    unknown = ([] if blend_known else ["blend", "shares"]) + ([] if consumed_known else ["consumed"])
+    return {**was, **{name: today[name] for name in unknown}}

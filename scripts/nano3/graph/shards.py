@@ -78,12 +78,16 @@ class ShardInputs:
     # ---- tokens and dataset indexes ---------------------------------------------------------------------------------
 
     def raw_shard(self, dataset: str, shard: str) -> Any:
-        """The raw file of a shard, whose pin says what its time can't."""
+        """
+        The raw file of a shard, whose pin says what its time can't. Where its tokens are made again it is not ancient:
+        Snakemake forgets what is forced of a job whose ancient input is made again, too, by a download.
+        """
         file = raw_file(dataset, self.request.datasets[dataset], self.pinned_shard(dataset, shard))
         if self.engine.main:
             reason = shard_reason(self.request.tokens(dataset), shard, self.request.shard_key(dataset, shard))
             if reason not in (None, NEW):
                 self.engine.force([self.paths.train(dataset, shard, ".json")])
+                return file
         return ancient(file)
 
     def shard_key(self, dataset: str, shard: str) -> str:

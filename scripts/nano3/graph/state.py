@@ -129,9 +129,12 @@ def _cache(request: Request, phase: str, specs: Mapping[Place, Spec], blends: Ma
     The index cache of a phase. Of an earlier phase's blend it needs only how many samples that draws, which another
     share may leave as it was.
     """
-    verdict = judge.judge_cache(request, phase, specs, _known(blends[phase]))
-    sources = [Source(blends[name], Certainty.IF) for name in request.phases_up_to(phase)[:-1]]
-    sources.append(Source(blends[phase], _with_blend(request, phase)))
+    earlier = request.phases_up_to(phase)[:-1]
+    known = all(_known(blends[name]) for name in earlier)
+    verdict = judge.judge_cache(request, phase, specs, _known(blends[phase]), known)
+    sources = [Source(blends[name], Certainty.IF) for name in earlier]
+    moved = judge.share_moved(request, phase, judge.cache_shares(request, phase))
+    sources.append(Source(blends[phase], Certainty.WILL if moved else Certainty.IF))
     return _single("cache", phase, verdict, sources)
 
 
@@ -145,18 +148,16 @@ def _segment(
 ) -> Node:
     phase, segment = place
     earlier = request.phases_up_to(phase)[:-1]
-    stays = not any(node.changed or node.runs for node in [*before, *(blends[name] for name in earlier)])
-    verdict = judge.judge_segment(request, place, specs[place], _known(blends[phase]), stays)
+    read_before = {node.name.split("/")[0]: blends[node.name.split("/")[0]] for node in before}
+    stays = not any(node.changed or node.runs for node in [*before, *read_before.values()])
+    known = all(_known(blends[name]) for name in earlier)
+    verdict = judge.judge_segment(request, place, specs[place], _known(blends[phase]), known, stays)
     sources = [Source(node, Certainty.WILL) for node in before[-1:]]
     sources += [Source(node, Certainty.NO) for name in earlier for node in (blends[name], caches[name])]
     sources.append(Source(caches[phase], Certainty.NO))
-    sources.append(Source(blends[phase], _with_blend(request, phase)))
+    moved = judge.share_moved(request, phase, judge.segment_shares(request, place))
+    sources.append(Source(blends[phase], Certainty.WILL if moved else Certainty.IF))
     return _single("segment", f"{phase}/{segment}", verdict, sources)
-
-
-def _with_blend(request: Request, phase: str) -> Certainty:
-    """How certainly what is made from a blend is made again with it."""
-    return Certainty.WILL if judge.share_moved(request, phase) else Certainty.IF
 
 
 def _ends(request: Request, read_from: Sequence[Node], last: Node) -> list[Node]:

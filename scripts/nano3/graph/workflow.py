@@ -98,8 +98,13 @@ class Workflow(ShardInputs):
         return ancient(self.engine.output("write_blend", phase=phase).receipt)
 
     def index_cache(self, phase: str) -> Any:
-        """The receipt of a phase's index cache, once it is known."""
-        return ancient(self.engine.output("build_index_cache", phase=phase).receipt)
+        """The receipt of a phase's index cache, once it is known: not before the blends that decide it are."""
+        receipt = self.engine.output("build_index_cache", phase=phase).receipt
+        if self.engine.main:
+            known = self._are_known(phase)
+            if not (known and judge.judge_cache(self.request, phase, self._specs(phase)).fresh):
+                self.engine.wait("build_index_cache", receipt)
+        return ancient(receipt)
 
     def judged_cache(self, phase: str) -> list[str]:
         """No file, see decided: an index cache is judged when its phase's blend and all before it are known."""
@@ -146,14 +151,15 @@ class Workflow(ShardInputs):
         """
         No file, see decided: a segment is judged when its blend and index cache and all before them are known.
 
-        Raises FrozenError if its phase is frozen and it would be trained.
+        Raises FrozenError, for the first one, if its phase is frozen and a segment of it would be trained.
         """
         self.decided(self.request.phases_up_to(phase))
         if self.engine.main:
-            verdict = self._verdicts(phase)[phase, segment]
-            if not verdict.fresh and self._is_frozen(phase):
-                raise self._frozen(phase, segment, self._specs(phase)[phase, segment])
-            if verdict.stale:
+            verdicts = self._verdicts(phase)
+            for place, verdict in verdicts.items():
+                if place[0] == phase and not verdict.fresh and self._is_frozen(phase):
+                    raise self._frozen(*place, self._specs(phase)[place])
+            if verdicts[phase, segment].stale:
                 self.engine.force([self.paths.segment(phase, segment)])
         return []
 
