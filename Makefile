@@ -5,7 +5,7 @@
 # make test-bridge: the GPU trainer with the real Megatron-Bridge on a pretended GPU, in an environment of its own.
 # make bench-lineage: the lineage and the report of 100,000 shards (1 GB of disk, about 5 minutes).
 # make bench-memory: what tokenize_shard holds at most, on shards of some GB (10 GB of disk, about 5 minutes).
-# make bench: how fast tokenizing is, next to others; writes docs/tokenize-benchmark.md. About 15 minutes, 12 GB in build/.
+# make bench: how fast tokenizing is, next to others; writes docs/tokenize-benchmark.md. About 15 minutes, 8 GB in build/.
 # make bench-plan: what planning up to 100,000 shards takes (3 GB of disk, about half an hour).
 # make bench-index: building and opening the index of a blend of 1,000 and of 10,000 pairs (about 10 minutes).
 # Another interpreter or folder: make demo PYTHON=python3.11 VENV=/somewhere
