@@ -52,7 +52,7 @@ constraints: ## write constraints.txt with the newest versions that pyproject.to
 	  $(VENV)-new/bin/python -m pip freeze --exclude-editable | sed 's/+cpu$$//'; } > constraints.txt
 	rm -r $(VENV)-new
 
-bench: $(VENV)/.test $(VENV)-datatrove/.bench ## how fast tokenizing is, next to others (12 minutes, 8 GB in build/)
+bench: $(VENV)/.test $(VENV)-datatrove/.bench ## how fast tokenizing is, next to others (15 minutes, 8 GB in build/)
 	$(IN_VENV) PYTHONPATH=scripts python benchmarks/tokenizing.py \
 	  --folder build/bench --datatrove $(VENV)-datatrove/bin/python --document docs/tokenize-benchmark \
 	  --readme README.md
