@@ -190,3 +190,60 @@ def test_a_snakemake_that_was_looked_at_is_taken(version: str) -> None:
 def test_a_snakemake_that_nobody_looked_at_is_refused_by_name_with_the_remedy(version: str) -> None:
     with pytest.raises(EngineError, match=rf"snakemake {version} is not .*`pip install 'snakemake>={KNOWN[0]},<"):
         check_version(version)
+
+
+@pytest.mark.parametrize("built", [False, True])
+def test_an_error_in_an_input_function_ends_the_run_with_its_sentence(tmp_path: Path, built: bool) -> None:
+    """Snakemake takes a file for one that nobody makes if its rule's inputs can't be had, and it exists."""
+    asked = f"""
+from nano3 import Nano3Error
+from nano3.graph.inputs import Guarded
+
+class Answers:
+    def files(self):
+        raise Nano3Error("this can't be: do that")
+
+engine.built = {built}
+answers = Guarded(engine, Answers())
+
+def asked():
+    return answers.files()
+
+rule middle:
+    input: "a.txt"
+    output: "middle.txt"
+    shell: "cp {{input}} {{output}}"
+
+rule last:
+    input: "middle.txt"
+    output: "last.txt"
+    shell: "cp {{input}} {{output}}"
+"""
+    for name in ("a.txt", "middle.txt"):
+        (tmp_path / name).write_text("there\n")
+    (tmp_path / "Snakefile").write_text(HEAD + asked + COPY % "untracked(1)")
+    words = [sys.executable, "-m", "snakemake", "last.txt", "--cores", "1", "--dry-run"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode == 1) == (not built), done.stdout + done.stderr
+    assert ("\nthis can't be: do that\n" in done.stdout + done.stderr) == (not built)
+
+
+def test_what_is_forced_is_forgotten_of_a_job_whose_ancient_input_is_made_again(tmp_path: Path) -> None:
+    """Why an input of a stale artifact is not ancient where something may make it again."""
+    rules = (
+        "\nrule first:\n    output: 'first.txt'\n    params: value=%s\n    shell: 'echo 1 > {output}'\n"
+        "\ndef asked():\n    engine.force(%s)\n    return %s\n" + COPY % "untracked(1)"
+    )
+    snakemake(tmp_path, "a.txt", snakefile=rules % (1, [], "ancient('first.txt')"))
+    for given, jobs in (("ancient('first.txt')", {"first": 1}), ("'first.txt'", {"first": 1, "copy": 1})):
+        (tmp_path / "Snakefile").write_text(HEAD + rules % (2, ["a.txt"], given))
+        assert planned(tmp_path, "a.txt") == jobs
+
+
+def test_a_job_can_wait_for_a_checkpoint_that_is_judged_stale_only_now(tmp_path: Path) -> None:
+    waits = CHECKPOINT % ("engine.force(%s); %s", "ancient('first.txt')")
+    stays, again = ("[]", "pass"), ("['decided_a.txt']", "engine.wait('decide', 'decided_a.txt')")
+    snakemake(tmp_path, "last.txt", snakefile=waits % stays)
+    assert planned(tmp_path, "last.txt") == {}
+    (tmp_path / "Snakefile").write_text(HEAD + waits % again)
+    assert planned(tmp_path, "last.txt") == {"decide": 1, "first": 1, "last": 1}
