@@ -140,8 +140,8 @@ def test_a_source_made_again_counts_by_its_content(
 
 def test_a_report_counts_the_lineages_files_by_their_bytes(built: Path) -> None:
     lineage = json.loads(Path(receipt_of("lineage")).read_text())
-    used = [{"kind": "file", "path": file["path"], "digest": file["sha256"]} for file in lineage["outputs"][:2]]
-    rewrite(receipt_of("report"), inputs=used)
+    sources = [{"kind": "file", "path": file["path"], "digest": file["sha256"]} for file in lineage["outputs"][:2]]
+    rewrite(receipt_of("report"), inputs=sources)
     assert verdict("report") == FRESH
     rewrite(receipt_of("lineage"), outputs=[file | {"sha256": "0" * 64} for file in lineage["outputs"]])
     assert verdict("report") == Freshness(True, "the lineage was made again")
@@ -190,7 +190,7 @@ def test_what_a_blend_decides_is_no_reason_while_the_blend_is_unknown(built: Pat
 
 
 @pytest.mark.parametrize(
-    ("edits", "moved"),
+    ("edits", "expected"),
     [
         ({}, False),
         ({"phases.phase2.mixture": {"tiny-english": 50, "tiny-code": 50, "tiny-math": 70, "tiny-spanish": 30}}, False),
@@ -199,14 +199,14 @@ def test_what_a_blend_decides_is_no_reason_while_the_blend_is_unknown(built: Pat
         ({"phases.phase1.mixture.tiny-math": 40}, False),
     ],
 )
-def test_a_share_moved_if_it_is_another_part_of_the_whole(built: Path, edits: dict[str, Any], moved: bool) -> None:
+def test_a_share_moved_if_it_is_another_part_of_the_whole(built: Path, edits: dict[str, Any], expected: bool) -> None:
     request = tiny(edits)
     for made_with in (
         judge.cache_shares(request, "phase2"),
         judge.segment_shares(request, ("phase2", "anneal")),
         None,  # then by the blend's receipt
     ):
-        assert judge.share_moved(request, "phase2", made_with) == moved
+        assert judge.share_moved(request, "phase2", made_with) == expected
 
 
 def test_no_share_is_known_to_have_moved_under_caps_or_without_a_blend(built: Path) -> None:

@@ -39,9 +39,9 @@ def test_a_shards_a_bundles_and_an_indexs_key_differ_by_what_they_are_of() -> No
 
 def test_without_caps_a_phases_mixture_alone_decides() -> None:
     assert keys.mixture_decision(tiny().recipe, "phase2") == {"mixture": PHASE2}
-    allowed = tiny({"repetition": {"max_epochs": 4, "over_cap": "allow"}}).recipe
-    assert keys.mixture_decision(allowed, "phase2") == {"mixture": PHASE2}, "no cap can change a share"
-    assert keys.blend_datasets(allowed, "phase2") == sorted(PHASE2)
+    recipe = tiny({"repetition": {"max_epochs": 4, "over_cap": "allow"}}).recipe
+    assert keys.mixture_decision(recipe, "phase2") == {"mixture": PHASE2}, "no cap can change a share"
+    assert keys.blend_datasets(recipe, "phase2") == sorted(PHASE2)
 
 
 def test_with_caps_what_earlier_phases_draw_decides_too_and_what_later_ones_draw_does_not() -> None:
@@ -61,8 +61,8 @@ def test_only_categories_that_a_phase_draws_from_decide() -> None:
         "code": {"datasets": ["tiny-code"]},
     }
     recipe = tiny({"categories": categories, "phases.phase2.mixture": {"math": 3, "tiny-english": 1}}).recipe
-    decided = {"math": {"datasets": ["tiny-math"], "factors": [2.0]}}
-    decision = {"mixture": {"math": 3.0, "tiny-english": 1.0}, "categories": decided}
+    categories_in_use = {"math": {"datasets": ["tiny-math"], "factors": [2.0]}}
+    decision = {"mixture": {"math": 3.0, "tiny-english": 1.0}, "categories": categories_in_use}
     assert keys.mixture_decision(recipe, "phase2") == decision
     assert keys.blend_datasets(recipe, "phase2") == ["tiny-english", "tiny-math"]
 
@@ -71,10 +71,10 @@ def test_shares_are_expected_as_far_as_tokens_are_known(built: Path) -> None:
     recipe = tiny({"phases.phase2.mixture": {"tiny-math": 3, "tiny-code": 1}}).recipe
     blend = read_receipt(tiny().paths.blend_receipt("phase1"), BlendReceipt)
     assert keys.expected_shares(recipe, "phase2", []) == {"tiny-math": 0.75, "tiny-code": 0.25}
-    capped = tiny(CAPS).recipe
+    recipe_with_caps = tiny(CAPS).recipe
     shares = {name: share / 100 for name, share in PHASE2.items()}
-    assert keys.expected_shares(capped, "phase2", [blend]) == pytest.approx(shares)
-    assert keys.expected_shares(capped, "phase2", []) is None, "caps are of tokens"
+    assert keys.expected_shares(recipe_with_caps, "phase2", [blend]) == pytest.approx(shares)
+    assert keys.expected_shares(recipe_with_caps, "phase2", []) is None, "caps are of tokens"
 
 
 def test_an_index_cache_is_decided_by_its_own_phases_segments(built: Path) -> None:

@@ -5,7 +5,7 @@ from nano3.graph.nodes import Certainty, Node, Source, ancestors, causes, conseq
 NO, IF, WILL = Certainty.NO, Certainty.IF, Certainty.WILL
 
 
-def changed(kind: str, name: str, *sources: Source, reason: str = "changed", implied: bool = False) -> Node:
+def stale(kind: str, name: str, *sources: Source, reason: str = "changed", implied: bool = False) -> Node:
     return Node(kind, name, changed={reason: [name]}, sources=[*sources], implied=implied)
 
 
@@ -17,66 +17,68 @@ def fresh(kind: str, name: str, *sources: Source) -> Node:
     return Node(kind, name, sources=[*sources])
 
 
-def settled(*nodes: Node, targets: tuple[Node, ...] = ()) -> list[Certainty]:
+def certainties(*nodes: Node, targets: tuple[Node, ...] = ()) -> list[Certainty]:
     settle(nodes, targets)
     return [node.runs for node in nodes]
 
 
 def test_what_is_fresh_stays_and_what_changed_runs_with_all_that_is_made_from_it() -> None:
-    tokens, other = changed("tokens", "math"), fresh("tokens", "code")
+    tokens, other = stale("tokens", "math"), fresh("tokens", "code")
     index = fresh("index", "math", Source(tokens, WILL))
     blend = fresh("blend", "phase1", Source(index, WILL), Source(fresh("index", "code"), WILL))
-    assert settled(tokens, other, index, blend) == [WILL, NO, WILL, WILL]
+    assert certainties(tokens, other, index, blend) == [WILL, NO, WILL, WILL]
 
 
 def test_what_follows_conditionally_makes_nothing_certain_after_it() -> None:
-    blend = changed("blend", "phase1")
+    blend = stale("blend", "phase1")
     first = fresh("segment", "phase1/stable", Source(blend, IF))
     second = fresh("segment", "phase1/decay", Source(first, WILL))
-    assert settled(blend, first, second) == [WILL, IF, IF]
+    assert certainties(blend, first, second) == [WILL, IF, IF]
     third = fresh("segment", "phase1/stable", Source(blend, WILL))
-    assert settled(blend, third) == [WILL, WILL], "the blend's content will be another"
+    assert certainties(blend, third) == [WILL, WILL], "the blend's content will be another"
 
 
 def test_what_is_only_needed_is_no_reason_to_run() -> None:
-    cache = changed("cache", "phase1")
-    assert settled(cache, fresh("segment", "phase1/stable", Source(cache, NO))) == [WILL, NO]
+    cache = stale("cache", "phase1")
+    assert certainties(cache, fresh("segment", "phase1/stable", Source(cache, NO))) == [WILL, NO]
 
 
 def test_what_is_not_there_is_made_if_it_is_wanted_or_something_that_runs_needs_it() -> None:
     index = absent("index", "math")
     export = fresh("export", "tiny", Source(index, NO))
-    assert settled(index, export) == [NO, NO]
-    assert settled(index, export, targets=(index,)) == [WILL, NO]
-    assert settled(index, changed("export", "tiny", Source(index, NO))) == [WILL, WILL]
+    assert certainties(index, export) == [NO, NO]
+    assert certainties(index, export, targets=(index,)) == [WILL, NO]
+    assert certainties(index, stale("export", "tiny", Source(index, NO))) == [WILL, WILL]
 
 
 def test_a_blend_or_an_index_cache_that_is_not_there_is_always_made() -> None:
     kinds = ("tokens", "index", "blend", "cache", "segment", "export", "lineage", "report")
-    assert {kind for kind in kinds if settled(absent(kind, "x")) == [WILL]} == {"blend", "cache"}
+    assert {kind for kind in kinds if certainties(absent(kind, "x")) == [WILL]} == {"blend", "cache"}
 
 
 def test_what_is_not_there_is_made_before_it_is_known_whether_its_reader_runs() -> None:
     """A conditional run needs tokens, indexes and blends for certain, and segments and exports only if it happens."""
-    blend = changed("blend", "phase1")
+    blend = stale("blend", "phase1")
     for kind, runs in (("tokens", WILL), ("index", WILL), ("blend", WILL), ("segment", IF), ("export", IF)):
         needed = absent(kind, "needed")
-        assert settled(blend, needed, fresh("x", "x", Source(blend, IF), Source(needed, NO))) == [WILL, runs, IF], kind
+        assert certainties(blend, needed, fresh("x", "x", Source(blend, IF), Source(needed, NO))) == [WILL, runs, IF], (
+            kind
+        )
 
 
 def test_what_is_not_there_does_not_wait_for_a_condition() -> None:
-    blend = changed("blend", "phase1")
+    blend = stale("blend", "phase1")
     missing = absent("segment", "phase1/stable", Source(blend, IF))
     assert reached(missing, missing.sources[0], WILL) == WILL
     assert reached(missing, Source(blend, NO), WILL) == NO
-    assert settled(blend, missing) == [WILL, WILL]
+    assert certainties(blend, missing) == [WILL, WILL]
 
 
 def test_making_what_was_needed_passes_on_to_all_that_is_made_from_it() -> None:
     index = absent("index", "math")
     other = fresh("blend", "phase1", Source(index, WILL))
-    wants = changed("blend", "phase2", Source(index, WILL))
-    assert settled(index, other, wants) == [WILL, WILL, WILL]
+    wants = stale("blend", "phase2", Source(index, WILL))
+    assert certainties(index, other, wants) == [WILL, WILL, WILL]
 
 
 def test_ancestors_are_the_targets_and_all_they_are_made_from_once() -> None:
@@ -89,7 +91,7 @@ def test_ancestors_are_the_targets_and_all_they_are_made_from_once() -> None:
 
 
 def test_consequences_leave_causes_out_and_keep_the_order_of_nodes() -> None:
-    blend, other = changed("blend", "phase1"), changed("blend", "phase2")
+    blend, other = stale("blend", "phase1"), stale("blend", "phase2")
     cache = fresh("cache", "phase1", Source(blend, WILL))
     segment = fresh("segment", "phase1/stable", Source(cache, NO), Source(blend, IF), Source(other, IF))
     export = fresh("export", "tiny", Source(segment, WILL))
@@ -101,7 +103,7 @@ def test_consequences_leave_causes_out_and_keep_the_order_of_nodes() -> None:
 
 
 def test_one_reason_of_many_nodes_is_one_cause_with_what_follows_from_all_of_them() -> None:
-    math, code = changed("index", "math", reason="indexing code"), changed("index", "code", reason="indexing code")
+    math, code = stale("index", "math", reason="indexing code"), stale("index", "code", reason="indexing code")
     blends = [fresh("blend", name, Source(index, WILL)) for name, index in (("one", math), ("two", code))]
     nodes = [math, code, *blends]
     settle(nodes, [])
@@ -122,15 +124,15 @@ def test_a_node_with_two_reasons_has_two_causes() -> None:
 
 
 def test_what_a_source_says_already_is_said_once() -> None:
-    tokens = changed("tokens", "math", reason="raw bytes changed")
+    tokens = stale("tokens", "math", reason="raw bytes changed")
     for implied, reasons in ((True, ["raw bytes changed"]), (False, ["raw bytes changed", "the list changed"])):
         nodes = [
             tokens,
-            changed("index", "math", Source(tokens, WILL), reason="the list changed", implied=implied),
+            stale("index", "math", Source(tokens, WILL), reason="the list changed", implied=implied),
         ]
         settle(nodes, [])
         assert [cause.reason for cause in causes(nodes)] == reasons
-    alone = changed("index", "math", reason="the list changed", implied=True)
+    alone = stale("index", "math", reason="the list changed", implied=True)
     settle([alone], [])
     assert [cause.reason for cause in causes([alone])] == ["the list changed"], "no source that runs has said it"
 
