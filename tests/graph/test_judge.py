@@ -207,6 +207,7 @@ def test_a_share_moved_if_it_is_another_part_of_the_whole(built: Path, edits: di
         None,  # then by the blend's receipt
     ):
         assert judge.share_moved(request, "phase2", made_with) == expected
+    assert judge.share_moved(request, "phase2", {"another": 1.0}), "a dataset of the phase had no share"
 
 
 def test_no_share_is_known_to_have_moved_under_caps_or_without_a_blend(built: Path) -> None:

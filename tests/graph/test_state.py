@@ -1,5 +1,6 @@
 """Everything that a recipe asks for becomes nodes with verdicts, sources first."""
 
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import replace
@@ -88,6 +89,19 @@ def test_what_reads_a_blend_that_will_be_made_again_is_judged_by_the_content_it_
     settle(graph.nodes, [])
     assert {node.runs for node in graph.nodes if node.kind == "blend"} == {WILL}
     assert {node.runs for node in graph.nodes if node.kind in ("cache", "segment", "export")} == {IF}
+
+
+def test_what_differs_from_a_blend_that_will_be_made_again_is_not_certain_to_be_made(built: Path) -> None:
+    """A run stopped after another blend of phase1: a further change may bring the old one back."""
+    blend = Path(tiny().paths.blend_receipt("phase1"))
+    facts = json.loads(blend.read_text())["facts"]
+    code, math = facts["datasets"]["tiny-code"], facts["datasets"][MATH]
+    code["share"], math["share"] = math["share"], code["share"]
+    rewrite(blend, content="0" * 64, facts=facts)
+    late = [node for node in state().nodes if node.kind in ("cache", "segment")]
+    assert {node.name for node in late if node.changed} == {node.name for node in late}
+    pin_again(built, "set-mm-01")
+    assert {node.kind for node in state().nodes if node.changed} == {"tokens", "index"}
 
 
 def test_without_its_blend_a_phase_has_the_one_that_it_was_trained_on(built: Path) -> None:
