@@ -21,7 +21,7 @@ def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(scope="session")
-def tiny_built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tiny_original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same with everything built. Tests leave it as it is and edit copies."""
     root = copy_catalogue(tmp_path_factory.mktemp("tiny"))
     with pytest.MonkeyPatch.context() as here:
@@ -31,9 +31,9 @@ def tiny_built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def built(tiny_built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of tiny_built to edit."""
-    monkeypatch.chdir(shutil.copytree(tiny_built, tmp_path / "house"))
+def tiny_house(tiny_original: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of tiny_original to edit."""
+    monkeypatch.chdir(shutil.copytree(tiny_original, tmp_path / "house"))
     return tmp_path / "house"
 
 

@@ -69,15 +69,15 @@ def receipt_of(kind: str) -> str:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_is_built_is_fresh_and_stays_so_when_it_is_touched(built: Path, kind: str) -> None:
+def test_what_is_built_is_fresh_and_stays_so_when_it_is_touched(tiny_house: Path, kind: str) -> None:
     assert verdict(kind) == FRESH
-    for file in built.rglob("*"):
+    for file in tiny_house.rglob("*"):
         os.utime(file, (1, 1))
     assert verdict(kind) == FRESH
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_without_one_of_its_files_an_artifact_is_not_there(built: Path, kind: str) -> None:
+def test_without_one_of_its_files_an_artifact_is_not_there(tiny_house: Path, kind: str) -> None:
     for file in KINDS[kind].files(tiny().paths):
         os.rename(file, "aside")
         assert verdict(kind) == Freshness(False), file
@@ -85,7 +85,7 @@ def test_without_one_of_its_files_an_artifact_is_not_there(built: Path, kind: st
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_damaged_receipt_is_a_reason_and_one_of_another_version_an_error(built: Path, kind: str) -> None:
+def test_a_damaged_receipt_is_a_reason_and_one_of_another_version_an_error(tiny_house: Path, kind: str) -> None:
     rewrite(receipt_of(kind), schema=2)
     with pytest.raises(SchemaError, match=r"written by a newer version .*: delete it and build it again with `snake"):
         verdict(kind)
@@ -94,7 +94,7 @@ def test_a_damaged_receipt_is_a_reason_and_one_of_another_version_an_error(built
 
 
 @pytest.mark.parametrize("kind", reasons.CODE)
-def test_changed_code_is_a_reason(built: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+def test_changed_code_is_a_reason(tiny_house: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     monkeypatch.setattr(keys, "digest_code", lambda step: f"another {step}" if step != "tokenize_shard" else "")
     expected = reasons.CODE[kind]
     said = judge.judge_index(tiny(), "tiny-math", Survey({}, None, {})) if kind == "index" else verdict(kind)
@@ -110,11 +110,11 @@ def test_changed_code_is_a_reason(built: Path, monkeypatch: pytest.MonkeyPatch, 
         ("export", {"phases.long_context.segments.long_1.sequence_length": 2048}, "longest_sequence: 1024 is now 2048"),
     ],
 )
-def test_a_changed_key_is_a_reason_in_words(built: Path, kind: str, edits: dict[str, Any], reason: str) -> None:
+def test_a_changed_key_is_a_reason_in_words(tiny_house: Path, kind: str, edits: dict[str, Any], reason: str) -> None:
     assert verdict(kind, edits) == Freshness(True, reason)
 
 
-def test_of_other_tokens_a_blend_says_no_more_than_its_sources_do(built: Path) -> None:
+def test_of_other_tokens_a_blend_says_no_more_than_its_sources_do(tiny_house: Path) -> None:
     assert verdict("blend", {"tokenizer.add_bos": True}) == Freshness(True, reasons.TOKENS, implied=True)
 
 
@@ -129,7 +129,7 @@ def test_of_other_tokens_a_blend_says_no_more_than_its_sources_do(built: Path) -
     ],
 )
 def test_a_source_made_again_counts_by_its_content(
-    built: Path, kind: str, source: Callable[[Folders], str], reason: str
+    tiny_house: Path, kind: str, source: Callable[[Folders], str], reason: str
 ) -> None:
     receipt = source(tiny().paths)
     rewrite(receipt, run=json.loads(Path(receipt).read_text())["run"] | {"host": "another"})
@@ -138,7 +138,7 @@ def test_a_source_made_again_counts_by_its_content(
     assert verdict(kind) == Freshness(True, reason)
 
 
-def test_a_report_counts_the_lineages_files_by_their_bytes(built: Path) -> None:
+def test_a_report_counts_the_lineages_files_by_their_bytes(tiny_house: Path) -> None:
     lineage = json.loads(Path(receipt_of("lineage")).read_text())
     sources = [{"kind": "file", "path": file["path"], "digest": file["sha256"]} for file in lineage["outputs"][:2]]
     rewrite(receipt_of("report"), inputs=sources)
@@ -147,20 +147,20 @@ def test_a_report_counts_the_lineages_files_by_their_bytes(built: Path) -> None:
     assert verdict("report") == Freshness(True, "the lineage was made again")
 
 
-def test_a_new_shard_makes_the_index_stale_and_without_one_the_blend(built: Path) -> None:
-    new_shard(built)
+def test_a_new_shard_makes_the_index_stale_and_without_one_the_blend(tiny_house: Path) -> None:
+    new_shard(tiny_house)
     assert verdict("index") == Freshness(True, reasons.SHARDS, implied=True), "the shard's own reason says so"
     assert verdict("blend") == FRESH, "it is judged by the index as it is"
     os.remove(receipt_of("index"))
     assert verdict("blend") == Freshness(True, "the list of shards of tiny-math changed")
 
 
-def test_a_shard_that_left_is_the_indexs_own_reason(built: Path) -> None:
-    removed_shard(built)
+def test_a_shard_that_left_is_the_indexs_own_reason(tiny_house: Path) -> None:
+    removed_shard(tiny_house)
     assert verdict("index") == Freshness(True, reasons.SHARDS)
 
 
-def test_tokens_that_are_merely_gone_make_neither_index_nor_blend_stale(built: Path) -> None:
+def test_tokens_that_are_merely_gone_make_neither_index_nor_blend_stale(tiny_house: Path) -> None:
     for file in (tiny().tokens("tiny-math") / "train").iterdir():
         file.unlink()
     assert judge.judge_tokens(tiny(), "tiny-math").stale
@@ -169,17 +169,17 @@ def test_tokens_that_are_merely_gone_make_neither_index_nor_blend_stale(built: P
     assert verdict("blend") == FRESH
 
 
-def test_a_shard_made_again_with_other_tokens_makes_the_index_stale(built: Path) -> None:
+def test_a_shard_made_again_with_other_tokens_makes_the_index_stale(tiny_house: Path) -> None:
     rewrite(tiny().paths.train("tiny-math", "set-mm-01", ".json"), content="0" * 64)
     assert verdict("index") == Freshness(True, "1 of its shards were made again")
 
 
-def test_a_cache_whose_files_are_gone_is_stale(built: Path) -> None:
+def test_a_cache_whose_files_are_gone_is_stale(tiny_house: Path) -> None:
     Path(json.loads(Path(receipt_of("cache")).read_text())["outputs"][0]["path"]).unlink()
     assert verdict("cache") == Freshness(True, reasons.GONE)
 
 
-def test_what_a_blend_decides_is_no_reason_while_the_blend_is_unknown(built: Path) -> None:
+def test_what_a_blend_decides_is_no_reason_while_the_blend_is_unknown(tiny_house: Path) -> None:
     for phase in ("phase1", "phase2"):
         rewrite(tiny().paths.blend_receipt(phase), content="0" * 64)
     request, today = tiny(), specs(tiny())
@@ -199,7 +199,9 @@ def test_what_a_blend_decides_is_no_reason_while_the_blend_is_unknown(built: Pat
         ({"phases.phase1.mixture.tiny-math": 40}, False),
     ],
 )
-def test_a_share_moved_if_it_is_another_part_of_the_whole(built: Path, edits: dict[str, Any], expected: bool) -> None:
+def test_a_share_moved_if_it_is_another_part_of_the_whole(
+    tiny_house: Path, edits: dict[str, Any], expected: bool
+) -> None:
     request = tiny(edits)
     for made_with in (
         judge.cache_shares(request, "phase2"),
@@ -207,9 +209,10 @@ def test_a_share_moved_if_it_is_another_part_of_the_whole(built: Path, edits: di
         None,  # then by the blend's receipt
     ):
         assert judge.share_moved(request, "phase2", made_with) == expected
+    assert judge.share_moved(request, "phase2", {"another": 1.0}), "a dataset of the phase had no share"
 
 
-def test_no_share_is_known_to_have_moved_under_caps_or_without_a_blend(built: Path) -> None:
+def test_no_share_is_known_to_have_moved_under_caps_or_without_a_blend(tiny_house: Path) -> None:
     edits = {"phases.phase2.mixture.tiny-math": 40}
     caps = {"repetition": {"max_epochs": 4, "over_cap": "redistribute"}}
     assert not judge.share_moved(tiny(edits | caps), "phase2", judge.cache_shares(tiny(), "phase2"))
@@ -217,7 +220,7 @@ def test_no_share_is_known_to_have_moved_under_caps_or_without_a_blend(built: Pa
     assert not judge.share_moved(tiny(edits), "phase2", None)
 
 
-def test_a_receipt_is_read_once_as_long_as_it_is_the_same_file(built: Path) -> None:
+def test_a_receipt_is_read_once_as_long_as_it_is_the_same_file(tiny_house: Path) -> None:
     path = receipt_of("blend")
     receipt = judge.read(path, BlendReceipt)
     assert receipt == read_receipt(path, BlendReceipt)

@@ -67,7 +67,7 @@ def test_only_categories_that_a_phase_draws_from_decide() -> None:
     assert keys.blend_datasets(recipe, "phase2") == ["tiny-english", "tiny-math"]
 
 
-def test_shares_are_expected_as_far_as_tokens_are_known(built: Path) -> None:
+def test_shares_are_expected_as_far_as_tokens_are_known(tiny_house: Path) -> None:
     recipe = tiny({"phases.phase2.mixture": {"tiny-math": 3, "tiny-code": 1}}).recipe
     blend = read_receipt(tiny().paths.blend_receipt("phase1"), BlendReceipt)
     assert keys.expected_shares(recipe, "phase2", []) == {"tiny-math": 0.75, "tiny-code": 0.25}
@@ -77,7 +77,7 @@ def test_shares_are_expected_as_far_as_tokens_are_known(built: Path) -> None:
     assert keys.expected_shares(recipe_with_caps, "phase2", []) is None, "caps are of tokens"
 
 
-def test_an_index_cache_is_decided_by_its_own_phases_segments(built: Path) -> None:
+def test_an_index_cache_is_decided_by_its_own_phases_segments(tiny_house: Path) -> None:
     recipe = tiny().recipe
     specs = segment_specs(recipe, judge.phase_blends(tiny(), recipe.phases))
     key = keys.index_cache_key(specs, "phase1")

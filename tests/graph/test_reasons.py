@@ -50,7 +50,7 @@ def test_every_kind_has_its_own_word_for_its_code(kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "expected"),
+    ("several", "expected"),
     [
         ([], None),
         (["one"], "one"),
@@ -59,8 +59,8 @@ def test_every_kind_has_its_own_word_for_its_code(kind: str) -> None:
         (["one", "two", "three", "four", "five"], "one; two; three; and 2 more"),
     ],
 )
-def test_the_first_three_reasons_are_told_and_the_others_counted(given: list[str], expected: str | None) -> None:
-    assert joined(given) == expected
+def test_the_first_three_reasons_are_told_and_the_others_counted(several: list[str], expected: str | None) -> None:
+    assert joined(several) == expected
 
 
 @pytest.mark.parametrize(

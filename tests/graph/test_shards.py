@@ -56,7 +56,7 @@ def test_of_many_shards_the_error_names_five(bare: Path) -> None:
         Answers().pinned_shard(MATH, "set-mm-00")
 
 
-def test_a_raw_file_is_ancient_but_where_its_tokens_are_made_again(built: Path) -> None:
+def test_a_raw_file_is_ancient_but_where_its_tokens_are_made_again(tiny_house: Path) -> None:
     plan, job = Answers(), Answers(main=False)
     Path(plan.receipt("set-mm-01")).write_text("{")
     for file in plan.request.tokens(MATH).glob("*/set-mm-02.*"):
@@ -74,7 +74,7 @@ def test_a_download_goes_with_its_last_reader_if_the_settings_say_so(bare: Path)
     assert Answers(keep_raw=False).downloaded("a.parquet").flags == {"temp": True}
 
 
-def test_only_shards_that_are_not_fresh_are_in_the_graph(built: Path) -> None:
+def test_only_shards_that_are_not_fresh_are_in_the_graph(tiny_house: Path) -> None:
     assert Answers().shards_to_index(MATH) == []
     Path(Answers().receipt("set-mm-01")).unlink()
     answers = Answers()
@@ -83,7 +83,7 @@ def test_only_shards_that_are_not_fresh_are_in_the_graph(built: Path) -> None:
     assert answers.notes.files == set(), "the shard's tokens may come out the same"
 
 
-def test_the_whole_graph_has_fresh_shards_too_but_looks_at_no_times_of_them(built: Path) -> None:
+def test_the_whole_graph_has_fresh_shards_too_but_looks_at_no_times_of_them(tiny_house: Path) -> None:
     Path(Answers().receipt("set-mm-01")).unlink()
     files = Answers(prune=False).shards_to_index(MATH)
     assert [(Path(file).stem, is_ancient(file)) for file in files] == [
@@ -93,7 +93,7 @@ def test_the_whole_graph_has_fresh_shards_too_but_looks_at_no_times_of_them(buil
     ]
 
 
-def test_shards_that_the_command_line_forces_are_all_made(built: Path) -> None:
+def test_shards_that_the_command_line_forces_are_all_made(tiny_house: Path) -> None:
     answers = Answers(rules=("tokenize_shard",))
     files = answers.shards_to_index(MATH)
     assert len(files) == 3
@@ -101,16 +101,16 @@ def test_shards_that_the_command_line_forces_are_all_made(built: Path) -> None:
     assert not answers.index_rests(MATH)
 
 
-def test_an_index_that_is_stale_is_forced_and_not_by_a_job(built: Path) -> None:
-    new_shard(built)
+def test_an_index_that_is_stale_is_forced_and_not_by_a_job(tiny_house: Path) -> None:
+    new_shard(tiny_house)
     answers, job = Answers(), Answers(main=False)
     assert answers.shards_to_index(MATH) == [answers.receipt("set-mm-77")]
     assert answers.notes.files == {answers.paths.index(MATH)}
     assert (job.shards_to_index(MATH), job.notes.files) == ([], set())
 
 
-def test_many_stale_shards_are_made_in_bundles(built: Path) -> None:
-    many(built, 40)
+def test_many_stale_shards_are_made_in_bundles(tiny_house: Path) -> None:
+    many(tiny_house, 40)
     answers = Answers(bundles=4)
     files = answers.shards_to_index(MATH)
     assert files == [answers.paths.bundle(MATH, name) for name in ("0-10", "10-20", "20-30", "30-40")]
@@ -130,7 +130,7 @@ def test_a_few_stale_shards_are_jobs_of_their_own(bare: Path) -> None:
     assert answers.shards_to_index(MATH)[0] == answers.receipt("s000")
 
 
-def test_an_index_rests_if_it_and_all_its_shards_are_fresh(built: Path) -> None:
+def test_an_index_rests_if_it_and_all_its_shards_are_fresh(tiny_house: Path) -> None:
     assert Answers().index_rests(MATH)
     rewrite(Answers().receipt("set-mm-01"), content="0" * 64)
     assert not Answers().index_rests(MATH), "it is stale itself"
@@ -138,7 +138,7 @@ def test_an_index_rests_if_it_and_all_its_shards_are_fresh(built: Path) -> None:
     assert not Answers().index_rests(MATH), "a shard is"
 
 
-def test_a_dataset_is_judged_once_as_it_was_when_first_asked(built: Path) -> None:
+def test_a_dataset_is_judged_once_as_it_was_when_first_asked(tiny_house: Path) -> None:
     answers = Answers()
     assert answers.index_rests(MATH)
     os.remove(answers.paths.index(MATH))

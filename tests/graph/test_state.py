@@ -1,5 +1,6 @@
 """Everything that a recipe asks for becomes nodes with verdicts, sources first."""
 
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import replace
@@ -29,7 +30,7 @@ def pin_again(root: Path, shard: str) -> None:
     pin(root, MATH, [replace(each, sha256="0" * 64) if each.name == shard else each for each in shards])
 
 
-def test_nodes_of_what_is_built_have_nothing_to_say_and_come_after_their_sources(built: Path) -> None:
+def test_nodes_of_what_is_built_have_nothing_to_say_and_come_after_their_sources(tiny_house: Path) -> None:
     nodes = state().nodes
     assert [node.name for node in nodes if node.changed or node.absent] == []
     for number, node in enumerate(nodes):
@@ -47,9 +48,9 @@ def test_of_a_bare_catalogue_everything_is_absent(bare: Path) -> None:
     assert {spec["data"]["blend"] for spec in state().specs.values()} == {""}, "nobody knows their blends"
 
 
-def test_tokens_are_new_or_changed_shard_by_shard(built: Path) -> None:
-    new_shard(built)
-    pin_again(built, "set-mm-01")
+def test_tokens_are_new_or_changed_shard_by_shard(tiny_house: Path) -> None:
+    new_shard(tiny_house)
+    pin_again(tiny_house, "set-mm-01")
     tokens = state().node("tokens", MATH)
     assert (tokens.absent, tokens.changed) == ({NEW: ["set-mm-77"]}, {"raw bytes changed": ["set-mm-01"]})
     assert (tokens.total, tokens.made) == (4, 2)
@@ -64,7 +65,7 @@ def test_tokens_are_new_or_changed_shard_by_shard(built: Path) -> None:
     ],
 )
 def test_other_tokens_are_named_with_the_folder_where_the_old_ones_stay(
-    built: Path, edits: dict[str, Any], reason: str
+    tiny_house: Path, edits: dict[str, Any], reason: str
 ) -> None:
     graph = state(edits)
     assert list(graph.node("tokens", MATH).absent) == [f"{reason}; the old tokens stay in {tiny().paths.tokens}"]
@@ -72,16 +73,16 @@ def test_other_tokens_are_named_with_the_folder_where_the_old_ones_stay(
     assert graph.node("blend", "phase1").implied
 
 
-def test_tokens_that_were_never_made_are_no_other_tokens(built: Path) -> None:
+def test_tokens_that_were_never_made_are_no_other_tokens(tiny_house: Path) -> None:
     edits = {"tokenizer.add_bos": True}
     for phase in tiny().recipe.phases:
         os.remove(tiny().paths.blend_receipt(phase))
     assert list(state(edits).node("tokens", MATH).absent) == [NEW]
 
 
-def test_what_reads_a_blend_that_will_be_made_again_is_judged_by_the_content_it_had(built: Path) -> None:
+def test_what_reads_a_blend_that_will_be_made_again_is_judged_by_the_content_it_had(tiny_house: Path) -> None:
     before = state().specs
-    pin_again(built, "set-mm-01")
+    pin_again(tiny_house, "set-mm-01")
     graph = state()
     assert graph.specs == before
     assert [node.name for node in graph.nodes if node.changed] == [MATH, MATH], "tokens and index; blends follow"
@@ -90,7 +91,22 @@ def test_what_reads_a_blend_that_will_be_made_again_is_judged_by_the_content_it_
     assert {node.runs for node in graph.nodes if node.kind in ("cache", "segment", "export")} == {IF}
 
 
-def test_without_its_blend_a_phase_has_the_one_that_it_was_trained_on(built: Path) -> None:
+def test_what_differs_from_a_blend_that_will_be_made_again_is_not_certain_to_be_made(tiny_house: Path) -> None:
+    """A run stopped after another blend of phase1: a further change may bring the old one back."""
+    blend = Path(tiny().paths.blend_receipt("phase1"))
+    facts = json.loads(blend.read_text())["facts"]
+    code, math = facts["datasets"]["tiny-code"], facts["datasets"][MATH]
+    code["share"], math["share"] = math["share"], code["share"]
+    rewrite(blend, content="0" * 64, facts=facts)
+    late = [node for node in state().nodes if node.kind in ("cache", "segment")]
+    assert {node.name for node in late if node.changed} == {node.name for node in late}
+    Path(tiny().paths.blend("phase1")).unlink()
+    assert not [node for node in state().nodes if node.changed], "what later phases read depends on it too"
+    pin_again(tiny_house, "set-mm-01")
+    assert {node.kind for node in state().nodes if node.changed} == {"tokens", "index"}
+
+
+def test_without_its_blend_a_phase_has_the_one_that_it_was_trained_on(tiny_house: Path) -> None:
     before = state().specs
     Path(tiny().paths.blend_receipt("phase2")).unlink()
     graph = state()
@@ -98,7 +114,7 @@ def test_without_its_blend_a_phase_has_the_one_that_it_was_trained_on(built: Pat
     assert [(node.kind, node.name) for node in graph.nodes if node.absent or node.changed] == [("blend", "phase2")]
 
 
-def test_a_moved_share_makes_what_reads_the_blend_certain(built: Path) -> None:
+def test_a_moved_share_makes_what_reads_the_blend_certain(tiny_house: Path) -> None:
     graph = state({"phases.phase2.mixture.tiny-math": 40})
     settle(graph.nodes, [])
     assert graph.node("segment", "phase2/anneal").runs == WILL
@@ -106,13 +122,13 @@ def test_a_moved_share_makes_what_reads_the_blend_certain(built: Path) -> None:
     assert (graph.node("cache", "phase2").runs, graph.node("cache", "long_context").runs) == (WILL, IF)
 
 
-def test_shards_that_somebody_has_judged_are_not_judged_again(built: Path) -> None:
+def test_shards_that_somebody_has_judged_are_not_judged_again(tiny_house: Path) -> None:
     fresh = {dataset: judge.judge_tokens(tiny(), dataset) for dataset in tiny().datasets}
-    pin_again(built, "set-mm-01")
+    pin_again(tiny_house, "set-mm-01")
     assert not read_state(tiny(), fresh.__getitem__).node("tokens", MATH).changed
 
 
-def test_the_shards_of_an_index_that_was_made_again_count_for_blends_by_its_content(built: Path) -> None:
+def test_the_shards_of_an_index_that_was_made_again_count_for_blends_by_its_content(tiny_house: Path) -> None:
     rewrite(tiny().paths.index(MATH), content="0" * 64)
     assert state().node("blend", "phase2").changed == {f"the index of {MATH} was made again": ["phase2"]}
 

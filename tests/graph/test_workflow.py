@@ -62,7 +62,7 @@ def test_a_dataset_without_pins_is_refused_before_any_question(bare: Path) -> No
 def test_what_a_snakefile_is_refused_is_one_sentence_and_jobs_do_not_look_at_profiles(
     bare: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*_given: Any) -> None:
+    def refuse(*_words: Any) -> None:
         raise ConfigError("the profile is not filled in")
 
     plan, job = SimpleNamespace(is_main_process=True), SimpleNamespace(is_main_process=False)
@@ -74,7 +74,7 @@ def test_what_a_snakefile_is_refused_is_one_sentence_and_jobs_do_not_look_at_pro
     assert Workflow.of(job, None, {"recipe": "tiny"}).blend_key("phase1")
 
 
-def test_where_all_is_fresh_nothing_is_forced_and_no_time_is_looked_at(built: Path) -> None:
+def test_where_all_is_fresh_nothing_is_forced_and_no_time_is_looked_at(tiny_house: Path) -> None:
     answers = Answers()
     files = [
         *answers.indexes_to_blend("phase2"),
@@ -106,7 +106,7 @@ def test_where_all_is_fresh_nothing_is_forced_and_no_time_is_looked_at(built: Pa
     ],
 )
 def test_what_is_stale_is_forced_where_planning_and_not_by_a_job(
-    built: Path, question: str, words: tuple[str, ...], files: Any
+    tiny_house: Path, question: str, words: tuple[str, ...], files: Any
 ) -> None:
     stale = files(tiny().paths)
     rewrite(stale[0], key=json.loads(Path(stale[0]).read_text())["key"] | {"another": 1})
@@ -114,7 +114,7 @@ def test_what_is_stale_is_forced_where_planning_and_not_by_a_job(
     assert Answers().forced_by(question, *words) == set(stale)
 
 
-def test_what_is_not_whole_is_forced_only_if_it_is_a_blend(built: Path) -> None:
+def test_what_is_not_whole_is_forced_only_if_it_is_a_blend(tiny_house: Path) -> None:
     paths = tiny().paths
     Path(paths.blend("phase2")).unlink()
     Path(paths.segment("phase1", "decay")).unlink()
@@ -122,14 +122,14 @@ def test_what_is_not_whole_is_forced_only_if_it_is_a_blend(built: Path) -> None:
     assert Answers().forced_by("judged_segment", "phase1", "decay") == set()
 
 
-def test_an_index_whose_shards_are_made_again_is_no_ancient_input_of_a_blend(built: Path) -> None:
-    new_shard(built)
+def test_an_index_whose_shards_are_made_again_is_no_ancient_input_of_a_blend(tiny_house: Path) -> None:
+    new_shard(tiny_house)
     files = {Path(file).parent.name: is_ancient(file) for file in Answers().indexes_to_blend("phase2")}
     assert files == {"tiny-code": True, "tiny-english": True, "tiny-math": False, "tiny-spanish": True}
     assert not any(map(is_ancient, Answers(main=False).indexes_to_blend("phase2")))
 
 
-def test_an_index_cache_that_is_stale_is_waited_for(built: Path) -> None:
+def test_an_index_cache_that_is_stale_is_waited_for(tiny_house: Path) -> None:
     path = tiny().paths.index_cache("phase2")
     Path(path).write_text("{")
     with pytest.raises(WaitError, match=f"build_index_cache {path}"):
@@ -137,7 +137,7 @@ def test_an_index_cache_that_is_stale_is_waited_for(built: Path) -> None:
     assert Answers(main=False).index_cache("phase2") == path
 
 
-def test_while_a_blend_is_unknown_what_is_made_from_it_waits_and_has_no_key(built: Path) -> None:
+def test_while_a_blend_is_unknown_what_is_made_from_it_waits_and_has_no_key(tiny_house: Path) -> None:
     answers, request = Answers(unknown=("phase2",)), tiny()
     specs = segment_specs(request.recipe, judge.phase_blends(request, request.recipe.phases))
     assert json.loads(answers.segment_spec("phase1", "decay")) == specs["phase1", "decay"]
@@ -153,16 +153,16 @@ def test_while_a_blend_is_unknown_what_is_made_from_it_waits_and_has_no_key(buil
     assert not any(map(is_ancient, ends))
 
 
-def test_the_first_segment_has_none_before_it_and_a_phases_first_that_of_the_phase_before(built: Path) -> None:
+def test_the_first_segment_has_none_before_it_and_a_phases_first_that_of_the_phase_before(tiny_house: Path) -> None:
     answers = Answers()
     assert answers.segment_before("phase1", "stable") == []
     assert answers.segment_before("phase2", "anneal") == [answers.paths.segment("phase1", "decay")]
 
 
-def test_a_frozen_phase_that_would_be_trained_for_certain_is_refused_before_any_job(built: Path) -> None:
-    freeze(built, "phase1")
+def test_a_frozen_phase_that_would_be_trained_for_certain_is_refused_before_any_job(tiny_house: Path) -> None:
+    freeze(tiny_house, "phase1")
     assert len(Answers().segment_before("phase1", "decay")) == 1
-    edited(built, RECIPE, "tiny-math: 15", "tiny-math: 30")
+    edited(tiny_house, RECIPE, "tiny-math: 15", "tiny-math: 30")
     said = (
         r"^config/recipes/tiny\.yaml: phases\.phase1 is frozen, but phase1/stable would be trained again: its blend "
         r"changed, in the share of .*\. Undo that, or allow it with --config thaw=phase1$"
@@ -173,9 +173,9 @@ def test_a_frozen_phase_that_would_be_trained_for_certain_is_refused_before_any_
     assert Answers(main=False).segment_before("phase1", "decay"), "a job was planned"
 
 
-def test_a_frozen_phase_whose_blend_may_come_out_the_same_is_refused_once_that_is_known(built: Path) -> None:
-    freeze(built, "phase1")
-    pin_again(built)
+def test_a_frozen_phase_whose_blend_may_come_out_the_same_is_refused_once_that_is_known(tiny_house: Path) -> None:
+    freeze(tiny_house, "phase1")
+    pin_again(tiny_house)
     assert Answers().segment_before("phase1", "stable") == []
     request = tiny()
     rewrite(request.paths.blend_receipt("phase1"), content="0" * 64)
@@ -203,7 +203,7 @@ def test_cores_and_gpus_are_those_of_a_node(bare: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("main", "mode", "variable", "sent"),
+    ("main", "mode", "variable", "sends"),
     [
         (True, "offline", None, True),
         (True, "disabled", None, False),
@@ -213,7 +213,7 @@ def test_cores_and_gpus_are_those_of_a_node(bare: Path) -> None:
     ],
 )
 def test_what_was_made_is_sent_if_the_settings_say_so(
-    bare: Path, monkeypatch: pytest.MonkeyPatch, main: bool, mode: str, variable: str | None, sent: bool
+    bare: Path, monkeypatch: pytest.MonkeyPatch, main: bool, mode: str, variable: str | None, sends: bool
 ) -> None:
     commands: list[list[str]] = []
     monkeypatch.setattr(subprocess, "run", lambda command, check: commands.append(command))
@@ -222,4 +222,4 @@ def test_what_was_made_is_sent_if_the_settings_say_so(
         monkeypatch.setenv("WANDB_MODE", variable)
     Answers(main, wandb_mode=mode, sample=20, set="train.seed=7").publish()
     words = ["scripts/publish.py", "--recipe", "tiny", "--set", "train.seed=7", "--sample", "20"]
-    assert [command[1:] for command in commands] == ([words] if sent else [])
+    assert [command[1:] for command in commands] == ([words] if sends else [])
