@@ -108,7 +108,9 @@ def an_interrupted_rebuild(house: House) -> None:
 
 TOKENS = {"tokenize_shard": 12, "index_dataset": 4, "write_blend": 3}
 ONE_SHARD = {"tokenize_shard": 1, "index_dataset": 1, "write_blend": 3}
-TEMPLATE = edited("scripts/nano3/report/page.html.j2", "</body>", "<p>signed</p></body>")
+TEMPLATE = edited(
+    "scripts/nano3/report/page.html.j2", '{% extends "base.html.j2" %}', '{% extends "base.html.j2" %}{# signed #}'
+)
 SHARE = edited(RECIPE, "tiny-math: 35", "tiny-math: 36")
 
 

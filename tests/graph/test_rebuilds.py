@@ -154,7 +154,9 @@ def test_training_again_is_one_number(house: House) -> None:
 
 
 def test_a_report_template_rebuilds_the_report(house: House) -> None:
-    house.edit("scripts/nano3/report/page.html.j2", "</body>", "<p>signed</p></body>")
+    house.edit(
+        "scripts/nano3/report/page.html.j2", '{% extends "base.html.j2" %}', '{% extends "base.html.j2" %}{# signed #}'
+    )
     assert house.planned(*CONFIG) == {"write_report": 1}
 
 

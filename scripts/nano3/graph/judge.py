@@ -143,7 +143,7 @@ def judge_segment(
     spec: today's. blend_known: whether it has the blend that the segment will be trained on. earlier_known: whether it
     has those of the phases before. before_known: whether the segments before it will stay.
     """
-    receipt, verdict = _judged(request.paths.segment_files(*place), SegmentReceipt)
+    receipt, verdict = _judged_or_torn(request.paths.segment_files(*place), SegmentReceipt)
     if receipt is None:
         return verdict
     was: dict[str, Any] = dict(receipt.key)
@@ -158,7 +158,7 @@ def judge_segment(
 
 def judge_export(request: Request) -> Freshness:
     """The export, given the last segment as it is."""
-    receipt, verdict = _judged(request.paths.export_files, ExportReceipt)
+    receipt, verdict = _judged_or_torn(request.paths.export_files, ExportReceipt)
     if receipt is None:
         return verdict
     changed = reasons.changes("export", receipt.key, keys.export_key(request.recipe))
@@ -275,6 +275,15 @@ def _judged(files: Sequence[str], kind: type[R]) -> tuple[R | None, Freshness]:
         return None, Freshness(False)
     receipt = read(files[0], kind)
     return receipt, Freshness(True, None if receipt else reasons.DAMAGED)
+
+
+def _judged_or_torn(files: Sequence[str], kind: type[R]) -> tuple[R | None, Freshness]:
+    """
+    As _judged, of an artifact that is stale if its receipt is there and another file of it is gone: Snakemake looks for
+    the files that a job asks for alone, and would leave it as it is even if its key has changed.
+    """
+    receipt, verdict = _judged(files, kind)
+    return receipt, Freshness(True, reasons.GONE) if not verdict.present and os.path.exists(files[0]) else verdict
 
 
 def _digests(receipt: Receipt[Any, Any], kind: str) -> dict[str, str]:
