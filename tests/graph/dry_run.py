@@ -8,6 +8,18 @@ from pathlib import Path
 
 from tests.conftest import REPOSITORY, job_counts
 
+# The rule that makes each kind of artifact.
+RULES = {
+    "tokens": "tokenize_shard",
+    "index": "index_dataset",
+    "blend": "write_blend",
+    "cache": "build_index_cache",
+    "segment": "train_segment",
+    "export": "export_hf",
+    "lineage": "write_lineage",
+    "report": "write_report",
+}
+
 
 class RefusedError(Exception):
     """Snakemake ended with an error, which is its text."""

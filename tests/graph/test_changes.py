@@ -20,20 +20,10 @@ from nano3.plan.plan import Plan, make_plan
 from nano3.raw.datasets import Shard, write_pins
 from tests.built import copy_catalogue, corpus, everything
 from tests.graph.changes import CACHE_FAULTS, CHANGES, DATASETS, FAULTS, RECIPE, edited
-from tests.graph.dry_run import RefusedError, dry_run
+from tests.graph.dry_run import RULES, RefusedError, dry_run
 
 pytestmark = pytest.mark.slow
 
-RULES = {
-    "tokens": "tokenize_shard",
-    "index": "index_dataset",
-    "blend": "write_blend",
-    "cache": "build_index_cache",
-    "segment": "train_segment",
-    "export": "export_hf",
-    "lineage": "write_lineage",
-    "report": "write_report",
-}
 EVERY = CHANGES | FAULTS
 PAIRS = [*itertools.combinations(CHANGES, 2), *itertools.product(CHANGES, FAULTS)]
 

@@ -10,20 +10,11 @@ import pytest
 
 from tests.conftest import QUICK, House
 from tests.graph.changes import CHANGES
+from tests.graph.dry_run import RULES
 
 pytestmark = pytest.mark.slow
 
 CONFIG = ("--config", QUICK)
-RULES = {
-    "tokens": "tokenize_shard",
-    "index": "index_dataset",
-    "blend": "write_blend",
-    "cache": "build_index_cache",
-    "segment": "train_segment",
-    "export": "export_hf",
-    "lineage": "write_lineage",
-    "report": "write_report",
-}
 RECIPE, DATASETS = "config/recipes/tiny.yaml", "config/datasets"
 MORE = (
     "source: resources/tiny/math\nfiles: 'set-mm-00.jsonl.gz'\ntext_column: text\n"
