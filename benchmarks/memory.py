@@ -124,7 +124,7 @@ def measured(name: str, tokenizer: Path, folder: Path) -> int:
         rows = pool.apply(make, (name, shard))
     settings = load_recipe("tiny")[1].token_settings()
     settings["tokenizer"]["sha256"] = digest_file(tokenizer)
-    key = settings | {"sha256": digest_file(shard), "rows": rows, "text_column": "text"}
+    key = settings | {"sha256": digest_file(shard), "rows": rows, "text_column": "text", "code": "bench"}
     arguments = {
         "--raw": shard,
         "--tokenizer": tokenizer,

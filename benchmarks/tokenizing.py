@@ -31,6 +31,7 @@ import corpus
 import page
 import tekken
 from nano3.artifact.digest import canonical_json, digest_file
+from nano3.artifact.steps import ShardKey, ShardSettings
 from nano3.config.load import load_recipe
 from nano3.core.cli import run
 from nano3.corpus.bundles import Bundle
@@ -92,16 +93,21 @@ class Bench:
         return Pair(self.folder / "out" / name / "train")
 
     @property
-    def key(self) -> dict[str, Any]:
+    def key(self) -> ShardSettings:
         """What decides tokens, but for what is a shard's own."""
-        key = RECIPE.token_settings()
-        key["tokenizer"] |= {"sha256": digest_file(self.tokenizer), "eos_token": tekken.END, "add_eos": True}
-        return key | {"holdout": {"valid": 0.0, "test": 0.0}, "text_column": "text"}
+        tokenizer = RECIPE.token_settings()["tokenizer"]
+        tokenizer |= {"sha256": digest_file(self.tokenizer), "eos_token": tekken.END, "add_eos": True}
+        return {
+            "tokenizer": tokenizer,
+            "holdout": {"valid": 0.0, "test": 0.0},
+            "text_column": "text",
+            "code": "bench",
+        }
 
     def ours(self, ending: str, cores: int, program: tuple[str, ...] = ("scripts/tokenize_shard.py",)) -> Cost:
         """Rule tokenize_shard's command line, as the workflow gives it."""
         raw, out = self.shard(ending), self.pair("ours").prefix.parent
-        key = self.key | {"sha256": digest_file(raw), "rows": self.facts["documents"]}
+        key: ShardKey = {**self.key, "sha256": digest_file(raw), "rows": self.facts["documents"]}
         command = [sys.executable, *program, "--raw", str(raw), "--tokenizer", str(self.tokenizer)]
         command += ["--key", canonical_json(key), "--train", str(out / "train"), "--holdout", str(out / "holdout")]
         command += ["--receipt", str(out / "receipt.json"), "--engine", "gigatoken", "--threads", str(cores)]
@@ -113,7 +119,7 @@ class Bench:
         out, pins = self.folder / "out" / "bundle", self.folder / "bulk" / "bulk.tsv"
         shutil.rmtree(out, ignore_errors=True)  # a bundle passes over shards that are fresh
         shards = read_pins("bulk", pins.parent)
-        key = bundle_key(self.key, sampled(shards, 0))
+        key = bundle_key(dict(self.key), sampled(shards, 0))
         command = [
             sys.executable,
             "scripts/tokenize_bundle.py",
