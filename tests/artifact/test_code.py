@@ -145,9 +145,11 @@ def test_the_tokens_key_covers_the_pipeline_and_its_imports() -> None:
         "nano3/raw/__init__.py",
         "nano3/raw/json_lines.py",
         "nano3/raw/readers.py",
+        "nano3/raw/tokenizer_json.py",
         "nano3/tokens/__init__.py",
         "nano3/tokens/chunking.py",
         "nano3/tokens/encoder.py",
+        "nano3/tokens/engines.py",
         "nano3/tokens/indexed_dataset.py",
         "nano3/tokens/pipeline.py",
     }

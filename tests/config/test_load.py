@@ -22,7 +22,7 @@ from tests.conftest import House
         ("train.seed.x=1", "seed is a value, not a group of keys"),
         ("5000", "is not key=value"),
         ("train.seed=5\\", "No escaped character: fix the quotes and backslashes"),
-        ("model.vocab_size=100", "model.vocab_size: 100 is less than the 4096 entries of"),
+        ("model.vocab_size=100", "model.vocab_size: 100 is less than the 4096 ids of"),
         ("train.precision=bf16", "train.precision"),
         ("tokenizer.eos_token='<|end|>'", "has no token '<|end|>'"),
         ("phases.phase1.mixture.c++=3", "a dataset's name has letters, digits, . _ - only"),

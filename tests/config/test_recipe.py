@@ -22,6 +22,12 @@ from nano3.core.schema import ConfigError
         ("holdout.valid=0.7", "holdout.valid"),
         ("holdout.test=0", "holdout.test: must be above 0, not 0"),
         ("holdout.test=0.5", "holdout.test: must be below 0.25, not 0.5"),
+        (
+            "tokenizer.max_doc_tokens=1",
+            "max_doc_tokens: 1 leaves no room for a text beside bos_token and eos_token: write 2",
+        ),
+        ("tokenizer.max_doc_tokens=2 tokenizer.add_bos=true", "max_doc_tokens: 2 leaves no room for a text"),
+        ("tokenizer.engine=tiktoken", "tokenizer.engine: must be 'auto', 'gigatoken' or 'tokenizers', not 'tiktoken'"),
         ("tokenizer.min_doc_chars=-1", "tokenizer.min_doc_chars: must be at least 0, not -1"),
         ("optimizer.adam_eps=small", "optimizer.adam_eps: must be a number, not 'small'"),
         ("tokenizer.add_bos=perhaps", "tokenizer.add_bos: must be true or false, not 'perhaps'"),

@@ -5,7 +5,7 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nano3.core.arrow import bytes_array, bytes_scalar, int64_values, mask_array, text_array
+from nano3.core.arrow import bytes_array, bytes_scalar, int64_values, mask_array, mask_values, text_array
 
 
 @settings(deadline=None)  # pyarrow's own arrays import pandas
@@ -17,9 +17,11 @@ def test_texts_are_read_back_with_their_nulls(texts: list[str | None]) -> None:
 
 
 @settings(deadline=None)  # pyarrow's own arrays import pandas
-@given(st.lists(st.booleans()))
-def test_a_mask_is_read_back(mask: list[bool]) -> None:
-    assert mask_array(np.array(mask, dtype=np.bool_)).equals(pa.array(mask, type=pa.bool_()))
+@given(st.lists(st.booleans()), st.integers(0, 20))
+def test_a_mask_is_read_back(mask: list[bool], first: int) -> None:
+    array = mask_array(np.array(mask, dtype=np.bool_))
+    assert array.equals(pa.array(mask, type=pa.bool_()))
+    assert mask_values(array[first:]).tolist() == mask[first:]
 
 
 @settings(deadline=None)  # pyarrow's own arrays import pandas

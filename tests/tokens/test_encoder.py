@@ -11,6 +11,8 @@ from tokenizers import Tokenizer
 
 from nano3.artifact.digest import digest_file
 from nano3.config.load import load_recipe
+from nano3.tokens import encoder as encoder_module
+from nano3.tokens import engines
 from nano3.tokens.encoder import EncodeError, Encoder
 from nano3.tokens.reference_tokenizer import ReferenceTokenizer, ReferenceTokenizerError
 from nano3.tokens.tokenize_shard import CheckedEncoder
@@ -44,6 +46,7 @@ def test_a_batch_is_encoded_before_the_reference_can_answer(monkeypatch: pytest.
     monkeypatch.setattr(ReferenceTokenizer, "_ask", patient)
     with CheckedEncoder.load(TOKENIZER, settings(TOKENIZER), "gigatoken") as checked:
         ids, lengths = checked.encoder.encode(TEXTS)
+        assert checked.reference
         check = checked.reference.check("one", ids[: lengths[0]].tolist())
         encoded.set()
         check.result()
@@ -56,19 +59,60 @@ def test_what_is_known_without_the_reference_is_what_it_would_say(
 ) -> None:
     file = tokenizer_with(tmp_path, added)
     reference = Tokenizer.from_file(str(file))
-    for token in ("</s>", "the", *added):
+    for token in ("</s>", *added):
         encoder = Encoder.load(file, settings(file, eos_token=token), engine)
-        assert encoder.vocabulary == reference.get_vocab_size() == 4096 + len(added)
+        assert encoder.entries == reference.get_vocab_size() == 4096 + len(added)
         assert encoder.after == [reference.token_to_id(token)]
     with pytest.raises(EncodeError, match=r"has no token '<\|c\|>'"):
         Encoder.load(file, settings(file, eos_token="<|c|>"), engine)
 
 
-def test_a_token_that_the_reference_numbers_otherwise_fails_every_check(tmp_path: Path) -> None:
-    file = tokenizer_with(tmp_path, {"<|a|>": 5000})
-    assert Tokenizer.from_file(str(file)).token_to_id("<|a|>") == 4096
-    message = r"token '<\|a\|>' is 5000, tokenizers says 4096: set tokenizer\.engine"
-    with CheckedEncoder.load(file, settings(file, eos_token="<|a|>"), "gigatoken") as checked:
+@pytest.mark.parametrize("engine", ["gigatoken", "tokenizers"])
+def test_an_end_that_a_text_can_spell_out_is_refused(engine: str) -> None:
+    with pytest.raises(EncodeError, match=r"tokenizer\.eos_token: 'the' is an ordinary token, .*: name an added token"):
+        Encoder.load(TOKENIZER, settings(TOKENIZER, eos_token="the"), engine)
+    parsed = settings(TOKENIZER, eos_token="the", special_tokens_in_text="parse")
+    assert Encoder.load(TOKENIZER, parsed, engine).after == [2496]
+
+
+def test_a_token_that_the_reference_numbers_otherwise_fails_every_check() -> None:
+    message = r"token '</s>' is 5, tokenizers says 2: set tokenizer\.engine"
+    with CheckedEncoder.load(TOKENIZER, settings(TOKENIZER), "gigatoken") as checked:
+        assert checked.reference
+        checked.reference.confirm("</s>", 5)
         for _ in range(2):
             with pytest.raises(ReferenceTokenizerError, match=message):
                 checked.reference.check("one", [1]).result()
+
+
+def test_nobody_checks_what_the_reference_itself_encodes() -> None:
+    with CheckedEncoder.load(TOKENIZER, settings(TOKENIZER), "tokenizers") as checked:
+        assert checked.reference is None
+        assert not checked.encoder.is_fast
+
+
+TRICKY = ["plain", "spells </s> out", "", "\U000323b0(x", "e\u0301", "</s>", "日本", "last"]
+
+
+@pytest.mark.parametrize("order", [TRICKY, TRICKY[::-1], TRICKY[:1], TRICKY[1:2], TRICKY[2:3], []])
+def test_texts_that_are_left_to_the_reference_stay_in_their_places(order: list[str]) -> None:
+    encoder, reference = (Encoder.load(TOKENIZER, settings(TOKENIZER), engine) for engine in ("auto", "tokenizers"))
+    texts = pa.array(order, type=pa.large_string())
+    assert encoder.is_fast
+    assert [part.tolist() for part in encoder.encode(texts)] == [part.tolist() for part in reference.encode(texts)]
+
+
+def test_the_reference_is_loaded_when_it_is_needed_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    loads, load = list[int](), engines.load_reference
+
+    def counted(*arguments: Any) -> Any:
+        loads.append(1)
+        return load(*arguments)
+
+    monkeypatch.setattr(encoder_module, "load_reference", counted)
+    encoder = Encoder.load(TOKENIZER, settings(TOKENIZER), "auto")
+    encoder.encode(TEXTS)
+    assert loads == []
+    for _ in range(2):
+        encoder.encode(pa.array(["</s>"], type=pa.large_string()))
+    assert loads == [1]

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -44,6 +45,21 @@ def test_what_is_written_is_read(
     assert (writer.documents, writer.tokens) == (len(documents), sum(map(len, documents)))
     assert [file.sha256 for file in writer.files] == [digest_file(pair.bin), digest_file(pair.idx)]
     assert [file.bytes for file in writer.files] == [pair.bin.stat().st_size, pair.idx.stat().st_size]
+
+
+@pytest.mark.parametrize(("dtype", "fits", "largest"), [(np.uint16, 65_535, 65_536), (np.int32, 2**31 - 1, 2**31)])
+def test_a_token_that_does_not_fit_is_refused_and_nothing_is_left(
+    tmp_path: Path, dtype: type[np.integer[Any]], fits: int, largest: int
+) -> None:
+    with PairWriter(Pair(tmp_path / "fits"), dtype) as writer:
+        writer.add(np.array([0, fits], dtype=np.uint32), np.array([2]))
+    assert PairReader.open(Pair(tmp_path / "fits")).tokens.tolist() == [0, fits]
+    with (
+        pytest.raises(PairError, match=rf"odd\.bin: token {largest} does not fit into {dtype.__name__}"),
+        PairWriter(Pair(tmp_path / "odd"), dtype) as writer,
+    ):
+        writer.add(np.array([0, largest], dtype=np.uint32), np.array([2]))
+    assert not list(tmp_path.glob("*odd*"))
 
 
 def test_a_failure_leaves_nothing_under_the_final_name(tmp_path: Path) -> None:

@@ -48,8 +48,9 @@ class ShardFacts(msgspec.Struct, frozen=True, kw_only=True):
     """
     A shard in numbers. bytes_in: of the raw file. rows: of it. documents, tokens: of the training pair. valid, test,
     skipped: rows that are not training documents. dropped: rows by reason. truncated: documents that were cut. lengths:
-    documents by tokens, counted under the next power of two. seconds: by stage; stages overlap. origin: where the raw
-    file came from.
+    documents by tokens, counted under the next power of two. engine: gigatoken or tokenizers. exceptions: documents
+    that gigatoken left to tokenizers. checked: documents that were encoded again. seconds: by stage; stages overlap.
+    origin: where the raw file came from.
     """
 
     rows: int
@@ -64,6 +65,9 @@ class ShardFacts(msgspec.Struct, frozen=True, kw_only=True):
     characters: int = 0
     special_tokens_in_text: int = 0
     lengths: dict[str, int] = {}
+    engine: str = ""
+    exceptions: int = 0
+    checked: int = 0
     seconds: dict[str, float] = {}
     origin: str = ""
 

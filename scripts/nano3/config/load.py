@@ -6,7 +6,6 @@ override that changes nothing, or only where and how the work is done, does not 
 value, which is checked before any job runs.
 """
 
-import json
 import re
 import shlex
 from collections.abc import Iterable, Mapping
@@ -23,8 +22,10 @@ from nano3.config.recipe import SAME_TOKENS, Recipe
 from nano3.core.schema import Closed, ConfigError, did_you_mean, read_yaml, validated
 from nano3.raw import tokenizers
 from nano3.raw.datasets import known_datasets, pins_path, read_dataset
+from nano3.raw.tokenizer_json import TokenizerJson
 
 RECIPES = Path("config/recipes")
+SHOWN_TOKENS = 6
 
 
 class Settings(Closed):
@@ -212,15 +213,17 @@ def _refuse_unreached(recipe: Recipe, catalogue: Iterable[str], source: str) -> 
 
 
 def _check_vocabulary(recipe: Recipe, source: str) -> None:
-    vocabulary = read_vocabulary(recipe.tokenizer_file)
+    tokenizer = TokenizerJson.read(recipe.tokenizer_file)
     for key in ("bos_token", "eos_token"):
         token = getattr(recipe.tokenizer, key)
-        if token not in vocabulary:
-            raise ConfigError(f"{source}: tokenizer.{key}: {recipe.tokenizer_file} has no token {token!r}")
-    if (entries := max(vocabulary.values()) + 1) > recipe.model.vocab_size:
+        if token not in tokenizer.ids:
+            special = ", ".join(tokenizer.control_tokens([])[:SHOWN_TOKENS])
+            remedy = f"it has {special}" if special else "it has no special tokens: name an added token"
+            raise ConfigError(f"{source}: tokenizer.{key}: {tokenizer.file} has no token {token!r}; {remedy}")
+    if tokenizer.entries > recipe.model.vocab_size:
         raise ConfigError(
-            f"{source}: model.vocab_size: {recipe.model.vocab_size} is less than the {entries} entries of "
-            f"{recipe.tokenizer_file}: raise it"
+            f"{source}: model.vocab_size: {recipe.model.vocab_size} is less than the {tokenizer.entries} ids of "
+            f"{tokenizer.file}, up to {tokenizer.entries - 1}: raise it"
         )
 
 
@@ -249,13 +252,3 @@ def require_pins(name: str, recipe: Recipe) -> None:
             f"config/recipes/{name}.yaml: {' and '.join(missing)} {'are' if datasets else 'is'} not pinned: "
             f"run {' and '.join(commands)}"
         )
-
-
-def read_vocabulary(file: Path) -> dict[str, int]:
-    """Ids of all tokens of a tokenizer.json, added ones included. Raises ConfigError if it is not one."""
-    try:
-        definition = json.loads(file.read_text(encoding="utf-8"))
-        extra = {token["content"]: token["id"] for token in definition["added_tokens"]}
-        return {**definition["model"]["vocab"], **extra}
-    except (ValueError, KeyError, TypeError) as error:
-        raise ConfigError(f"{file}: not a tokenizer.json of Hugging Face's tokenizers: {error!r}") from None

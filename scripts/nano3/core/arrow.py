@@ -41,6 +41,13 @@ def mask_array(mask: npt.NDArray[np.bool_]) -> pa.BooleanArray:
     return pa.BooleanArray.from_buffers(pa.bool_(), len(mask), [None, _bits(mask)])
 
 
+def mask_values(array: pa.BooleanArray) -> npt.NDArray[np.bool_]:
+    """The inverse of mask_array; array: no nulls."""
+    data = array.buffers()[1]
+    bits = np.frombuffer(data, dtype=np.uint8) if data else np.zeros(0, dtype=np.uint8)
+    return np.unpackbits(bits, bitorder="little")[array.offset : array.offset + len(array)].astype(np.bool_)
+
+
 def int64_values(array: pa.Int64Array, null: int) -> npt.NDArray[np.int64]:
     """An array's numbers, with one for all nulls."""
     validity, data = array.buffers()

@@ -25,7 +25,7 @@ def tokenize_bundle(
     done: Path,
     sample: int = 0,
     keep_raw: int = 1,
-    engine: str = "gigatoken",
+    engine: str = "auto",
     checked_documents: int = 4,
     threads: int = 2,
 ) -> None:

@@ -1,5 +1,5 @@
 """
-Text to token ids: with gigatoken for speed, or with Hugging Face's `tokenizers` where gigatoken can't load a tokenizer.
+Text to token ids, as Hugging Face's tokenizers makes them; nano3.tokens.engines chooses what does the work.
 
 A text that spells out a control token (`</s>`, `<|im_start|>`) is encoded character by character, unless the recipe
 asks for Hugging Face's default (special_tokens_in_text: parse): a web page must not be able to inject control tokens.
@@ -7,14 +7,14 @@ asks for Hugging Face's default (special_tokens_in_text: parse): a web page must
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import awkward as ak
 import gigatoken
-import msgspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -23,12 +23,13 @@ import tokenizers
 
 from nano3 import Nano3Error
 from nano3.artifact.digest import digest_file
-from nano3.core.arrow import bytes_array, bytes_scalar
+from nano3.core.arrow import bytes_array, bytes_scalar, mask_array, text_array
+from nano3.raw.tokenizer_json import TokenizerJson
 from nano3.tokens.chunking import cuts, may_be_cut
+from nano3.tokens.engines import Engine, Exceptions, Flags, is_plain, load_engine, load_reference
 
 Ids = npt.NDArray[np.uint32]
 Lengths = npt.NDArray[np.int64]
-Engine: TypeAlias = gigatoken.Tokenizer | tokenizers.Tokenizer
 Part = tuple[Ids, Lengths, int]  # tokens as written, the lengths of the documents that end in them, how many were cut
 PIECES = 8  # of a long document, encoded at once
 
@@ -42,57 +43,69 @@ class Encoder:
     """
     A tokenizer, and the tokens around a document.
 
-    vocabulary: one more than its largest id, added tokens included. before, after: ids around each document. longest:
-    the most tokens of one. control_tokens: what a text could spell out. in_pieces: whether a document may be encoded
-    piece by piece. parallel: whether a batch is encoded by several threads.
+    engine: what encodes most texts. reference: loads tokenizers for the exceptions, at the first one. entries: one more
+    than the largest id, added tokens included. before, after: ids around each document. longest: the most tokens of
+    one. in_pieces: whether a document may be encoded piece by piece. parallel: whether a batch is encoded by several
+    threads.
     """
 
     engine: Engine
-    vocabulary: int
+    reference: Callable[[], tokenizers.Tokenizer]
+    exceptions: Exceptions
+    entries: int
     before: list[int]
     after: list[int]
     longest: int | None
-    control_tokens: list[str]
     in_pieces: bool
     parallel: bool
 
     @classmethod
     def load(cls, file: Path, settings: Mapping[str, Any], engine: str, threads: int = 2) -> "Encoder":
         """
-        file: a tokenizer.json. settings: the recipe's token settings for it. engine: gigatoken or tokenizers. threads:
-        all but one encode; the last reads and writes.
+        file: a tokenizer.json. settings: the recipe's token settings for it. engine: auto, gigatoken or tokenizers.
+        threads: all but one encode; the last reads and writes.
 
-        Raises EncodeError if file is not the tokenizer that was planned, lacks a token, or is not for the engine.
+        Raises EncodeError, TokenizerLoadError or TokenizerJsonError if file is not the tokenizer that was planned, lacks a
+        token, or is not for the engine.
         """
         if digest_file(file) != settings["sha256"]:
             raise EncodeError(f"{file}: changed while the graph was running: run snakemake again")
         os.environ["RAYON_NUM_THREADS"] = str(max(1, threads - 1))  # either engine asks when it encodes first
-        plain = is_plain(settings)
-        definition = _definition(file.read_bytes())
-        added = definition["added_tokens"]
-        others = {"added_tokens": [token for token in added if not token["special"]]}
-        fast = engine == "gigatoken"
-        loaded = _fast(file, definition | (others if plain else {})) if fast else _slow(file, plain)
-        before, after = (_around(name, loaded, definition, settings, file) for name in ("bos", "eos"))
-        return cls(
-            loaded,
-            _entries(loaded, definition),
-            before,
-            after,
+        tokenizer = TokenizerJson.read(file)
+        encoder = cls(
+            load_engine(tokenizer, settings, engine),
+            cache(partial(load_reference, tokenizer, settings)),
+            Exceptions(tokenizer, settings),
+            tokenizer.entries,
+            _around("bos", tokenizer, settings),
+            _around("eos", tokenizer, settings),
             settings["max_doc_tokens"],
-            [token["content"] for token in added if token["special"]],
-            may_be_cut(definition),
+            may_be_cut(tokenizer.definition),
             threads > 2,
         )
+        encoder._require_unspelled(settings)
+        return encoder
 
-    def encode(self, texts: pa.LargeStringArray) -> tuple[Ids, Lengths]:
-        """All documents' ids end to end, shape [tokens], and their lengths, shape [documents]. texts: no nulls."""
-        if isinstance(self.engine, gigatoken.Tokenizer):
-            encoded = self.engine.encode_batch(_as_awkward(texts), parallel=self.parallel)
-            return ak.to_numpy(ak.flatten(encoded)), ak.to_numpy(ak.num(encoded)).astype(np.int64)
-        ids = [encoding.ids for encoding in self.engine.encode_batch(texts.to_pylist(), add_special_tokens=False)]
-        lengths = np.array([len(document) for document in ids], dtype=np.int64)
-        return np.array([token for document in ids for token in document], dtype=np.uint32), lengths
+    @property
+    def is_fast(self) -> bool:
+        """Whether most texts are encoded by gigatoken."""
+        return isinstance(self.engine, gigatoken.Tokenizer)
+
+    def encode(self, texts: pa.LargeStringArray, exceptions: Flags | None = None) -> tuple[Ids, Lengths]:
+        """
+        All documents' ids end to end, shape [tokens], and their lengths, shape [documents].
+
+        texts: no nulls. exceptions: which of them are self.exceptions, shape [texts], if that is known.
+        """
+        if not isinstance(self.engine, gigatoken.Tokenizer):
+            return _encoded(self.engine, texts)
+        exceptions = self.exceptions.among(texts).exceptions if exceptions is None else exceptions
+        if not exceptions.any():
+            return _fast(self.engine, texts, self.parallel)
+        usual = _fast(self.engine, texts.filter(mask_array(~exceptions)), self.parallel)
+        special = _encoded(self.reference(), texts.filter(mask_array(exceptions)))
+        places = np.argsort(np.concatenate([np.flatnonzero(~exceptions), np.flatnonzero(exceptions)]))
+        return _reordered(np.concatenate([usual[0], special[0]]), np.concatenate([usual[1], special[1]]), places)
 
     def framed(self, ids: Ids, lengths: Lengths) -> Part:
         """
@@ -125,6 +138,19 @@ class Encoder:
                 break
         yield np.array(self.after, dtype=np.uint32), np.array([whole + len(self.after)]), cut
 
+    def _require_unspelled(self, settings: Mapping[str, Any]) -> None:
+        """Raises EncodeError if a text can spell out the end of a document: then its characters become that token."""
+        usual = np.zeros(1, dtype=np.bool_)  # the reference would say the same, and takes long to load
+        for name, ids in (("bos", self.before), ("eos", self.after)):
+            token = settings[f"{name}_token"]
+            if not ids or not is_plain(settings):
+                continue
+            if self.encode(text_array([token]), usual)[0].tolist() == ids:
+                raise EncodeError(
+                    f"tokenizer.{name}_token: {token!r} is an ordinary token, so that a text can spell it out: name an "
+                    "added token, or write special_tokens_in_text: parse"
+                )
+
     def _pieces(self, text: pa.LargeStringArray) -> Iterator[pa.LargeStringArray]:
         """Views of one text, some pieces at a time; the whole where it may not be cut."""
         if not self.in_pieces:
@@ -137,62 +163,33 @@ class Encoder:
             yield pa.LargeStringArray.from_buffers(len(offsets) - 1, pa.py_buffer(offsets), text.buffers()[2])
 
 
-def is_plain(settings: Mapping[str, Any]) -> bool:
-    """Whether a text that spells out a control token is its characters. settings: the recipe's token settings."""
-    return bool(settings["special_tokens_in_text"] == "characters")
-
-
-def _definition(data: bytes) -> dict[str, Any]:
-    """A tokenizer.json. Its vocabulary and merges stay JSON text: taking them apart takes seconds."""
-    parts = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
-    model = msgspec.json.decode(parts.pop("model"), type=dict[str, msgspec.Raw])
-    large = {name: model.pop(name) for name in ("vocab", "merges") if name in model}
-    small = {name: msgspec.json.decode(part) for name, part in model.items()}
-    return {name: msgspec.json.decode(part) for name, part in parts.items()} | {"model": small | large}
-
-
-def _fast(file: Path, definition: Mapping[str, Any]) -> gigatoken.Tokenizer:
-    try:
-        return gigatoken.Tokenizer.from_json(msgspec.json.encode(definition))
-    except Exception as error:
-        reason = " ".join(str(error).split())
-        raise EncodeError(f"{file}: gigatoken can't load it ({reason}): set tokenizer.engine to tokenizers") from None
-
-
-def _slow(file: Path, plain: bool) -> tokenizers.Tokenizer:
-    engine = tokenizers.Tokenizer.from_file(str(file))
-    engine.encode_special_tokens = plain
-    return engine
-
-
-def _around(
-    name: str, engine: Engine, definition: Mapping[str, Any], settings: Mapping[str, Any], file: Path
-) -> list[int]:
+def _around(name: str, tokenizer: TokenizerJson, settings: Mapping[str, Any]) -> list[int]:
     """The bos or eos token, if documents get it."""
     if not settings[f"add_{name}"]:
         return []
     token = settings[f"{name}_token"]
-    if (number := _id_of(engine, definition, token)) is None:
-        raise EncodeError(f"{file}: has no token {token!r}: fix tokenizer.{name}_token in the recipe")
-    return [number]
+    if token not in tokenizer.ids:
+        raise EncodeError(f"{tokenizer.file}: has no token {token!r}: fix tokenizer.{name}_token in the recipe")
+    return [tokenizer.ids[token]]
 
 
-def _id_of(engine: Engine, definition: Mapping[str, Any], token: str) -> int | None:
-    """The id of a token; None if there is no such token. Only one that was not added costs reading the vocabulary."""
-    if isinstance(engine, tokenizers.Tokenizer):
-        number: int | None = engine.token_to_id(token)
-        return number
-    added = {each["content"]: each["id"] for each in definition["added_tokens"]}
-    if token in added:
-        return int(added[token])
-    return msgspec.json.decode(definition["model"]["vocab"], type=dict[str, int]).get(token)
+def _fast(engine: gigatoken.Tokenizer, texts: pa.LargeStringArray, parallel: bool) -> tuple[Ids, Lengths]:
+    encoded = engine.encode_batch(_as_awkward(texts), parallel=parallel)
+    return ak.to_numpy(ak.flatten(encoded)), ak.to_numpy(ak.num(encoded)).astype(np.int64)
 
 
-def _entries(engine: Engine, definition: Mapping[str, Any]) -> int:
-    """One more than the largest id. An engine that was loaded without the control tokens does not count them."""
-    if isinstance(engine, tokenizers.Tokenizer):
-        return int(engine.get_vocab_size())
-    return max(int(engine.vocab_size), *(int(each["id"]) + 1 for each in definition["added_tokens"]), 0)
+def _encoded(reference: tokenizers.Tokenizer, texts: pa.LargeStringArray) -> tuple[Ids, Lengths]:
+    ids = [encoding.ids for encoding in reference.encode_batch(texts.to_pylist(), add_special_tokens=False)]
+    lengths = np.array([len(document) for document in ids], dtype=np.int64)
+    return np.fromiter((token for document in ids for token in document), np.uint32, int(lengths.sum())), lengths
+
+
+def _reordered(ids: Ids, lengths: Lengths, places: npt.NDArray[np.int64]) -> tuple[Ids, Lengths]:
+    """Documents in another order. places: where each of it lies in this one, shape [documents]."""
+    begins = (np.cumsum(lengths) - lengths)[places]
+    lengths = lengths[places]
+    ends = np.cumsum(lengths)
+    return ids[np.repeat(begins - (ends - lengths), lengths) + np.arange(len(ids))], lengths
 
 
 def _as_awkward(texts: pa.LargeStringArray) -> ak.Array:

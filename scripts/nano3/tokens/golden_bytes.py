@@ -41,7 +41,7 @@ POLICIES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "bos": ("short", {"add_bos": True, "add_eos": False}, {}),
     "bos and eos": ("short", {"add_bos": True}, {}),
     "neither": ("short", {"add_eos": False}, {}),
-    "another eos": ("short", {"eos_token": "the"}, {}),
+    "another eos": ("short", {"eos_token": "<pad>"}, {}),
     "cut": ("short", {"add_bos": True, "max_doc_tokens": 20}, {}),
     "no short documents": ("short", {"min_doc_chars": 40}, {}),
     "control tokens parsed": ("short", {"special_tokens_in_text": "parse"}, {}),
@@ -61,7 +61,7 @@ BLOCK = 2**16
 LONG_CHARACTERS = 2**24 + BLOCK  # a document that is encoded in parts
 LONG_LINE_CHARACTERS = 2**23 + BLOCK  # a line that is decoded in place
 WORDS = [
-    *("the", "a", "of", "tokens", "shard", "Recipe", "house", "x=1;", "3.14", "don't", "\\", '"', "/", "</s>"),
+    *("the", "a", "of", "tokens", "shard", "Recipe", "house", "x=1;", "3.14", "don't", "\\", '"', "/", "<s"),
     *("naïve", "façade", "日本語", "русский", "عربي", "e\u0301", "👩\u200d👩\u200d👧"),
 ]
 WHITESPACE = [" ", " ", " ", "\n", "  ", "\r\n\r\n", ""]

@@ -94,8 +94,16 @@ class PairWriter:
         """
         Append documents, or a part of one. tokens: all documents end to end, any shape [tokens]. lengths: of the
         documents that end in them, shape [documents].
+
+        Raises PairError for a token that is too large for the pair's type.
         """
-        same_size = tokens.itemsize == np.dtype(self.dtype).itemsize  # ids are below 2**31: signed or not
+        largest = int(tokens.max(initial=0))
+        if largest > np.iinfo(self.dtype).max:
+            raise PairError(
+                f"{self.pair.bin}: token {largest} does not fit into {np.dtype(self.dtype).name}: the tokenizer has"
+                " more ids than were counted"
+            )
+        same_size = tokens.itemsize == np.dtype(self.dtype).itemsize
         data = np.ascontiguousarray(tokens.view(self.dtype) if same_size else tokens.astype(self.dtype)).data
         self._bin.write(data)
         self._digest.update(data)

@@ -30,6 +30,7 @@ from nano3.artifact.digest import digest_json
 from nano3.core.arrow import int64_values, mask_array
 from nano3.raw.readers import read_text
 from nano3.tokens.encoder import Encoder, Ids, Lengths, Part, characters_of, documents_of, ids_of, offsets_of
+from nano3.tokens.engines import Kinds
 from nano3.tokens.indexed_dataset import Pair, PairWriter, WrittenFile, token_dtype
 
 TRAIN, VALID, TEST = 0, 1, 2
@@ -54,11 +55,15 @@ class Rows:
 
 @dataclass(frozen=True)
 class Batch:
-    """Documents to encode. rows: their row numbers. training: which are for training. Both of shape [texts]."""
+    """
+    Documents to encode. rows: their row numbers. training: which are for training. kinds: what is special about them.
+    All of shape [texts].
+    """
 
     texts: pa.LargeStringArray
     rows: npt.NDArray[np.int64]
     training: npt.NDArray[np.bool_]
+    kinds: Kinds
 
 
 class Observer:
@@ -68,7 +73,7 @@ class Observer:
         """Around each piece of work of a stage: read, look, encode or write. Stages overlap."""
         return nullcontext()
 
-    def read(self, texts: pa.LargeStringArray) -> None:
+    def read(self, batch: Batch) -> None:
         """Documents were read and not dropped."""
 
     def encoded(self, batch: Batch, ids: Ids, lengths: Lengths) -> None:
@@ -110,9 +115,9 @@ def write_pairs(
     key: rows to take (None: all), text column, token settings, holdout fractions. train, holdout: prefixes of the two
     pairs. Raises EncodeError or TextError for what can't be encoded.
     """
-    dtype, rows = token_dtype(encoder.vocabulary), Rows()
+    dtype, rows = token_dtype(encoder.entries), Rows()
     texts = _staged(read_text(raw, key["text_column"], key["rows"]), "read", observer)
-    batches = _prefetch(_batches(texts, key, rows, observer))
+    batches = _prefetch(_batches(texts, encoder, key, rows, observer))
     with (
         PairWriter(Pair(train), dtype) as train_writer,
         PairWriter(Pair(holdout), dtype) as holdout_writer,
@@ -134,21 +139,21 @@ def write_pairs(
 
 
 def _batches(
-    texts: Iterator[pa.LargeStringArray], key: Mapping[str, Any], rows: Rows, observer: Observer
+    texts: Iterator[pa.LargeStringArray], encoder: Encoder, key: Mapping[str, Any], rows: Rows, observer: Observer
 ) -> Iterator[Batch]:
     """The documents to encode. rows: records what becomes of every row."""
     first = 0
     for part in texts:
         with observer.stage("look"):
-            batch = _batch(part, first, key, rows)
-            observer.read(batch.texts)
+            batch = _batch(part, first, encoder, key, rows)
+            observer.read(batch)
         first += len(part)
         del part  # a huge one must not live on while the next is read
         yield batch
         del batch
 
 
-def _batch(texts: pa.LargeStringArray, first: int, key: Mapping[str, Any], rows: Rows) -> Batch:
+def _batch(texts: pa.LargeStringArray, first: int, encoder: Encoder, key: Mapping[str, Any], rows: Rows) -> Batch:
     """first: the first text's row."""
     shortest = max(1, key["tokenizer"]["min_doc_chars"])
     characters = int64_values(pc.utf8_length(texts), null=-1)
@@ -160,7 +165,7 @@ def _batch(texts: pa.LargeStringArray, first: int, key: Mapping[str, Any], rows:
     splits = splits_of(texts, key["holdout"])
     rows.valid += numbers[splits == VALID].tolist()
     rows.test += numbers[splits == TEST].tolist()
-    return Batch(texts, numbers, splits == TRAIN)
+    return Batch(texts, numbers, splits == TRAIN, encoder.exceptions.among(texts))
 
 
 def splits_of(texts: pa.LargeStringArray, holdout: Mapping[str, float]) -> npt.NDArray[np.int8]:
@@ -184,7 +189,7 @@ def _encoded(batch: Batch, encoder: Encoder, observer: Observer) -> Iterator[Cal
     if len(batch.texts) == 1 and batch.texts.nbytes > LONG_BYTES:
         yield from (partial(lambda part: part, part) for part in encoder.parts(batch.texts))
         return
-    ids, lengths = encoder.encode(batch.texts)
+    ids, lengths = encoder.encode(batch.texts, batch.kinds.exceptions)
     observer.encoded(batch, ids, lengths)
     yield partial(encoder.framed, ids, lengths)
 

@@ -12,16 +12,17 @@ it answers each with a line of JSON, and exits at the end of its input.
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Any, cast
 
 import msgspec
-import tokenizers
 
 from nano3 import Nano3Error
 from nano3.artifact.code import SCRIPTS
+from nano3.raw.tokenizer_json import TokenizerJson
+from nano3.tokens.engines import load_reference
 
 SHOWN_CHARACTERS = 40
 REMEDY = "set tokenizer.engine to tokenizers in the recipe, and report it to gigatoken"
@@ -35,13 +36,13 @@ class ReferenceTokenizer:
     """
     Answers questions about a tokenizer.json, one at a time, without blocking this process.
 
-    plain: whether a text that spells out a control token is its characters.
+    settings: the recipe's token settings for it.
     """
 
-    def __init__(self, file: Path, plain: bool) -> None:
+    def __init__(self, file: Path, settings: Mapping[str, Any]) -> None:
         self._file = file
         self._process = subprocess.Popen(
-            [sys.executable, "-m", __name__, str(file.resolve()), "plain" if plain else "parse"],
+            [sys.executable, "-m", __name__, str(file.resolve()), msgspec.json.encode(settings).decode()],
             cwd=SCRIPTS,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -94,10 +95,9 @@ class ReferenceTokenizer:
         return msgspec.json.decode(answer)
 
 
-def answer(file: str, plain: bool, questions: IO[bytes], answers: IO[bytes]) -> None:
+def answer(file: Path, settings: Mapping[str, Any], questions: IO[bytes], answers: IO[bytes]) -> None:
     """The other process: answer every question."""
-    tokenizer = tokenizers.Tokenizer.from_file(file)
-    tokenizer.encode_special_tokens = plain
+    tokenizer = load_reference(TokenizerJson.read(file), settings)
 
     def difference(text: str, ids: list[int]) -> tuple[int, str] | None:
         """The first token that differs, and the text around."""
@@ -120,5 +120,5 @@ def answer(file: str, plain: bool, questions: IO[bytes], answers: IO[bytes]) -> 
 
 
 if __name__ == "__main__":
-    answer(sys.argv[1], sys.argv[2] == "plain", sys.stdin.buffer, sys.stdout.buffer)
+    answer(Path(sys.argv[1]), msgspec.json.decode(sys.argv[2]), sys.stdin.buffer, sys.stdout.buffer)
     os._exit(0)  # taking a large tokenizer apart takes as long as a small shard

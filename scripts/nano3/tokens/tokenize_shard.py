@@ -5,7 +5,6 @@ What decides a byte is nano3.tokens.pipeline. Here is what looks on and speaks f
 some documents are encoded again by the reference tokenizer, while the pipeline works; the receipt comes last.
 """
 
-import re
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -17,14 +16,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from nano3 import Nano3Error
 from nano3.artifact.digest import digest_file
 from nano3.artifact.receipt import Input, Output, Run
 from nano3.artifact.steps import ShardFacts, ShardKey, ShardReceipt
-from nano3.tokens.encoder import Encoder, Ids, Lengths, is_plain
+from nano3.tokens.encoder import Encoder, Ids, Lengths
 from nano3.tokens.pipeline import Batch, Observer, write_pairs
 from nano3.tokens.reference_tokenizer import ReferenceTokenizer
 
@@ -38,20 +36,22 @@ class TokenError(Nano3Error):
 
 @dataclass(frozen=True)
 class CheckedEncoder:
-    """An encoder, and the reference that says whether its ids are right."""
+    """An encoder, and the reference that says whether its ids are right; None where that is what encodes."""
 
     encoder: Encoder
-    reference: ReferenceTokenizer
+    reference: ReferenceTokenizer | None
 
     @classmethod
     @contextmanager
     def load(cls, file: Path, settings: Mapping[str, Any], engine: str, threads: int = 2) -> Iterator["CheckedEncoder"]:
         """Arguments are those of Encoder.load. The reference lives as long as the with block."""
-        with ReferenceTokenizer(file, is_plain(settings)) as reference:
+        with ExitStack() as stack:
+            started = None if engine == "tokenizers" else stack.enter_context(ReferenceTokenizer(file, settings))
             encoder = Encoder.load(file, settings, engine, threads)
+            reference = started if encoder.is_fast else None
             for name, ids in (("bos_token", encoder.before), ("eos_token", encoder.after)):
-                for number in ids:
-                    reference.confirm(settings[name], number)
+                if reference and ids:
+                    reference.confirm(settings[name], *ids)
             yield cls(encoder, reference)
 
 
@@ -62,7 +62,7 @@ def tokenize_shard(
     train: Path,
     holdout: Path,
     receipt: Path,
-    engine: str = "gigatoken",
+    engine: str = "auto",
     checked_documents: int = 4,
     origin: str = "",
     threads: int = 2,
@@ -72,8 +72,8 @@ def tokenize_shard(
 
     raw: the shard's file. tokenizer: its tokenizer.json. key: sha256 of the shard, rows to take (None: all), text
     column, token settings. train, holdout: prefixes of the two pairs; the second holds validation and test documents
-    in row order, and the receipt says which row is which. engine: gigatoken or tokenizers; the ids are the same, which
-    is checked for the first checked_documents and for some later ones, see checked_rows. origin: where raw came from,
+    in row order, and the receipt says which row is which. engine: see Encoder.load; the ids are the same, which is
+    checked for the first checked_documents and for some later ones, see checked_rows. origin: where raw came from,
     if it was downloaded; for the receipt. threads: how many processors to keep busy.
     Raises TokenError if raw is not the file that was pinned, EncodeError or TextError for what can't be encoded,
     ReferenceTokenizerError for other ids than Hugging Face's.
@@ -128,12 +128,11 @@ class Watch(Observer):
 
     def __init__(self, checked: CheckedEncoder, raw: Path, sha256: str, checked_documents: int) -> None:
         self.truncated = self.characters = self.special_tokens_in_text = 0
+        self.exceptions = self.marked = 0
         self.lengths: Counter[int] = Counter()
         self.seconds: dict[str, float] = {}
         self._raw, self._sha256, self._documents = raw, sha256, checked_documents
-        self._reference, self._checks = checked.reference, list[Future[None]]()
-        control_tokens = sorted(checked.encoder.control_tokens, key=len, reverse=True)
-        self._special = "|".join(map(re.escape, control_tokens))
+        self._encoder, self._reference, self._checks = checked.encoder, checked.reference, list[Future[None]]()
         self._stack = ExitStack()
 
     def __enter__(self) -> "Watch":
@@ -152,16 +151,22 @@ class Watch(Observer):
         yield
         self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - began
 
-    def read(self, texts: pa.LargeStringArray) -> None:
+    def read(self, batch: Batch) -> None:
         """Count characters, and control tokens that are spelled out."""
-        self.characters += pc.sum(pc.utf8_length(texts)).as_py() or 0
-        if self._special:
-            self.special_tokens_in_text += pc.sum(pc.count_substring_regex(texts, self._special)).as_py() or 0
+        self.characters += pc.sum(pc.utf8_length(batch.texts)).as_py() or 0
+        self.special_tokens_in_text += self._encoder.exceptions.control_tokens(batch.texts, batch.kinds.exceptions)
+        self.exceptions += int(batch.kinds.exceptions.sum())
 
     def encoded(self, batch: Batch, ids: Ids, lengths: Lengths) -> None:
-        """Have some documents encoded again."""
+        """Have some documents encoded again: of all, and of those with combining marks."""
+        if self._reference is None:
+            return
         ends = np.cumsum(lengths)
-        for place in np.flatnonzero(checked_rows(batch.rows, self._documents, self._sha256)).tolist():
+        chosen = checked_rows(batch.rows, self._documents, self._sha256)
+        marked = np.flatnonzero(batch.kinds.marked)
+        chosen[marked] |= checked_rows(self.marked + np.arange(len(marked)), self._documents, self._sha256)
+        self.marked += len(marked)
+        for place in np.flatnonzero(chosen).tolist():
             text = batch.texts[place].as_py()
             if len(text) <= LARGEST_CHECKED_CHARACTERS:
                 document = ids[ends[place] - lengths[place] : ends[place]].tolist()
@@ -185,6 +190,9 @@ class Watch(Observer):
             "truncated": self.truncated,
             "characters": self.characters,
             "special_tokens_in_text": self.special_tokens_in_text,
+            "engine": "gigatoken" if self._encoder.is_fast else "tokenizers",
+            "exceptions": self.exceptions if self._encoder.is_fast else 0,
+            "checked": len(self._checks),
             "lengths": {str(size): count for size, count in sorted(self.lengths.items())},
             "seconds": {stage: round(seconds, 3) for stage, seconds in sorted(self.seconds.items())},
         }
@@ -203,7 +211,7 @@ class Watch(Observer):
 
 def checked_rows(rows: npt.NDArray[np.int64], documents: int, sha256: str) -> npt.NDArray[np.bool_]:
     """
-    Which of a batch's rows are checked, shape [rows]; the same for the same shard.
+    Which of a batch's rows are checked, shape [rows]; the same for the same shard. rows: numbers, from 0 in the shard.
 
     Row r is with chance documents / (r + 1): always the first ones, and of any later rows from r to 2r about 0.7 times
     as many, so that nobody needs to know where the shard ends.

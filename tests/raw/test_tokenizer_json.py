@@ -1,0 +1,124 @@
+"""A tokenizer.json is read once for all, and refused where it would not give a text its one right tokens."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tokenizers import Tokenizer
+
+from nano3.raw.tokenizer_json import TokenizerJson, TokenizerJsonError
+
+TINY = Path("resources/tiny/tokenizer/tokenizer.json")
+FLAGS = dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized"), False) | {"special": True}
+Definition = dict[str, Any]
+
+
+def changed(folder: Path, edit: Callable[[Definition], Any]) -> Path:
+    """Recipe tiny's tokenizer, edited."""
+    definition = json.loads(TINY.read_text())
+    edit(definition)
+    file = folder / "tokenizer.json"
+    file.write_text(json.dumps(definition))
+    return file
+
+
+def adding(*tokens: tuple[str, int]) -> Callable[[Definition], Any]:
+    return lambda it: it["added_tokens"].extend(
+        {"id": number, "content": content} | FLAGS for content, number in tokens
+    )
+
+
+def moved(definition: Definition) -> None:
+    """The end of a document is far from all other ids."""
+    definition["model"]["vocab"]["</s>"] = 70_000
+    next(token for token in definition["added_tokens"] if token["content"] == "</s>")["id"] = 70_000
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda it: None,
+        adding(("<a>", 4096), ("<b>", 4097)),
+        adding(("<a>", 4096), ("", 4097), ("<b>", 4097)),
+        adding(("the", 2496)),
+        moved,
+        lambda it: [edit(it) for edit in (moved, adding(("<a>", 4096), ("the", 2496), ("<b>", 4097)))],
+    ],
+)
+def test_ids_are_those_of_tokenizers_with_holes_and_added_tokens(
+    tmp_path: Path, edit: Callable[[Definition], Any]
+) -> None:
+    file = changed(tmp_path, edit)
+    tokenizer, right = TokenizerJson.read(file), Tokenizer.from_file(str(file)).get_vocab()
+    assert tokenizer.ids == right
+    assert tokenizer.entries == max(right.values()) + 1
+
+
+@pytest.mark.parametrize("tokens", [[("<a>", 5000)], [("<a>", 4097), ("<b>", 4096)], [("the", 4096)]])
+def test_an_id_that_tokenizers_would_not_give_is_refused(tmp_path: Path, tokens: list[tuple[str, int]]) -> None:
+    file = changed(tmp_path, adding(*tokens))
+    content, number = tokens[0]
+    given = Tokenizer.from_file(str(file)).token_to_id(content)
+    message = (
+        rf"added_tokens: '{content}' has id {number}, but Hugging Face's tokenizers gives it {given}: write {given}"
+    )
+    with pytest.raises(TokenizerJsonError, match=message):
+        TokenizerJson.read(file)
+
+
+def test_an_id_of_two_tokens_is_refused(tmp_path: Path) -> None:
+    file = changed(tmp_path, lambda it: it["model"]["vocab"].update({"the": 2495}))
+    with pytest.raises(TokenizerJsonError, match=r"id 2495 is both .* and .*: name a tokenizer with unique ids"):
+        TokenizerJson.read(file)
+
+
+def test_dropout_is_refused_and_none_is_not(tmp_path: Path) -> None:
+    def with_dropout(share: float | None) -> Path:
+        return changed(tmp_path, lambda it: it["model"].update(dropout=share))
+
+    for harmless in (None, 0, 0.0):
+        TokenizerJson.read(with_dropout(harmless))
+    with pytest.raises(TokenizerJsonError, match=r"model\.dropout is 0\.1, so .*: set it to null in a copy"):
+        TokenizerJson.read(with_dropout(0.1))
+
+
+def test_a_tokenizer_that_loses_characters_is_refused(tmp_path: Path) -> None:
+    file = changed(tmp_path, lambda it: it.update(pre_tokenizer={"type": "Whitespace"}))
+    assert Tokenizer.from_file(str(file)).encode("日本", add_special_tokens=False).ids == []
+    with pytest.raises(TokenizerJsonError, match=r"would vanish: .* has no unk_token: name a tokenizer with"):
+        TokenizerJson.read(file)
+    known = changed(
+        tmp_path, lambda it: (it.update(pre_tokenizer={"type": "Whitespace"}), it["model"].update(unk_token="<unk>"))
+    )
+    TokenizerJson.read(known)
+
+
+def test_truncation_and_padding_are_of_no_corpus(tmp_path: Path) -> None:
+    truncation = {"direction": "Right", "max_length": 16, "strategy": "LongestFirst", "stride": 0}
+    file = changed(tmp_path, lambda it: it.update(truncation=truncation, padding={"strategy": {"Fixed": 64}}))
+    definition = TokenizerJson.read(file).for_engines([])
+    assert (definition["truncation"], definition["padding"]) == (None, None)
+
+
+def test_the_end_of_a_document_is_a_control_token_whatever_the_file_says(tmp_path: Path) -> None:
+    file = changed(tmp_path, lambda it: [token.update(special=False) for token in it["added_tokens"]])
+    tokenizer = TokenizerJson.read(file)
+    assert tokenizer.control_tokens([]) == []
+    assert tokenizer.control_tokens(["</s>", "the"]) == ["</s>"]
+    special = {token["content"] for token in tokenizer.for_engines(["</s>"])["added_tokens"] if token["special"]}
+    assert special == {"</s>"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", "null", "{}", '{"model": 3}', '{"model": {"vocab": 3}}', '{"model": {"type": "BPE"}}', "\xff"],
+)
+def test_another_file_is_one_sentence(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "tokenizer.json"
+    file.write_bytes(text.encode("latin-1"))
+    with pytest.raises(
+        TokenizerJsonError, match=r"tokenizer\.json: not a tokenizer\.json of Hugging Face's tokenizers"
+    ):
+        TokenizerJson.read(file)
