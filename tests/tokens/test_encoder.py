@@ -114,5 +114,5 @@ def test_the_reference_is_loaded_when_it_is_needed_first(monkeypatch: pytest.Mon
     encoder.encode(TEXTS)
     assert loads == []
     for _ in range(2):
-        encoder.encode(pa.array(["</s>"], type=pa.large_string()))
+        encoder.encode(pa.array(["\U000323b0"], type=pa.large_string()))
     assert loads == [1]

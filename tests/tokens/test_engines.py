@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import gigatoken
-import numpy as np
 import pytest
 from tokenizers import Tokenizer, normalizers
 
@@ -77,24 +76,26 @@ def test_what_tokenizers_can_not_load_is_one_sentence(tmp_path: Path) -> None:
     ("layout", "text", "kind"),
     [
         ("gpt2", "plain é 日本 👩", None),
-        ("gpt2", "spells </s> out", "exception"),
+        ("gpt2", "spells </s> out", "doubtful"),
+        ("gpt2, parsed", "spells </s> out", "exception"),
         ("gpt2", "a letter of Unicode 17: \U000323b0", "exception"),
-        ("gpt2", "a mark: e\u0301", "marked"),
+        ("gpt2", "a mark: e\u0301", "doubtful"),
         ("qwen2", "a mark that is put in order: e\u0301", "exception"),
         ("qwen2", "a mark of Unicode 16: \U000113ce", "exception"),
         ("neox", "a run  of white space", None),
-        ("control tokens of white space", "three\n\n\nlines", "exception"),
-        ("5,000 control tokens", "the <|place 004999|> token", "exception"),
+        ("control tokens of white space", "three\n\n\nlines", "doubtful"),
+        ("5,000 control tokens", "the <|place 004999|> token", "doubtful"),
+        ("control tokens around others", "</s>", "exception"),
         ("single words", "cat", "exception"),
         ("an end that is not special", "</s>", "exception"),
     ],
 )
 def test_kinds_of_texts(layout: str, text: str, kind: str | None, tmp_path: Path) -> None:
-    kinds = Exceptions(tokenizer_of(layouts()[layout], tmp_path), SETTINGS).among(text_array(["x", text]))
-    assert (kinds.exceptions.tolist(), kinds.marked.tolist()) == (
-        [False, kind == "exception"],
-        [False, kind == "marked"],
-    )
+    name, parsed, _ = layout.partition(", parsed")
+    settings = SETTINGS | ({"special_tokens_in_text": "parse"} if parsed else {})
+    kinds = Exceptions(tokenizer_of(layouts()[name], tmp_path), settings).among(text_array(["x", text]))
+    assert kinds.exceptions.tolist() == [False, kind == "exception"]
+    assert kinds.doubtful.tolist() == [False, kind == "doubtful"]
 
 
 @pytest.mark.parametrize(
@@ -110,15 +111,16 @@ def test_kinds_of_texts(layout: str, text: str, kind: str | None, tmp_path: Path
 def test_control_tokens_are_counted(layout: str, text: str, count: int, tmp_path: Path) -> None:
     exceptions = Exceptions(tokenizer_of(layouts()[layout], tmp_path), SETTINGS)
     texts = text_array(["x", text])
-    assert exceptions.control_tokens(texts, exceptions.among(texts).exceptions) == count
+    assert exceptions.control_tokens(texts, exceptions.among(texts)) == count
 
 
 def test_more_control_tokens_than_a_regular_expression_holds(tmp_path: Path) -> None:
     tokens = [f"<{number:05d}>" for number in range(40_000)]
     exceptions = Exceptions(tokenizer_of(with_added(layouts()["gpt2"], *tokens, special=True), tmp_path), SETTINGS)
     texts = text_array(["<39999>", "nothing", "<s>", "<<"])
-    assert exceptions.among(texts).exceptions.tolist()[:3] == [True, False, True]
-    assert exceptions.control_tokens(texts, np.ones(4, dtype=np.bool_)) == 2
+    kinds = exceptions.among(texts)
+    assert kinds.doubtful.tolist()[:3] == [True, False, True]
+    assert exceptions.control_tokens(texts, kinds) == 2
 
 
 def revealing(pre_tokenizer: Any, normalizer: Any = None) -> Definition:

@@ -67,7 +67,7 @@ class Tokenizer(Closed):
     checked_documents: NonNegativeInt = Field(
         4,
         description="N: a shard's first N documents are encoded again by tokenizers, and of rows r to 2r about 0.7 N; "
-        "as many, beside them, of the documents with combining marks.",
+        "as many, beside them, of the documents with a combining mark or a control token spelled out.",
     )
 
     @model_validator(mode="after")

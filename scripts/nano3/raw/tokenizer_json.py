@@ -89,10 +89,10 @@ class TokenizerJson:
     @cached_property
     def _vocabulary(self) -> dict[str, int]:
         """Of its model. A Unigram model lists its tokens in the order of their ids."""
-        vocabulary = msgspec.json.decode(self.model["vocab"])
-        if isinstance(vocabulary, dict):
-            return {token: int(number) for token, number in vocabulary.items()}
-        return {token: number for number, (token, _) in enumerate(vocabulary)}
+        vocabulary = self.model["vocab"]
+        if memoryview(vocabulary)[:1] == b"[":
+            return {token: number for number, (token, _) in enumerate(msgspec.json.decode(vocabulary))}
+        return msgspec.json.decode(vocabulary, type=dict[str, int])
 
     def _require_exact(self) -> None:
         for content, number, given in self._renumbered():
@@ -100,8 +100,8 @@ class TokenizerJson:
                 f"{self.file}: added_tokens: {content!r} has id {number}, but Hugging Face's tokenizers gives it"
                 f" {given}: write {given} in a copy of the tokenizer, and name that"
             )
-        names = {number: token for token, number in self.ids.items()}
-        if len(names) < len(self.ids):
+        if len(set(self.ids.values())) < len(self.ids):
+            names = {number: token for token, number in self.ids.items()}
             token, number = next((token, number) for token, number in self.ids.items() if names[number] != token)
             raise TokenizerJsonError(
                 f"{self.file}: id {number} is both {token!r} and {names[number]!r}: name a tokenizer with unique ids"

@@ -65,8 +65,8 @@ class Encoder:
         file: a tokenizer.json. settings: the recipe's token settings for it. engine: auto, gigatoken or tokenizers.
         threads: all but one encode; the last reads and writes.
 
-        Raises EncodeError, TokenizerLoadError or TokenizerJsonError if file is not the tokenizer that was planned, lacks a
-        token, or is not for the engine.
+        Raises EncodeError, TokenizerLoadError or TokenizerJsonError if file is not the tokenizer that was planned,
+        lacks a token, or is not for the engine.
         """
         if digest_file(file) != settings["sha256"]:
             raise EncodeError(f"{file}: changed while the graph was running: run snakemake again")

@@ -24,7 +24,7 @@ import pyarrow.compute as pc
 import tokenizers
 
 from nano3 import Nano3Error
-from nano3.core.arrow import mask_array, mask_values
+from nano3.core.arrow import int64_values, mask_array, mask_values
 from nano3.raw.tokenizer_json import TokenizerJson
 
 Engine: TypeAlias = gigatoken.Tokenizer | tokenizers.Tokenizer
@@ -126,24 +126,20 @@ def _is_known(pre_tokenizer: Any, byte_fallback: bool) -> bool:
 
 class Kinds(NamedTuple):
     """
-    What is special about texts, all of shape [texts]. exceptions: what gigatoken leaves to tokenizers. marked: others
-    that hold a combining mark.
+    What is special about texts, all of shape [texts]. exceptions: what gigatoken leaves to tokenizers. doubtful: others
+    that hold a combining mark or spell out a control token: of these, more are checked.
     """
 
     exceptions: Flags
-    marked: Flags
-
-    @classmethod
-    def none(cls, texts: int) -> "Kinds":
-        """Nothing."""
-        return cls(np.zeros(texts, dtype=np.bool_), np.zeros(texts, dtype=np.bool_))
+    doubtful: Flags
 
 
 class Exceptions:
     """
     Texts that gigatoken leaves to tokenizers: those that hold
 
-    - an added token. Which one is found first, and what is taken from beside it, is decided by rules that differ;
+    - an added token. Which one is found first, and what is taken from beside it, is decided by rules that differ. Where
+      all are control tokens, and these are characters, gigatoken knows of none, and there is nothing to find;
     - a character that only the newer of the two Unicode tables knows;
     - a combining mark, where the tokenizer normalizes: marks are put in order by tables that differ.
 
@@ -155,26 +151,26 @@ class Exceptions:
         contents = [token["content"] for token in tokenizer.added_tokens]
         spelled = sorted({text for text in contents if not text.isspace()} | {*control}, key=len, reverse=True)
         self._control = sorted(control, key=len, reverse=True)
-        self._normalizes = bool(tokenizer.definition.get("normalizer"))
-        new, marks, beginnings = _ranges(UNICODE_17), rf"\pM{_ranges(NEW_MARKS)}", _beginnings(spelled)
-        self._any = "|".join([f"[{new}{marks}]", *beginnings])
-        self._exceptions = "|".join([f"[{new}]", *beginnings])
+        self._all_spelled = not is_plain(settings) or len(control) < len(contents)
+        new, marks = _ranges(UNICODE_17), rf"\pM{_ranges(NEW_MARKS)}"
+        self._tokens, self._wide = "|".join(_beginnings(spelled)), f"[{new}{marks}]"
+        self._new = self._wide if tokenizer.definition.get("normalizer") else f"[{new}]"
 
     def among(self, texts: pa.LargeStringArray) -> Kinds:
         """Which of these texts they are, perhaps with a few more. texts: no nulls."""
-        special = mask_values(pc.match_substring_regex(texts, self._any))
-        if self._normalizes or not special.any():
-            return Kinds(special, np.zeros_like(special))
-        exceptions = np.zeros_like(special)
-        some = texts.filter(mask_array(special))
-        exceptions[special] = mask_values(pc.match_substring_regex(some, self._exceptions))
-        return Kinds(exceptions, special & ~exceptions)
+        everywhere = np.ones(len(texts), dtype=np.bool_)
+        spelled = _matching(texts, self._tokens, everywhere) if self._tokens else ~everywhere
+        wide = _matching(texts, self._wide, ~_is_ascii(texts))
+        new = _matching(texts, self._new, wide)
+        exceptions = new | spelled if self._all_spelled else new
+        return Kinds(exceptions, (wide | spelled) & ~exceptions)
 
-    def control_tokens(self, texts: pa.LargeStringArray, exceptions: Flags) -> int:
-        """How often control tokens are spelled out. exceptions: those among the texts, shape [texts]."""
-        if not self._control or not exceptions.any():
+    def control_tokens(self, texts: pa.LargeStringArray, kinds: Kinds) -> int:
+        """How often control tokens are spelled out. kinds: of the texts."""
+        if not self._control:
             return 0
-        return sum(self._count(texts[place].as_py()) for place in np.flatnonzero(exceptions).tolist())
+        places = np.flatnonzero(kinds.exceptions | kinds.doubtful).tolist()
+        return sum(self._count(texts[place].as_py()) for place in places)
 
     def _count(self, text: str) -> int:
         count = end = 0
@@ -195,6 +191,20 @@ class Exceptions:
     @cached_property
     def _sizes(self) -> list[int]:
         return sorted({len(token) for token in self._control}, reverse=True)
+
+
+def _matching(texts: pa.LargeStringArray, pattern: str, among: Flags) -> Flags:
+    """Which of some of the texts match a regular expression, shape [texts]. among: the ones that are looked at."""
+    out = np.zeros(len(texts), dtype=np.bool_)
+    if among.any():
+        some = texts if among.all() else texts.filter(mask_array(among))
+        out[among] = mask_values(pc.match_substring_regex(some, pattern))
+    return out
+
+
+def _is_ascii(texts: pa.LargeStringArray) -> Flags:
+    """Which texts have as many bytes as characters, shape [texts]."""
+    return np.equal(*(int64_values(length(texts), null=0) for length in (pc.utf8_length, pc.binary_length)))
 
 
 def _ranges(blocks: str) -> str:

@@ -128,7 +128,7 @@ class Watch(Observer):
 
     def __init__(self, checked: CheckedEncoder, raw: Path, sha256: str, checked_documents: int) -> None:
         self.truncated = self.characters = self.special_tokens_in_text = 0
-        self.exceptions = self.marked = 0
+        self.exceptions = self.doubtful = 0
         self.lengths: Counter[int] = Counter()
         self.seconds: dict[str, float] = {}
         self._raw, self._sha256, self._documents = raw, sha256, checked_documents
@@ -154,18 +154,18 @@ class Watch(Observer):
     def read(self, batch: Batch) -> None:
         """Count characters, and control tokens that are spelled out."""
         self.characters += pc.sum(pc.utf8_length(batch.texts)).as_py() or 0
-        self.special_tokens_in_text += self._encoder.exceptions.control_tokens(batch.texts, batch.kinds.exceptions)
+        self.special_tokens_in_text += self._encoder.exceptions.control_tokens(batch.texts, batch.kinds)
         self.exceptions += int(batch.kinds.exceptions.sum())
 
     def encoded(self, batch: Batch, ids: Ids, lengths: Lengths) -> None:
-        """Have some documents encoded again: of all, and of those with combining marks."""
+        """Have some documents encoded again: of all, and of those that are doubtful."""
         if self._reference is None:
             return
         ends = np.cumsum(lengths)
         chosen = checked_rows(batch.rows, self._documents, self._sha256)
-        marked = np.flatnonzero(batch.kinds.marked)
-        chosen[marked] |= checked_rows(self.marked + np.arange(len(marked)), self._documents, self._sha256)
-        self.marked += len(marked)
+        doubtful = np.flatnonzero(batch.kinds.doubtful)
+        chosen[doubtful] |= checked_rows(self.doubtful + np.arange(len(doubtful)), self._documents, self._sha256)
+        self.doubtful += len(doubtful)
         for place in np.flatnonzero(chosen).tolist():
             text = batch.texts[place].as_py()
             if len(text) <= LARGEST_CHECKED_CHARACTERS:
