@@ -1,0 +1,238 @@
+"""
+What does pinning see in a raw file before any of it is tokenized?
+
+First its beginning: is it what its name says, and do its rows have text? Then all of it, read once: its rows, the
+digest of its bytes, and that of its content, which is the same for a.jsonl and a.jsonl.gz.
+"""
+
+import hashlib
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import Any, BinaryIO, cast
+
+import msgspec
+import pyarrow.compute as pc
+
+from nano3.core.formatting import many
+from nano3.raw import readers
+from nano3.raw.datasets import Dataset
+
+LOOK_ROWS = 300
+LOOK_BYTES = 16 * 2**20  # of lines; one line may be longer
+HEAD_BYTES = 4096
+CHUNK_BYTES = 2**20
+COMPRESSIONS = (".gz", ".zst", ".bz2", ".xz")
+COLUMNS = 20  # named in a message
+
+
+@dataclass(frozen=True)
+class Look:
+    """
+    The beginning of a raw file. rows, texts: rows seen, and those of them with text. columns: of rows without text,
+    column.field for a field inside one. bad: what is wrong with the first bad row. whole: whether that is all of it.
+    """
+
+    rows: int
+    texts: int
+    columns: list[str]
+    bad: str | None = None
+    whole: bool = False
+
+    def lacks(self, column: str) -> bool:
+        """Whether rows were seen, and none of them has this column."""
+        return self.rows > 0 and not (self.texts or self.bad or column in self.columns)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A raw file in numbers. content: SHA-256 of its bytes before they were compressed, where they are, else sha256."""
+
+    bytes: int
+    rows: int
+    sha256: str
+    content: str
+
+
+def refusal(head: bytes, path: PurePath) -> str | None:
+    """What a file's first bytes are that its name does not say; None if they may be what it says."""
+    beginning = head.lstrip()[:15].lower()
+    if head.startswith(b"version https://git-lfs"):
+        return "holds a pointer of Git LFS, not the data: run `git lfs pull` where it comes from"
+    if beginning.startswith((b"<!doctype html", b"<html")) and path.suffix != ".txt":
+        return "holds a web page, not data: fetch the file itself, with a login if it needs one"
+    return None
+
+
+def look(path: Path, dataset: Dataset) -> Look:
+    """
+    The beginning of a local file, LOOK_ROWS rows at most. A bad row is told, not raised.
+
+    Raises TextError for what can't be read at all or, in parquet, has no such column, OSError for no access.
+    """
+    with open(path, "rb") as file:
+        if fault := refusal(file.read(HEAD_BYTES), path):
+            raise readers.TextError(f"{path}: {fault}")
+    see = _look_at_parquet if path.suffix == ".parquet" else _look_at_lines
+    return see(path, dataset.text_column)
+
+
+def fault_of(seen: Look, path: Path, dataset: Dataset) -> str | None:
+    """Why a file is refused after a look; None if it is not."""
+    if seen.bad and getattr(dataset, "on_bad_row", "fail") == "fail":
+        return f"{path}: {seen.bad}"
+    return None
+
+
+def remark_of(seen: Look, path: Path, dataset: Dataset) -> str | None:
+    """What is told of a file after a look; None if all its rows have text."""
+    where = f"the first {many(seen.rows, 'row')}"
+    if seen.bad:
+        return f"{path}: a bad row in {where}: {seen.bad}"
+    if seen.texts == seen.rows:
+        return None
+    column = dataset.text_column
+    others = f"; they have: {', '.join(seen.columns)}" if seen.columns and column not in seen.columns else ""
+    return f"{path}: {seen.rows - seen.texts:,} of {where} have no text in column {column!r}{others}"
+
+
+def column_fault(seen: Look, path: Path, dataset: Dataset) -> str:
+    """A file none of whose rows has the column, as far as was looked."""
+    where = "no row" if seen.whole else f"no row of the first {seen.rows:,}"
+    column = dataset.text_column
+    return f"{path}: {where} has a column {column!r}; text_column must be one of: {', '.join(seen.columns) or 'none'}"
+
+
+def late_column_fault(path: Path, dataset: Dataset) -> str | None:
+    """Why a file can't be tokenized whose text is not at its beginning, if it is anywhere; None if it is."""
+    try:
+        for texts in readers.read_text(path, dataset.text_column, None):
+            if texts.null_count < len(texts):
+                return None
+    except readers.TextError as error:
+        return str(error)
+    return None
+
+
+def measure(path: Path) -> Measured:
+    """Count and digest a local file, read once. Raises TextError, with file and row, for what can't be read."""
+    with DigestedFile(path) as file:
+        if path.suffix in COMPRESSIONS:
+            inside = DigestedChunks(_decompressed(path, file))
+            rows = readers.count_rows(path.with_suffix(""), cast(BinaryIO, inside))
+            return Measured(path.stat().st_size, rows, file.digest(), inside.digest())
+        rows = readers.count_rows(path, cast(BinaryIO, file))
+        return Measured(path.stat().st_size, rows, file.digest(), file.digest())
+
+
+class DigestedFile(io.FileIO):
+    """A local file that is digested while it is read, wherever a reader goes first."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._sha256, self._digested = hashlib.sha256(), 0
+
+    def readinto(self, buffer: Any) -> int:  # noqa: D102
+        begin, size = self.tell(), super().readinto(buffer) or 0
+        if begin == self._digested:
+            self._sha256.update(memoryview(buffer)[:size])
+            self._digested += size
+        return size
+
+    def read(self, size: int | None = -1) -> bytes:  # noqa: D102
+        begin, data = self.tell(), super().read(-1 if size is None else size) or b""
+        if begin == self._digested:
+            self._sha256.update(data)
+            self._digested += len(data)
+        return data
+
+    def digest(self) -> str:
+        """SHA-256 of all of it; reads what nobody read."""
+        self.seek(self._digested)
+        while self.read(CHUNK_BYTES):
+            pass
+        return self._sha256.hexdigest()
+
+
+class DigestedChunks(io.RawIOBase):
+    """Chunks as a file that is digested while it is read to its end."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks, self._rest, self._sha256 = chunks, memoryview(b""), hashlib.sha256()
+
+    def readable(self) -> bool:  # noqa: D102
+        return True
+
+    def readinto(self, buffer: Any) -> int:  # noqa: D102
+        while not self._rest:
+            chunk = next(self._chunks, None)
+            if chunk is None:
+                return 0
+            self._sha256.update(chunk)
+            self._rest = memoryview(chunk)
+        size = min(len(buffer), len(self._rest))
+        buffer[:size], self._rest = self._rest[:size], self._rest[size:]
+        return size
+
+    def digest(self) -> str:
+        """SHA-256 of all of them; reads what nobody read."""
+        while self.read(CHUNK_BYTES):
+            pass
+        return self._sha256.hexdigest()
+
+
+def _decompressed(path: Path, file: DigestedFile) -> Iterator[bytes]:
+    """A file's bytes before they were compressed. Raises TextError if they can't be told."""
+    try:
+        yield from readers._chunks(path, cast(BinaryIO, file))
+    except Exception as error:
+        raise readers._damaged(path, f"the compressed data is damaged or cut: {error}") from None
+
+
+def _look_at_parquet(path: Path, column: str) -> Look:
+    batch = next(readers.read_text(path, column, None), None)
+    if batch is None:
+        return Look(0, 0, [], whole=True)
+    sizes = pc.binary_length(batch.slice(0, LOOK_ROWS)).to_pylist()
+    return Look(len(sizes), sum(1 for size in sizes if size), [column])
+
+
+def _look_at_lines(path: Path, column: str) -> Look:
+    rows = texts = size = 0
+    columns: dict[str, None] = {}
+    bad = None
+    for line in readers._lines(path):
+        if rows == LOOK_ROWS or size > LOOK_BYTES:
+            return Look(rows, texts, [*columns][:COLUMNS], bad)
+        try:
+            row = msgspec.json.decode(line)
+            text = _value(row, column)
+            if text:
+                texts += 1
+            else:
+                columns |= dict.fromkeys(_columns_of(row))
+        except (TypeError, ValueError, RecursionError) as error:
+            bad = bad or f"line {rows + 1}: {error}; fix or replace the file"
+        rows, size = rows + 1, size + len(line)
+    return Look(rows, texts, [*columns][:COLUMNS], bad, whole=True)
+
+
+def _value(row: Any, column: str) -> str | None:
+    """The text of a decoded row; None if it has none. Raises TypeError for a row that is bad."""
+    if not isinstance(row, dict):
+        raise TypeError("not a JSON object")
+    for name in column.split("."):
+        if row is not None and not isinstance(row, dict):
+            raise TypeError(f"column {column!r} is not text")
+        row = None if row is None else row.get(name)
+    if row is not None and not isinstance(row, str):
+        raise TypeError(f"column {column!r} is not text")
+    return row
+
+
+def _columns_of(row: dict[str, Any]) -> Iterator[str]:
+    for name, value in row.items():
+        yield name
+        if isinstance(value, dict):
+            yield from (f"{name}.{inner}" for inner in value)
