@@ -1,0 +1,229 @@
+"""The beginning of a raw file says whether its rows have text, and one reading says all else."""
+
+import gzip
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import zstandard
+
+from nano3.raw import looks
+from nano3.raw.looks import (
+    DigestedChunks,
+    DigestedFile,
+    Look,
+    column_fault,
+    fault_of,
+    late_column_fault,
+    look,
+    measure,
+    refusal,
+    remark_of,
+)
+from nano3.raw.readers import TextError
+from tests.raw.corpus import local
+
+TEXTS = [{"text": f"document {number}"} for number in range(1000)]
+
+
+def lines(rows: list[Any]) -> bytes:
+    return b"".join(json.dumps(row).encode() + b"\n" for row in rows)
+
+
+def written(path: Path, rows: list[Any]) -> Path:
+    path.write_bytes(lines(rows))
+    return path
+
+
+def test_a_look_counts_rows_with_text_and_names_the_columns_of_the_others(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.jsonl", [{"content": "x"}] * 37 + [{"text": "x"}] * 3)
+    seen = look(path, local())
+    assert seen == Look(40, 3, ["content"], whole=True)
+    said = f"{path}: 37 of the first 40 rows have no text in column 'text'; they have: content"
+    assert remark_of(seen, path, local()) == said
+    assert fault_of(seen, path, local()) is None
+
+
+def test_a_look_reads_the_beginning_alone(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.jsonl", [*TEXTS, "no object"])
+    assert look(path, local()) == Look(looks.LOOK_ROWS, looks.LOOK_ROWS, [])
+    assert remark_of(look(path, local()), path, local()) is None
+
+
+def test_a_look_at_huge_rows_stops_early(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(looks, "LOOK_BYTES", 1000)
+    assert look(written(tmp_path / "a.jsonl", [{"text": "x" * 600}] * 9), local()).rows == 2
+
+
+@pytest.mark.parametrize(
+    ("row", "fault"),
+    [
+        ([1], "not a JSON object"),
+        ("x", "not a JSON object"),
+        ({"text": 1}, "column 'text' is not text"),
+        ({"text": {"a": 1}}, "column 'text' is not text"),
+    ],
+)
+def test_a_bad_row_is_refused_with_its_line(tmp_path: Path, row: Any, fault: str) -> None:
+    path = written(tmp_path / "a.jsonl", [{"text": "x"}, row, {"text": "x"}])
+    seen = look(path, local())
+    assert (seen.rows, seen.texts) == (3, 2)
+    assert f"{path}: line 2: {fault}" in str(fault_of(seen, path, local()))
+    assert "a bad row in the first 3 rows: line 2" in str(remark_of(seen, path, local()))
+    assert not seen.lacks("text")
+
+
+def test_a_line_that_is_cut_is_a_bad_row(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b'{"text": "x"}\n{"text": "y\n')
+    assert "line 2: " in str(fault_of(look(path, local()), path, local()))
+
+
+def test_empty_text_and_null_are_no_text_but_the_column_is_there(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.jsonl", [{"text": ""}, {"text": None}, {"id": 1}, {"text": "x"}])
+    seen = look(path, local())
+    assert (seen.rows, seen.texts, seen.lacks("text")) == (4, 1, False)
+    said = f"{path}: 3 of the first 4 rows have no text in column 'text'"
+    assert remark_of(seen, path, local()) == said
+
+
+def test_a_field_inside_a_column_is_found_and_named(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.jsonl", [{"meta": {"body": "x"}}, {"meta": None}, {"meta": {"title": "x"}}])
+    assert look(path, local(column="meta.body")) == Look(3, 1, ["meta", "meta.title"], whole=True)
+
+
+def test_no_row_of_the_look_has_the_column(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.jsonl", [{"content": "x"}] * 40)
+    seen = look(path, local())
+    assert seen.lacks("text")
+    assert column_fault(seen, path, local()) == (
+        f"{path}: no row has a column 'text'; text_column must be one of: content"
+    )
+
+
+def test_a_column_that_comes_late_is_waited_for(tmp_path: Path) -> None:
+    late = written(tmp_path / "a.jsonl", [{"id": 1}] * 5000 + [{"text": "x"}])
+    assert look(late, local()).lacks("text")
+    assert late_column_fault(late, local()) is None
+    never = written(tmp_path / "b.jsonl", [{"id": 1}] * 5000)
+    assert "b.jsonl: no row has a column 'text'; text_column must be one of: id" in str(
+        late_column_fault(never, local())
+    )
+    null = written(tmp_path / "c.jsonl", [{"id": 1}] * 5000 + [{"text": None}])
+    assert late_column_fault(null, local()) is None
+
+
+def test_parquet_says_how_many_of_its_first_rows_have_text(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"text": ["x"] * 10 + [None] * 20 + [""] * 10}), path)
+    seen = look(path, local())
+    assert (seen.rows, seen.texts) == (40, 10)
+    assert "30 of the first 40 rows have no text in column 'text'" in str(remark_of(seen, path, local()))
+    with pytest.raises(TextError, match="no column 'content'; text_column must be one of: text"):
+        look(path, local(column="content"))
+    pq.write_table(pa.table({"text": pa.array([], pa.string())}), path)
+    assert look(path, local()).rows == 0
+
+
+@pytest.mark.parametrize("content", [b"", b"\n\n"])
+def test_a_file_without_rows_lacks_nothing(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(content)
+    seen = look(path, local())
+    assert not seen.lacks("text")
+    assert remark_of(seen, path, local()) is None
+
+
+@pytest.mark.parametrize(
+    ("head", "name", "what"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:1\n", "a.jsonl", "a pointer of Git LFS"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:1\n", "a.parquet", "a pointer of Git LFS"),
+        (b"<!DOCTYPE html><html>", "a.jsonl", "a web page"),
+        (b"\n\n <HTML><head>", "a.jsonl.gz", "a web page"),
+    ],
+)
+def test_what_a_file_is_instead_is_named(tmp_path: Path, head: bytes, name: str, what: str) -> None:
+    (tmp_path / name).write_bytes(head)
+    with pytest.raises(TextError, match=f"{name}: holds {what}"):
+        look(tmp_path / name, local())
+    assert refusal(b'{"text": "<html>"}', Path(name)) is None
+
+
+@pytest.mark.parametrize(
+    ("ending", "compress"),
+    [("", bytes), (".gz", gzip.compress), (".zst", zstandard.ZstdCompressor().compress)],
+)
+def test_a_file_is_measured_and_its_content_known_in_one_reading(tmp_path: Path, ending: str, compress: Any) -> None:
+    path, plain = tmp_path / f"a.jsonl{ending}", lines(TEXTS * 50)
+    path.write_bytes(compress(plain))
+    file = measure(path)
+    assert (file.bytes, file.rows) == (path.stat().st_size, 50_000)
+    assert file.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert file.content == hashlib.sha256(plain).hexdigest()
+
+
+def test_no_byte_is_read_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = written(tmp_path / "a.jsonl", TEXTS * 100)
+    read: list[int] = []
+    real = DigestedFile.read
+
+    def counted(self: DigestedFile, size: int | None = -1) -> bytes:
+        data = real(self, size)
+        read.append(len(data))
+        return data
+
+    monkeypatch.setattr(DigestedFile, "read", counted)
+    measure(path)
+    assert sum(read) == path.stat().st_size
+
+
+def test_a_parquet_file_is_measured_by_its_footer(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"text": ["x" * 100] * 1000}), path, compression="none")
+    file = measure(path)
+    assert file.rows == 1000
+    assert file.sha256 == file.content == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("ending", [".gz", ".zst"])
+@pytest.mark.parametrize("content", [b"", b"x", gzip.compress(lines(TEXTS))[:-9]])
+def test_damage_is_named_with_the_file(tmp_path: Path, ending: str, content: bytes) -> None:
+    path = tmp_path / f"a.jsonl{ending}"
+    path.write_bytes(content)
+    if not content:
+        assert measure(path).rows == 0
+        return
+    with pytest.raises(TextError, match=rf"a\.jsonl\{ending}: the compressed data is damaged or cut"):
+        measure(path)
+
+
+def test_chunks_are_read_in_any_sizes() -> None:
+    chunks = [b"", b"abc", b"", b"defgh", b""]
+    for size in (1, 2, 100):
+        stream, data = DigestedChunks(iter(chunks)), b""
+        while piece := stream.read(size):
+            data += piece
+        assert data == b"abcdefgh"
+        assert stream.digest() == hashlib.sha256(b"abcdefgh").hexdigest()
+    assert DigestedChunks(iter(chunks)).digest() == hashlib.sha256(b"abcdefgh").hexdigest()
+
+
+def test_a_file_is_digested_whichever_way_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(bytes(range(256)) * 100)
+    whole = hashlib.sha256(path.read_bytes()).hexdigest()
+    with DigestedFile(path) as file:
+        file.seek(20_000)
+        file.read(10)
+        file.seek(0)
+        file.read(300)
+        file.seek(0)
+        file.read(100)
+        file.seek(300)
+        file.readinto(bytearray(50))
+        assert file.digest() == whole
