@@ -96,8 +96,8 @@ class SplitCount(msgspec.Struct, frozen=True):
 
 class IndexFacts(msgspec.Struct, frozen=True, kw_only=True):
     """
-    A dataset in numbers. tokens, documents: of training. rows: of the raw shards. skipped: rows in no pair. dropped: the
-    same by reason, without reasons that no row has; empty if older receipts do not say.
+    A dataset in numbers. tokens, documents: of training. rows: of the raw shards. skipped: rows in no pair. dropped:
+    these by reason; empty if older receipts do not say.
     """
 
     tokens: int

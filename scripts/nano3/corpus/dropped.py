@@ -6,7 +6,7 @@ the end of a run say the same.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from nano3.artifact.receipt import ReceiptError
@@ -25,7 +25,7 @@ def dropped_rows(dataset: str, facts: IndexFacts) -> str | None:
 
 
 def dropped_rows_of(
-    dataset: str, folder: Path, shards: Mapping[str, str], tokenized: Iterable[str], is_fresh: Callable[[str], bool]
+    dataset: str, folder: Path, shards: Mapping[str, str], tokenized: Sequence[str], is_fresh: Callable[[str], bool]
 ) -> str | None:
     """
     The same at the end of a run, with the files that they are in; None if the run made nothing of the dataset, too.
@@ -71,7 +71,7 @@ def _by_number(counts: Mapping[str, int]) -> list[str]:
     return sorted(counts, key=lambda reason: (-counts[reason], reason))
 
 
-def _indexed(folder: Path, tokenized: Iterable[str]) -> list[ShardEntry] | None:
+def _indexed(folder: Path, tokenized: Sequence[str]) -> list[ShardEntry] | None:
     """All shards as the dataset's index knows them; None if it does not know these as they are now."""
     try:
         digest = read_receipt(folder / "index.json", IndexReceipt).facts.shards.digest
@@ -86,6 +86,7 @@ def _indexed(folder: Path, tokenized: Iterable[str]) -> list[ShardEntry] | None:
     return entries if whole else None
 
 
-def _made(folder: Path, names: Iterable[str]) -> Iterable[ShardEntry]:
+def _made(folder: Path, names: Iterable[str]) -> Iterator[ShardEntry]:
+    """Shards by their receipts."""
     for name in names:
         yield ShardEntry.of(name, read_receipt(folder / f"train/{name}.json", ShardReceipt), 0)

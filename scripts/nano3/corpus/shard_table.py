@@ -33,7 +33,8 @@ class ShardEntry(NamedTuple):
     sha256, rows, made_with: what it was made from, see made_with(). tokens, documents: of the training pair. bin_bytes,
     idx_bytes, bin, idx: sizes and SHA-256 of the training pair's files. held_bin_bytes, held_idx_bytes: sizes of the
     held-out pair's. content: of its receipt. rows_read, skipped: rows of the raw shard, and those that are in no pair.
-    dropped: these by reason, see dropped_cell(). valid, test: held-out documents. written: when the receipt was, in nanoseconds.
+    dropped: these by reason, see dropped_cell(). valid, test: held-out documents. written: when the receipt was, in
+    nanoseconds.
     """
 
     shard: str

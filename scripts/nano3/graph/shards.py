@@ -30,7 +30,7 @@ class ShardInputs:
         self.settings = settings
         self.request = request
         self.recipe = request.recipe
-        self._tokenized: dict[str, set[str]] = {}  # shards that are made again, by dataset
+        self._tokenized: dict[str, set[str]] = {}  # shards of this run, by dataset
         if engine.main:  # a job's own process looks at its own dataset only
             for dataset in request.datasets:
                 request.shards[dataset]

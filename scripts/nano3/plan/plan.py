@@ -10,7 +10,9 @@ from typing import Any
 from nano3 import Nano3Error
 from nano3.config.load import Settings, load_recipe, require_pins
 from nano3.core.schema import did_you_mean
+from nano3.corpus.dropped import dropped_rows
 from nano3.corpus.freshness import shard_reason
+from nano3.graph.judge import read_index
 from nano3.graph.nodes import Cause, Certainty, Node, ancestors, causes, settle
 from nano3.graph.request import Request
 from nano3.graph.state import State, bundles, read_state, refusals
@@ -102,6 +104,14 @@ class Plan:
         for dataset in self.state.surveys.values():
             sums.update(dataset.certified)
         return dict(sums)
+
+    @property
+    def dropped(self) -> list[str]:
+        """A sentence for each dataset that has rows in no pair, as it is indexed now."""
+        names = [node.name for node in self.nodes if node.kind == "index"]
+        indexes = {name: read_index(self.state.request.paths.index(name)) for name in names}
+        lines = (dropped_rows(name, index.facts) for name, index in indexes.items() if index)
+        return [line for line in lines if line]
 
     @property
     def empty(self) -> bool:
@@ -198,8 +208,9 @@ def as_json(plan: Plan, sentences: Sequence[str]) -> dict[str, Any]:
     The plan as a value, for other programs. Fields are added, never renamed.
 
     recipe: name of the artifacts. what_if: edits by dotted key. kinds: by kind the fields of Counts. jobs: of
-    tokenizing. certified: shards that are fresh by certificate, by digest of the code that made them. refused: frozen
-    phases by how certainly they would be trained, "will" or "if".
+    tokenizing. dropped: sentences on datasets with rows that are in no pair. certified: shards that are fresh by
+    certificate, by digest of the code that made them. refused: frozen phases by how certainly they would be trained,
+    "will" or "if".
     causes: kind, reason, sentence, certain and conditional (names of what follows, as kind:name), and artifacts, by
     dataset, phase, segment or recipe how many and the first few names.
     estimate: tokenizing, training and perhaps (training that may follow) with the fields of estimate.Tokenizing and
@@ -212,6 +223,7 @@ def as_json(plan: Plan, sentences: Sequence[str]) -> dict[str, Any]:
         "what_if": dict(plan.what_if),
         "kinds": {kind: asdict(counts) for kind, counts in plan.counts.items()},
         "jobs": plan.jobs,
+        "dropped": plan.dropped,
         "certified": plan.certified,
         "refused": {phase: how.name.lower() for phase, how in plan.refused.items()},
         "causes": [
