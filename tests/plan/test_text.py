@@ -1,10 +1,12 @@
 """The plan in a terminal."""
 
+import json
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+from nano3.plan.plan import as_json
 from nano3.plan.text import WIDTH, as_text
 from tests.conftest import REPOSITORY
 from tests.plan.conftest import pin_again, plan
@@ -29,3 +31,14 @@ def test_the_text_needs_no_library_that_is_slow_to_import(bare: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.endswith("set()\n")
+
+
+def test_rows_that_are_in_no_pair_are_told(house: Path) -> None:
+    assert "in no pair" not in as_text(plan(), colour=False)
+    index = Path(plan().state.request.paths.index("tiny-math"))
+    receipt = json.loads(index.read_text())
+    facts = receipt["facts"] | {"rows": 40, "skipped": 37, "dropped": {"no text": 37}}
+    index.write_text(json.dumps(receipt | {"facts": facts}))
+    said = "tiny-math: 37 of 40 rows are in no pair: 37 without text"
+    assert said in as_text(plan(), colour=False).splitlines()
+    assert as_json(plan(), [])["dropped"] == [said]
