@@ -42,3 +42,17 @@ def test_rows_that_are_in_no_pair_are_told(house: Path) -> None:
     said = "tiny-math: 37 of 40 rows are in no pair: 37 without text"
     assert said in as_text(plan(), colour=False).splitlines()
     assert as_json(plan(), [])["dropped"] == [said]
+
+
+def test_files_that_are_not_pinned_are_told_of_local_datasets(house: Path) -> None:
+    folder = Path("resources/tiny/math")
+    folder.mkdir(parents=True, exist_ok=True)
+    assert not plan().unpinned
+    for name in ("new-0.jsonl.gz", "new-1.jsonl.gz", "other.txt", "._new-0.jsonl.gz"):
+        (folder / name).touch()
+    said = f"tiny-math: 2 matching files are not pinned, e.g. {folder}/new-0.jsonl.gz: "
+    assert plan().unpinned == [f"{said}run `python scripts/pin_dataset.py tiny-math`"]
+    assert said.strip() in " ".join(as_text(plan(), colour=False).split())
+    assert as_json(plan(), [])["unpinned"] == plan().unpinned
+    assert plan("tiny-code").unpinned == []
+    assert plan(sample=1).unpinned == [], "not all pins are read for a sample"

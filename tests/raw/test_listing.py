@@ -20,6 +20,7 @@ from nano3.raw.listing import (
     name_fault,
     near_names,
     shown,
+    unpinned_files,
     without_hidden,
 )
 from tests.raw.corpus import local, sha256
@@ -286,3 +287,18 @@ def test_many_faults_are_cut_and_counted() -> None:
     lines = str(error.value).splitlines()
     assert lines == [*(f"c.yaml: fault {number}" for number in range(10)), "c.yaml: and 15 more"]
     listing.refuse("c.yaml", [])
+
+
+@pytest.mark.parametrize("source", ["raw", "raw/", "./raw"])
+def test_files_that_are_not_pinned_are_those_that_match(folder: Path, source: str) -> None:
+    files("a.jsonl", "b.jsonl", "._c.jsonl", "sub/d.jsonl")
+    description = local(source).model_copy(update={"files": "**/*.jsonl"})
+    assert unpinned_files(description, ["raw/a.jsonl"]) == ["raw/b.jsonl", "raw/sub/d.jsonl"]
+    assert unpinned_files(description.model_copy(update={"source": "gone"}), []) == []
+    assert unpinned_files(description.model_copy(update={"source": f"file://{folder}/raw"}), []) == []
+
+
+def test_files_of_the_working_directory_are_compared_too(folder: Path) -> None:
+    (folder / "a.jsonl").touch()
+    (folder / "b.jsonl").touch()
+    assert unpinned_files(local("."), ["a.jsonl"]) == ["b.jsonl"]

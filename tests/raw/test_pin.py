@@ -363,7 +363,7 @@ def test_hidden_files_are_left_out_and_told_in_a_folder_and_at_a_url(catalogue: 
     assert told[0].startswith("3 hidden names left out: ._a.jsonl, _SUCCESS, _temporary/; a glob that begins with")
     assert [shard.name for shard in read_pins("web", catalogue)] == ["a"]
     told = pinned(catalogue, {}, files="'**'", source=f"file://{Path.cwd()}/raw")
-    assert told[1].startswith("3 hidden names left out: ._a.jsonl, _SUCCESS, _temporary/a.jsonl; a glob that begins")
+    assert told[1].startswith("3 hidden names left out: ._a.jsonl, _SUCCESS, _temporary/; a glob that begins")
     assert [shard.name for shard in read_pins("web", catalogue)] == ["a"]
     pinned(catalogue, {}, files="'_temporary/*'")
     assert [shard.name for shard in read_pins("web", catalogue)] == ["_temporary.a"]

@@ -20,7 +20,6 @@ from pathlib import Path
 from nano3.core.formatting import many
 from nano3.core.schema import ConfigError
 from nano3.raw.datasets import Dataset
-from nano3.raw.readers import TextError, shard_name
 
 EXAMPLES, MOST = 3, 10  # names in a line, lines of one kind
 Places = frozenset[int]
@@ -157,7 +156,8 @@ class Walk:
             self.listing.refusals.append(f"{folder}: can't be listed: {error.strerror}: allow it, or narrow files")
             return
         for entry in entries:
-            after, listed = self.glob.after(places, entry.name), self.glob.after(places, entry.name, hidden=True)
+            after = self.glob.after(places, entry.name)
+            listed = after or self.glob.after(places, entry.name, hidden=True)
             if listed and (fault := _fault(entry)):
                 self._lose(below + entry.name, after, fault)
             elif listed and entry.is_dir() and self.glob.goes_on(after):
@@ -203,6 +203,16 @@ def without_hidden(names: Iterable[str], files: str) -> Listing:
     return listing
 
 
+def unpinned_files(dataset: Dataset, pinned: Iterable[str]) -> list[str]:
+    """Local files that match a dataset's glob and are not pinned. pinned: paths of its pins."""
+    folder = Path(dataset.source)
+    if dataset.remote or not folder.is_dir():
+        return []
+    prefix = "" if folder == Path() else f"{folder.as_posix().rstrip('/')}/"
+    files = (f"{prefix}{name}" for name in list_folder(folder, str(dataset.files)).files)
+    return sorted({*files}.difference(pinned))
+
+
 def local_folder(dataset: Dataset, source: str) -> Path:
     """A local dataset's folder. source: the file to name. Raises ConfigError, with the remedy, if it is none."""
     text = dataset.source
@@ -230,6 +240,8 @@ def shard_names(dataset: Dataset, source: str, listing: Listing) -> dict[str, st
 
     source: the file to name. Raises ConfigError for no files at all, or with a line for each that can't be a shard.
     """
+    from nano3.raw.readers import TextError, shard_name  # which loads pyarrow, and a plan needs none
+
     names: dict[str, str] = {}
     owners: dict[str, str] = {}
     faults = list(listing.refusals)

@@ -54,6 +54,8 @@ from nano3.raw.looks import (
 )
 from nano3.raw.readers import TextError, count_rows
 
+FILE = "file://"  # fsspec's driver does not follow links to folders, and skips links to nowhere in silence
+
 
 @dataclass
 class Found:
@@ -308,8 +310,13 @@ def _on_hub(dataset: Dataset, source: str) -> Found:
 
 
 def _at_url(dataset: Dataset, source: str) -> Found:
-    sizes = remote.list_files(dataset.source, str(dataset.files))
-    listing = without_hidden(sizes, str(dataset.files))
+    if dataset.source.startswith(FILE):
+        folder = Path(dataset.source.removeprefix(FILE))
+        listing = list_folder(folder, str(dataset.files))
+        sizes = {name: (folder / name).stat().st_size for name in listing.files}
+    else:
+        sizes = remote.list_files(dataset.source, str(dataset.files))
+        listing = without_hidden(sizes, str(dataset.files))
     names = shard_names(dataset, source, listing)
     found, faults = Found(notes=listing.notes), []
     total = sum(sizes[path] for path in names)
