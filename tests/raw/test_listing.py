@@ -7,25 +7,16 @@ from pathlib import Path
 import pytest
 from fsspec import url_to_fs
 
-from nano3.artifact.files import replaced
 from nano3.core.schema import ConfigError
 from nano3.raw import listing
-from nano3.raw.download import download_shard
 from nano3.raw.listing import (
-    DOWNLOAD_ASIDE,
-    RECEIPT_ASIDE,
     Glob,
     list_folder,
     local_folder,
-    name_fault,
-    near_names,
-    shown,
     unpinned_files,
     without_hidden,
 )
-from tests.raw.corpus import local, sha256
-
-LIMIT = os.pathconf("/", "PC_NAME_MAX")
+from tests.raw.corpus import local
 
 
 @pytest.fixture
@@ -209,76 +200,6 @@ def test_a_source_that_is_a_folder_is_taken_as_it_is(folder: Path, source: str) 
     Path("$odd").mkdir()
     Path("~odd").mkdir()
     assert local_folder(local(source), "c.yaml") == Path(source)
-
-
-@pytest.mark.parametrize(
-    ("path", "fault"),
-    [
-        ("raw/a\nb.jsonl", "line break"),
-        ("raw/a\tb.jsonl", "tab"),
-        ("raw/a\rb.jsonl", "control character"),
-        ("raw/a\x1bb.jsonl", "control character"),
-        ("raw/a\udce9.jsonl", "not UTF-8"),
-        ("raw/a{b}.jsonl", "braces"),
-        ("-a.jsonl", "begins with a dash"),
-        ("-raw/a.jsonl", "begins with a dash"),
-        ("raw/.jsonl", "nothing but an ending"),
-        (f"raw/{'x' * 249}.jsonl", "bytes too long"),
-        (f"raw/{'é' * 124}.jsonl", "bytes too long"),
-    ],
-)
-def test_a_name_that_can_be_no_shard_says_why(path: str, fault: str) -> None:
-    said = name_fault(path, path.removeprefix("raw/").removesuffix(".jsonl"), remote=False) or ""
-    assert fault in said
-    assert ": rename it" in said
-    shown(path).encode()
-    assert shown(path).isprintable()
-
-
-@pytest.mark.parametrize(
-    "name", ["-a", "a b", " a ", "a'b", 'a"b', "a;b", "a$b", "a*b", "[a]", "a\\b", "a%b", "é", "日本", "a`b"]
-)
-def test_other_odd_names_are_right(name: str) -> None:
-    assert name_fault(f"raw/{name}.jsonl", name, remote=False) is None
-
-
-def test_the_longest_name_is_that_of_a_receipt_or_a_download_on_its_way(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with replaced(Path("shard.json")) as aside:
-        assert len(aside.name) == len("shard" + RECEIPT_ASIDE)
-    raw, content = Path("resources/raw/c/shard.jsonl"), b"x"
-    seen: list[str] = []
-
-    def fetch(_url: str, partial: Path) -> Path:
-        seen.append(partial.name)
-        (partial / "shard.part").write_bytes(content)
-        return partial / "shard.part"
-
-    monkeypatch.setattr("nano3.raw.remote.fetch", fetch)
-    download_shard("file:///there/shard.jsonl", sha256(content), 1, raw)
-    assert len(seen[0]) == len(raw.name + DOWNLOAD_ASIDE)
-
-
-@pytest.mark.parametrize("remote", [False, True])
-def test_the_longest_name_that_pinning_takes_can_be_written_and_no_longer_one(folder: Path, remote: bool) -> None:
-    extra = max(len(RECEIPT_ASIDE), len(".jsonl.zst" + DOWNLOAD_ASIDE) if remote else 0)
-    longest = "x" * (LIMIT - extra)
-    assert name_fault(f"{longest}.jsonl.zst", longest, remote) is None
-    (folder / ("x" * (LIMIT - extra) + "y" * extra)).touch()
-    assert "1 bytes too long" in (name_fault(f"{longest}x.jsonl.zst", longest + "x", remote) or "")
-    with replaced(folder / f"{longest}.json") as aside:
-        aside.write_text("{}")
-    if not remote:
-        with pytest.raises(OSError, match="File name too long"), replaced(folder / f"{longest}x.json"):
-            pass
-
-
-def test_names_that_some_file_systems_take_for_one_are_told() -> None:
-    assert near_names(["a", "b"]) == []
-    (case,) = near_names(["Part-0", "part-0", "b"])
-    assert case.startswith("shards Part-0 and part-0 differ only by case")
-    assert len(near_names(["caf\u00e9", "cafe\u0301", "STRASSE", "straße"])) == 2
 
 
 def test_many_faults_are_cut_and_counted() -> None:

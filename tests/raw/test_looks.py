@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,13 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 
+from nano3.artifact.files import replaced
 from nano3.raw import looks
+from nano3.raw.download import download_shard
+from nano3.raw.listing import shown
 from nano3.raw.looks import (
+    DOWNLOAD_ASIDE,
+    RECEIPT_ASIDE,
     DigestedChunks,
     DigestedFile,
     Look,
@@ -21,11 +27,13 @@ from nano3.raw.looks import (
     late_column_fault,
     look,
     measure,
+    name_fault,
+    near_names,
     refusal,
     remark_of,
 )
 from nano3.raw.readers import TextError
-from tests.raw.corpus import local
+from tests.raw.corpus import local, sha256
 
 TEXTS = [{"text": f"document {number}"} for number in range(1000)]
 
@@ -227,3 +235,76 @@ def test_a_file_is_digested_whichever_way_it_is_read(tmp_path: Path) -> None:
         file.seek(300)
         file.readinto(bytearray(50))
         assert file.digest() == whole
+
+
+LIMIT = os.pathconf("/", "PC_NAME_MAX")
+
+
+@pytest.mark.parametrize(
+    ("path", "fault"),
+    [
+        ("raw/a\nb.jsonl", "line break"),
+        ("raw/a\tb.jsonl", "tab"),
+        ("raw/a\rb.jsonl", "control character"),
+        ("raw/a\x1bb.jsonl", "control character"),
+        ("raw/a\udce9.jsonl", "not UTF-8"),
+        ("raw/a{b}.jsonl", "braces"),
+        ("-a.jsonl", "begins with a dash"),
+        ("-raw/a.jsonl", "begins with a dash"),
+        ("raw/.jsonl", "nothing but an ending"),
+        (f"raw/{'x' * 249}.jsonl", "bytes too long"),
+        (f"raw/{'é' * 124}.jsonl", "bytes too long"),
+    ],
+)
+def test_a_name_that_can_be_no_shard_says_why(path: str, fault: str) -> None:
+    said = name_fault(path, path.removeprefix("raw/").removesuffix(".jsonl"), remote=False) or ""
+    assert fault in said
+    assert ": rename it" in said
+    shown(path).encode()
+    assert shown(path).isprintable()
+
+
+@pytest.mark.parametrize(
+    "name", ["-a", "a b", " a ", "a'b", 'a"b', "a;b", "a$b", "a*b", "[a]", "a\\b", "a%b", "é", "日本", "a`b"]
+)
+def test_other_odd_names_are_right(name: str) -> None:
+    assert name_fault(f"raw/{name}.jsonl", name, remote=False) is None
+
+
+def test_the_longest_name_is_that_of_a_receipt_or_a_download_on_its_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with replaced(tmp_path / "shard.json") as aside:
+        assert len(aside.name) == len("shard" + RECEIPT_ASIDE)
+    raw, content = tmp_path / "resources/raw/c/shard.jsonl", b"x"
+    seen: list[str] = []
+
+    def fetch(_url: str, partial: Path) -> Path:
+        seen.append(partial.name)
+        (partial / "shard.part").write_bytes(content)
+        return partial / "shard.part"
+
+    monkeypatch.setattr("nano3.raw.remote.fetch", fetch)
+    download_shard("file:///there/shard.jsonl", sha256(content), 1, raw)
+    assert len(seen[0]) == len(raw.name + DOWNLOAD_ASIDE)
+
+
+@pytest.mark.parametrize("remote", [False, True])
+def test_the_longest_name_that_pinning_takes_can_be_written_and_no_longer_one(tmp_path: Path, remote: bool) -> None:
+    extra = max(len(RECEIPT_ASIDE), len(".jsonl.zst" + DOWNLOAD_ASIDE) if remote else 0)
+    longest = "x" * (LIMIT - extra)
+    assert name_fault(f"{longest}.jsonl.zst", longest, remote) is None
+    (tmp_path / ("x" * (LIMIT - extra) + "y" * extra)).touch()
+    assert "1 bytes too long" in (name_fault(f"{longest}x.jsonl.zst", longest + "x", remote) or "")
+    with replaced(tmp_path / f"{longest}.json") as aside:
+        aside.write_text("{}")
+    if not remote:
+        with pytest.raises(OSError, match="File name too long"), replaced(tmp_path / f"{longest}x.json"):
+            pass
+
+
+def test_names_that_some_file_systems_take_for_one_are_told() -> None:
+    assert near_names(["a", "b"]) == []
+    (case,) = near_names(["Part-0", "part-0", "b"])
+    assert case.startswith("shards Part-0 and part-0 differ only by case")
+    assert len(near_names(["caf\u00e9", "cafe\u0301", "STRASSE", "straße"])) == 2

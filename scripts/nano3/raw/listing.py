@@ -1,5 +1,5 @@
 """
-Which files of a source match a dataset's glob, and which of them can be shards by their names?
+Which files of a source match a dataset's glob, and what is left out?
 
 A glob means the same in a folder and at a URL: * and ? stop at a /, and ** is any number of folders. Names that begin
 with . or _ are hidden, as for Spark and Hadoop: ._a.parquet of macOS, .part-0.crc, _SUCCESS, _temporary/. They match
@@ -11,7 +11,6 @@ import fnmatch
 import os
 import re
 import stat
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -24,8 +23,6 @@ from nano3.raw.datasets import Dataset
 EXAMPLES, MOST = 3, 10  # names in a line, lines of one kind
 Places = frozenset[int]
 KINDS = {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
-# What our files add to a shard's name while they are written, see artifact.files.replaced and raw.download.
-RECEIPT_ASIDE, DOWNLOAD_ASIDE = "..json.12345678.part", "..123456789012"
 
 
 @dataclass(frozen=True)
@@ -234,39 +231,6 @@ def local_folder(dataset: Dataset, source: str) -> Path:
     raise ConfigError(f"{source}: source: {text}: {remedy}")
 
 
-def shard_names(dataset: Dataset, source: str, listing: Listing) -> dict[str, str]:
-    """
-    The names of a listing's shards by the paths that are pinned: a local file's begins with its folder.
-
-    source: the file to name. Raises ConfigError for no files at all, or with a line for each that can't be a shard.
-    """
-    from nano3.raw.readers import TextError, shard_name  # which loads pyarrow, and a plan needs none
-
-    names: dict[str, str] = {}
-    owners: dict[str, str] = {}
-    faults = list(listing.refusals)
-    for file in listing.files:
-        path = file if dataset.remote else (Path(dataset.source) / file).as_posix()
-        try:
-            name = shard_name(file)
-        except TextError as error:
-            faults.append(str(error))
-            continue
-        if name in owners:
-            faults.append(f"{path} and {owners[name]} would both be shard {name}: rename one of them")
-        elif fault := name_fault(path, name, dataset.remote):
-            faults.append(f"{path}: {fault}")
-        names[path] = name
-        owners.setdefault(name, path)
-    refuse(source, faults)
-    if not names:
-        what = (
-            f"no file matches {dataset.files!r}" if dataset.files else f"no file is in split {dataset.split or 'train'}"
-        )
-        raise ConfigError("; ".join([f"{source}: {what} in {dataset.source}: correct source or files", *listing.notes]))
-    return names
-
-
 def refuse(source: str, faults: Iterable[str]) -> None:
     """Raise ConfigError with a line for each of the first faults, if there are any. source: the file to name."""
     if lines := few([shown(fault) for fault in faults]):
@@ -278,45 +242,10 @@ def few(lines: Sequence[str]) -> list[str]:
     return [*lines[:MOST], *([f"and {len(lines) - MOST:,} more"] if len(lines) > MOST else [])]
 
 
-def name_fault(path: str, shard: str, remote: bool) -> str | None:
-    """
-    Why a file can't be a shard by its name; None if it can. path: its pin's. shard: the shard's name.
-
-    remote: if it is downloaded, to a name with . for /.
-    """
-    names = [RECEIPT_ASIDE + shard, *([DOWNLOAD_ASIDE + path.replace("/", ".")] if remote else [])]
-    longest, limit = max(len(os.fsencode(name)) for name in names), os.pathconf(".", "PC_NAME_MAX")
-    faults = {
-        "its name is not UTF-8: rename it": any(unicodedata.category(letter) == "Cs" for letter in path),
-        "its name has a line break, a tab or another control character: rename it": any(
-            unicodedata.category(letter) == "Cc" for letter in path
-        ),
-        "a shard's name can't have braces: rename it": {"{", "}"} & set(shard),
-        "its name is nothing but an ending: rename it": not shard,
-        "its path begins with a dash, like an option: rename it": path.startswith("-"),
-        f"its name is {longest - limit} bytes too long: while it is made into tokens it takes {longest}, and a name "
-        f"has at most {limit} here: rename it": longest > limit,
-    }
-    return next((fault for fault, applies in faults.items() if applies), None)
-
-
 def shown(path: str) -> str:
     """A path as a message can hold it: what can't be printed is escaped."""
     text = path.encode("utf-8", "backslashreplace").decode()
     return "".join(letter if letter.isprintable() or letter > "\x7f" else f"\\x{ord(letter):02x}" for letter in text)
-
-
-def near_names(shards: Iterable[str]) -> list[str]:
-    """A sentence for shards whose names are one name for some file systems: by case, or by Unicode's normal forms."""
-    groups: dict[str, list[str]] = {}
-    for shard in shards:
-        groups.setdefault(unicodedata.normalize("NFC", shard).casefold(), []).append(shard)
-    return [
-        f"shards {' and '.join(group)} differ only by case or by how Unicode writes a letter: "
-        "on a file system that ignores that, one replaces the other"
-        for group in groups.values()
-        if len(group) > 1
-    ]
 
 
 @cache

@@ -1,13 +1,16 @@
 """
 What does pinning see in a raw file before any of it is tokenized?
 
-First its beginning: is it what its name says, and do its rows have text? Then all of it, read once: its rows, the
-digest of its bytes, and that of its content, which is the same for a.jsonl and a.jsonl.gz.
+First its name: can a shard be called so? Then its beginning: is it what its name says, and do its rows have text? Then
+all of it, read once: its rows, the digest of its bytes, and that of its content, which is the same for a.jsonl and
+a.jsonl.gz.
 """
 
 import hashlib
 import io
-from collections.abc import Iterator
+import os
+import unicodedata
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any, BinaryIO, cast
@@ -16,8 +19,11 @@ import msgspec
 import pyarrow.compute as pc
 
 from nano3.core.formatting import many
+from nano3.core.schema import ConfigError
 from nano3.raw import readers
 from nano3.raw.datasets import Dataset
+from nano3.raw.listing import Listing, refuse
+from nano3.raw.readers import TextError, shard_name
 
 LOOK_ROWS = 300
 LOOK_BYTES = 16 * 2**20  # of lines; one line may be longer
@@ -25,6 +31,8 @@ HEAD_BYTES = 4096
 CHUNK_BYTES = 2**20
 COMPRESSIONS = (".gz", ".zst", ".bz2", ".xz")
 COLUMNS = 20  # named in a message
+# What our files add to a shard's name while they are written, see artifact.files.replaced and raw.download.
+RECEIPT_ASIDE, DOWNLOAD_ASIDE = "..json.12345678.part", "..123456789012"
 
 
 @dataclass(frozen=True)
@@ -55,6 +63,72 @@ class Measured:
     content: str
 
 
+def shard_names(dataset: Dataset, source: str, listing: Listing) -> dict[str, str]:
+    """
+    The names of a listing's shards by the paths that are pinned: a local file's begins with its folder.
+
+    source: the file to name. Raises ConfigError for no files at all, or with a line for each that can't be a shard.
+    """
+    names: dict[str, str] = {}
+    owners: dict[str, str] = {}
+    faults = list(listing.refusals)
+    for file in listing.files:
+        path = file if dataset.remote else (Path(dataset.source) / file).as_posix()
+        try:
+            name = shard_name(file)
+        except TextError as error:
+            faults.append(str(error))
+            continue
+        if name in owners:
+            faults.append(f"{path} and {owners[name]} would both be shard {name}: rename one of them")
+        elif fault := name_fault(path, name, dataset.remote):
+            faults.append(f"{path}: {fault}")
+        names[path] = name
+        owners.setdefault(name, path)
+    refuse(source, faults)
+    if not names:
+        what = (
+            f"no file matches {dataset.files!r}" if dataset.files else f"no file is in split {dataset.split or 'train'}"
+        )
+        raise ConfigError("; ".join([f"{source}: {what} in {dataset.source}: correct source or files", *listing.notes]))
+    return names
+
+
+def name_fault(path: str, shard: str, remote: bool) -> str | None:
+    """
+    Why a file can't be a shard by its name; None if it can. path: its pin's. shard: the shard's name.
+
+    remote: if it is downloaded, to a name with . for /.
+    """
+    names = [RECEIPT_ASIDE + shard, *([DOWNLOAD_ASIDE + path.replace("/", ".")] if remote else [])]
+    longest, limit = max(len(os.fsencode(name)) for name in names), os.pathconf(".", "PC_NAME_MAX")
+    faults = {
+        "its name is not UTF-8: rename it": any(unicodedata.category(letter) == "Cs" for letter in path),
+        "its name has a line break, a tab or another control character: rename it": any(
+            unicodedata.category(letter) == "Cc" for letter in path
+        ),
+        "a shard's name can't have braces: rename it": {"{", "}"} & set(shard),
+        "its name is nothing but an ending: rename it": not shard,
+        "its path begins with a dash, like an option: rename it": path.startswith("-"),
+        f"its name is {longest - limit} bytes too long: while it is made into tokens it takes {longest}, and a name "
+        f"has at most {limit} here: rename it": longest > limit,
+    }
+    return next((fault for fault, applies in faults.items() if applies), None)
+
+
+def near_names(shards: Iterable[str]) -> list[str]:
+    """A sentence for shards whose names are one name for some file systems: by case, or by Unicode's normal forms."""
+    groups: dict[str, list[str]] = {}
+    for shard in shards:
+        groups.setdefault(unicodedata.normalize("NFC", shard).casefold(), []).append(shard)
+    return [
+        f"shards {' and '.join(group)} differ only by case or by how Unicode writes a letter: "
+        "on a file system that ignores that, one replaces the other"
+        for group in groups.values()
+        if len(group) > 1
+    ]
+
+
 def refusal(head: bytes, path: PurePath) -> str | None:
     """What a file's first bytes are that its name does not say; None if they may be what it says."""
     beginning = head.lstrip()[:15].lower()
@@ -73,7 +147,7 @@ def look(path: Path, dataset: Dataset) -> Look:
     """
     with open(path, "rb") as file:
         if fault := refusal(file.read(HEAD_BYTES), path):
-            raise readers.TextError(f"{path}: {fault}")
+            raise TextError(f"{path}: {fault}")
     see = _look_at_parquet if path.suffix == ".parquet" else _look_at_lines
     return see(path, dataset.text_column)
 
@@ -110,7 +184,7 @@ def late_column_fault(path: Path, dataset: Dataset) -> str | None:
         for texts in readers.read_text(path, dataset.text_column, None):
             if texts.null_count < len(texts):
                 return None
-    except readers.TextError as error:
+    except TextError as error:
         return str(error)
     return None
 

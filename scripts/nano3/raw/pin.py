@@ -34,9 +34,7 @@ from nano3.raw.listing import (
     few,
     list_folder,
     local_folder,
-    near_names,
     refuse,
-    shard_names,
     shown,
     some,
     without_hidden,
@@ -49,8 +47,10 @@ from nano3.raw.looks import (
     late_column_fault,
     look,
     measure,
+    near_names,
     refusal,
     remark_of,
+    shard_names,
 )
 from nano3.raw.readers import TextError, count_rows
 
