@@ -71,7 +71,22 @@ def test_another_catalogue_than_was_planned_is_refused(catalogue: Path, tmp_path
         tokenize_bundle("0-3", catalogue, TOKENIZER, bundle_key("0" * 64), tmp_path, tmp_path / "done.json")
 
 
-ODD = ["-a", "a b", "a'b", 'a"b', "a$HOME", "a;b", "[a]", "a*", "日本", "a\\b", "--help", " a", "a%20b", "x" * 235]
+ODD = [
+    "-a",
+    "a b",
+    "a'b",
+    'a"b',
+    "a$HOME",
+    "a;b",
+    "[a]",
+    "a*",
+    "日本",
+    "a\\b",
+    "--help",
+    " a",
+    "a%20b",
+    ("abcdefghijklmnopqrstuvwxyz" * 10)[:235],
+]
 
 
 def test_shards_of_odd_names_are_tokenized_and_indexed(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import zstandard
+from snakemake.io import PeriodicityDetector
 
 from nano3.artifact.files import replaced
 from nano3.raw import looks
@@ -237,7 +238,7 @@ def test_a_file_is_digested_whichever_way_it_is_read(tmp_path: Path) -> None:
         assert file.digest() == whole
 
 
-LIMIT = os.pathconf("/", "PC_NAME_MAX")
+LIMIT, LONG = os.pathconf("/", "PC_NAME_MAX"), "abcdefghijklmnopqrstuvwxyz" * 10
 
 
 @pytest.mark.parametrize(
@@ -252,8 +253,9 @@ LIMIT = os.pathconf("/", "PC_NAME_MAX")
         ("-a.jsonl", "begins with a dash"),
         ("-raw/a.jsonl", "begins with a dash"),
         ("raw/.jsonl", "nothing but an ending"),
-        (f"raw/{'x' * 249}.jsonl", "bytes too long"),
-        (f"raw/{'é' * 124}.jsonl", "bytes too long"),
+        (f"raw/{LONG[:249]}.jsonl", "bytes too long"),
+        (f"raw/{(LONG[:19] + 'é') * 12}.jsonl", "bytes too long"),
+        (f"raw/part-{'0' * 20}.jsonl", "20 times in a row"),
     ],
 )
 def test_a_name_that_can_be_no_shard_says_why(path: str, fault: str) -> None:
@@ -292,9 +294,9 @@ def test_the_longest_name_is_that_of_a_receipt_or_a_download_on_its_way(
 @pytest.mark.parametrize("remote", [False, True])
 def test_the_longest_name_that_pinning_takes_can_be_written_and_no_longer_one(tmp_path: Path, remote: bool) -> None:
     extra = max(len(RECEIPT_ASIDE), len(".jsonl.zst" + DOWNLOAD_ASIDE) if remote else 0)
-    longest = "x" * (LIMIT - extra)
+    longest = LONG[: LIMIT - extra]
     assert name_fault(f"{longest}.jsonl.zst", longest, remote) is None
-    (tmp_path / ("x" * (LIMIT - extra) + "y" * extra)).touch()
+    (tmp_path / LONG[:LIMIT]).touch()
     assert "1 bytes too long" in (name_fault(f"{longest}x.jsonl.zst", longest + "x", remote) or "")
     with replaced(tmp_path / f"{longest}.json") as aside:
         aside.write_text("{}")
@@ -308,3 +310,12 @@ def test_names_that_some_file_systems_take_for_one_are_told() -> None:
     (case,) = near_names(["Part-0", "part-0", "b"])
     assert case.startswith("shards Part-0 and part-0 differ only by case")
     assert len(near_names(["caf\u00e9", "cafe\u0301", "STRASSE", "straße"])) == 2
+
+
+@pytest.mark.parametrize("part", ["0", "ab", "0123456789"])
+@pytest.mark.parametrize("times", [19, 20, 21])
+@pytest.mark.parametrize("ends", ["{}", "part-{}", "{}-part", "0{}"])
+def test_what_snakemake_takes_for_a_loop_is_refused_and_nothing_else(part: str, times: int, ends: str) -> None:
+    shard = ends.format(part * times)
+    loops = PeriodicityDetector().is_periodic(shard) is not None
+    assert (name_fault(f"raw/{shard}.jsonl", shard, remote=False) is not None) == loops

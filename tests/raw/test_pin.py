@@ -394,7 +394,9 @@ def test_a_name_that_is_no_text_is_refused_in_printable_letters(catalogue: Path)
 
 def test_a_name_that_is_too_long_is_refused_with_the_limit(catalogue: Path) -> None:
     limit = os.pathconf(".", "PC_NAME_MAX")
-    (said,) = refused(catalogue, {"a.jsonl": rows("x"), f"{'x' * (limit - 19)}.jsonl": rows("y")})
+    (said,) = refused(
+        catalogue, {"a.jsonl": rows("x"), f"{('abcdefghijklmnopqrstuvwxyz' * 10)[: limit - 19]}.jsonl": rows("y")}
+    )
     assert said.endswith(
         f"its name is 1 bytes too long: while it is made into tokens it takes {limit + 1}, "
         f"and a name has at most {limit} here: rename it"

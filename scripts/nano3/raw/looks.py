@@ -9,6 +9,7 @@ a.jsonl.gz.
 import hashlib
 import io
 import os
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ HEAD_BYTES = 4096
 CHUNK_BYTES = 2**20
 COMPRESSIONS = (".gz", ".zst", ".bz2", ".xz")
 COLUMNS = 20  # named in a message
+LOOP = 20  # times that a part of a name may not be repeated at its end, see snakemake.io.PeriodicityDetector
+ENDLESS = re.compile(rf"(.+)\1{{{LOOP - 1},}}$", re.DOTALL)
 # What our files add to a shard's name while they are written, see artifact.files.replaced and raw.download.
 RECEIPT_ASIDE, DOWNLOAD_ASIDE = "..json.12345678.part", "..123456789012"
 
@@ -109,6 +112,8 @@ def name_fault(path: str, shard: str, remote: bool) -> str | None:
         ),
         "a shard's name can't have braces: rename it": {"{", "}"} & set(shard),
         "its name is nothing but an ending: rename it": not shard,
+        "its name ends in something that is there 20 times in a row, which Snakemake takes for a loop without end: "
+        "rename it": shard.count(shard[-1:]) >= LOOP and ENDLESS.search(shard),
         "its path begins with a dash, like an option: rename it": path.startswith("-"),
         f"its name is {longest - limit} bytes too long: while it is made into tokens it takes {longest}, and a name "
         f"has at most {limit} here: rename it": longest > limit,
