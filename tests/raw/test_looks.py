@@ -26,7 +26,7 @@ from nano3.raw.looks import (
     column_fault,
     fault_of,
     late_column_fault,
-    look,
+    look_at,
     measure,
     name_fault,
     near_names,
@@ -50,22 +50,22 @@ def written(path: Path, rows: list[Any]) -> Path:
 
 def test_a_look_counts_rows_with_text_and_names_the_columns_of_the_others(tmp_path: Path) -> None:
     path = written(tmp_path / "a.jsonl", [{"content": "x"}] * 37 + [{"text": "x"}] * 3)
-    seen = look(path, local())
-    assert seen == Look(40, 3, ["content"], whole=True)
+    look = look_at(path, local())
+    assert look == Look(40, 3, ["content"], whole=True)
     said = f"{path}: 37 of the first 40 rows have no text in column 'text'; they have: content"
-    assert remark_of(seen, path, local()) == said
-    assert fault_of(seen, path, local()) is None
+    assert remark_of(look, path, local()) == said
+    assert fault_of(look, path, local()) is None
 
 
 def test_a_look_reads_the_beginning_alone(tmp_path: Path) -> None:
     path = written(tmp_path / "a.jsonl", [*TEXTS, "no object"])
-    assert look(path, local()) == Look(looks.LOOK_ROWS, looks.LOOK_ROWS, [])
-    assert remark_of(look(path, local()), path, local()) is None
+    assert look_at(path, local()) == Look(looks.LOOK_ROWS, looks.LOOK_ROWS, [])
+    assert remark_of(look_at(path, local()), path, local()) is None
 
 
 def test_a_look_at_huge_rows_stops_early(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(looks, "LOOK_BYTES", 1000)
-    assert look(written(tmp_path / "a.jsonl", [{"text": "x" * 600}] * 9), local()).rows == 2
+    assert look_at(written(tmp_path / "a.jsonl", [{"text": "x" * 600}] * 9), local()).rows == 2
 
 
 @pytest.mark.parametrize(
@@ -79,44 +79,44 @@ def test_a_look_at_huge_rows_stops_early(tmp_path: Path, monkeypatch: pytest.Mon
 )
 def test_a_bad_row_is_refused_with_its_line(tmp_path: Path, row: Any, fault: str) -> None:
     path = written(tmp_path / "a.jsonl", [{"text": "x"}, row, {"text": "x"}])
-    seen = look(path, local())
-    assert (seen.rows, seen.texts) == (3, 2)
-    assert f"{path}: line 2: {fault}" in str(fault_of(seen, path, local()))
-    assert "a bad row in the first 3 rows: line 2" in str(remark_of(seen, path, local()))
-    assert not seen.lacks("text")
+    look = look_at(path, local())
+    assert (look.rows, look.texts) == (3, 2)
+    assert f"{path}: line 2: {fault}" in str(fault_of(look, path, local()))
+    assert "a bad row in the first 3 rows: line 2" in str(remark_of(look, path, local()))
+    assert not look.lacks("text")
 
 
 def test_a_line_that_is_cut_is_a_bad_row(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_bytes(b'{"text": "x"}\n{"text": "y\n')
-    assert "line 2: " in str(fault_of(look(path, local()), path, local()))
+    assert "line 2: " in str(fault_of(look_at(path, local()), path, local()))
 
 
 def test_empty_text_and_null_are_no_text_but_the_column_is_there(tmp_path: Path) -> None:
     path = written(tmp_path / "a.jsonl", [{"text": ""}, {"text": None}, {"id": 1}, {"text": "x"}])
-    seen = look(path, local())
-    assert (seen.rows, seen.texts, seen.lacks("text")) == (4, 1, False)
+    look = look_at(path, local())
+    assert (look.rows, look.texts, look.lacks("text")) == (4, 1, False)
     said = f"{path}: 3 of the first 4 rows have no text in column 'text'"
-    assert remark_of(seen, path, local()) == said
+    assert remark_of(look, path, local()) == said
 
 
 def test_a_field_inside_a_column_is_found_and_named(tmp_path: Path) -> None:
     path = written(tmp_path / "a.jsonl", [{"meta": {"body": "x"}}, {"meta": None}, {"meta": {"title": "x"}}])
-    assert look(path, local(column="meta.body")) == Look(3, 1, ["meta", "meta.title"], whole=True)
+    assert look_at(path, local(column="meta.body")) == Look(3, 1, ["meta", "meta.title"], whole=True)
 
 
 def test_no_row_of_the_look_has_the_column(tmp_path: Path) -> None:
     path = written(tmp_path / "a.jsonl", [{"content": "x"}] * 40)
-    seen = look(path, local())
-    assert seen.lacks("text")
-    assert column_fault(seen, path, local()) == (
+    look = look_at(path, local())
+    assert look.lacks("text")
+    assert column_fault(look, path, local()) == (
         f"{path}: no row has a column 'text'; text_column must be one of: content"
     )
 
 
 def test_a_column_that_comes_late_is_waited_for(tmp_path: Path) -> None:
     late = written(tmp_path / "a.jsonl", [{"id": 1}] * 5000 + [{"text": "x"}])
-    assert look(late, local()).lacks("text")
+    assert look_at(late, local()).lacks("text")
     assert late_column_fault(late, local()) is None
     never = written(tmp_path / "b.jsonl", [{"id": 1}] * 5000)
     assert "b.jsonl: no row has a column 'text'; text_column must be one of: id" in str(
@@ -129,22 +129,22 @@ def test_a_column_that_comes_late_is_waited_for(tmp_path: Path) -> None:
 def test_parquet_says_how_many_of_its_first_rows_have_text(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     pq.write_table(pa.table({"text": ["x"] * 10 + [None] * 20 + [""] * 10}), path)
-    seen = look(path, local())
-    assert (seen.rows, seen.texts) == (40, 10)
-    assert "30 of the first 40 rows have no text in column 'text'" in str(remark_of(seen, path, local()))
+    look = look_at(path, local())
+    assert (look.rows, look.texts) == (40, 10)
+    assert "30 of the first 40 rows have no text in column 'text'" in str(remark_of(look, path, local()))
     with pytest.raises(TextError, match="no column 'content'; text_column must be one of: text"):
-        look(path, local(column="content"))
+        look_at(path, local(column="content"))
     pq.write_table(pa.table({"text": pa.array([], pa.string())}), path)
-    assert look(path, local()).rows == 0
+    assert look_at(path, local()).rows == 0
 
 
 @pytest.mark.parametrize("content", [b"", b"\n\n"])
 def test_a_file_without_rows_lacks_nothing(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "a.jsonl"
     path.write_bytes(content)
-    seen = look(path, local())
-    assert not seen.lacks("text")
-    assert remark_of(seen, path, local()) is None
+    look = look_at(path, local())
+    assert not look.lacks("text")
+    assert remark_of(look, path, local()) is None
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_a_file_without_rows_lacks_nothing(tmp_path: Path, content: bytes) -> No
 def test_what_a_file_is_instead_is_named(tmp_path: Path, head: bytes, name: str, what: str) -> None:
     (tmp_path / name).write_bytes(head)
     with pytest.raises(TextError, match=f"{name}: holds {what}"):
-        look(tmp_path / name, local())
+        look_at(tmp_path / name, local())
     assert refusal(b'{"text": "<html>"}', Path(name)) is None
 
 
@@ -253,8 +253,8 @@ LIMIT, LONG = os.pathconf("/", "PC_NAME_MAX"), "abcdefghijklmnopqrstuvwxyz" * 10
         ("-a.jsonl", "begins with a dash"),
         ("-raw/a.jsonl", "begins with a dash"),
         ("raw/.jsonl", "nothing but an ending"),
-        (f"raw/{LONG[:249]}.jsonl", "bytes too long"),
-        (f"raw/{(LONG[:19] + 'é') * 12}.jsonl", "bytes too long"),
+        (f"raw/{LONG[:249]}.jsonl", " too long"),
+        (f"raw/{(LONG[:19] + 'é') * 12}.jsonl", " too long"),
         (f"raw/part-{'0' * 20}.jsonl", "20 times in a row"),
     ],
 )
@@ -279,16 +279,16 @@ def test_the_longest_name_is_that_of_a_receipt_or_a_download_on_its_way(
     with replaced(tmp_path / "shard.json") as aside:
         assert len(aside.name) == len("shard" + RECEIPT_ASIDE)
     raw, content = tmp_path / "resources/raw/c/shard.jsonl", b"x"
-    seen: list[str] = []
+    look: list[str] = []
 
     def fetch(_url: str, partial: Path) -> Path:
-        seen.append(partial.name)
+        look.append(partial.name)
         (partial / "shard.part").write_bytes(content)
         return partial / "shard.part"
 
     monkeypatch.setattr("nano3.raw.remote.fetch", fetch)
     download_shard("file:///there/shard.jsonl", sha256(content), 1, raw)
-    assert len(seen[0]) == len(raw.name + DOWNLOAD_ASIDE)
+    assert len(look[0]) == len(raw.name + DOWNLOAD_ASIDE)
 
 
 @pytest.mark.parametrize("remote", [False, True])
@@ -297,7 +297,7 @@ def test_the_longest_name_that_pinning_takes_can_be_written_and_no_longer_one(tm
     longest = LONG[: LIMIT - extra]
     assert name_fault(f"{longest}.jsonl.zst", longest, remote) is None
     (tmp_path / LONG[:LIMIT]).touch()
-    assert "1 bytes too long" in (name_fault(f"{longest}x.jsonl.zst", longest + "x", remote) or "")
+    assert "1 byte too long" in (name_fault(f"{longest}x.jsonl.zst", longest + "x", remote) or "")
     with replaced(tmp_path / f"{longest}.json") as aside:
         aside.write_text("{}")
     if not remote:

@@ -15,7 +15,7 @@ from nano3 import Nano3Error
 from nano3.core.schema import ConfigError
 from nano3.raw.datasets import DATASETS, read_dataset, read_pins
 from nano3.raw.hub import HubError
-from nano3.raw.looks import Look
+from nano3.raw.looks import Look, RawFile
 from nano3.raw.pin import pin_datasets
 from tests.conftest import REPOSITORY as ROOT
 from tests.hub import Hub
@@ -153,7 +153,7 @@ def test_a_file_that_cannot_be_a_shard_is_named_when_pinning(
 def test_a_source_without_files_is_an_error(catalogue: Path) -> None:
     for file in Path("raw").iterdir():
         file.unlink()
-    with pytest.raises(ConfigError, match=r"math\.yaml: no file matches"):
+    with pytest.raises(ConfigError, match=r"math\.yaml: no file matches .*or files; raw holds nothing$"):
         pin_datasets(["math"], catalogue)
     Path("raw/part.jsonl.gz").mkdir()
     with pytest.raises(ConfigError, match=r"1 folder that the glob matches left out: part\.jsonl\.gz; a glob such as"):
@@ -269,9 +269,23 @@ def test_a_file_that_may_not_be_read_is_refused(catalogue: Path, monkeypatch: py
     def deny(path: Path, _dataset: object) -> Look:
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr("nano3.raw.pin.look", deny)
+    monkeypatch.setattr("nano3.raw.looks.look_at", deny)
     said = "raw/a.jsonl: can't be read: Permission denied: allow it, or narrow files"
     assert refused(catalogue, {"a.jsonl": rows("x")}) == [said]
+
+
+def test_a_file_that_fails_while_it_is_read_is_refused(catalogue: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_path: Path) -> RawFile:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("nano3.raw.looks.measure", fail)
+    said = "raw/a.jsonl: can't be read: Input/output error: allow it, or narrow files"
+    assert refused(catalogue, {"a.jsonl": rows("x")}) == [said]
+
+
+def test_a_glob_that_matches_nothing_says_what_is_there(catalogue: Path) -> None:
+    (said,) = refused(catalogue, {"sub/a.jsonl": rows("x"), "b.json.txt": b"", "_SUCCESS": b""}, files="'*.jsonl'")
+    assert said == ("no file matches '*.jsonl' in raw: correct source or files; raw holds _SUCCESS, b.json.txt, sub/")
 
 
 def test_a_link_to_nowhere_is_refused_with_its_target(catalogue: Path) -> None:
@@ -398,12 +412,12 @@ def test_a_name_that_is_too_long_is_refused_with_the_limit(catalogue: Path) -> N
         catalogue, {"a.jsonl": rows("x"), f"{('abcdefghijklmnopqrstuvwxyz' * 10)[: limit - 19]}.jsonl": rows("y")}
     )
     assert said.endswith(
-        f"its name is 1 bytes too long: while it is made into tokens it takes {limit + 1}, "
+        f"its name is 1 byte too long: while it is made into tokens it takes {limit + 1}, "
         f"and a name has at most {limit} here: rename it"
     )
 
 
-@pytest.mark.parametrize("moment", ["nano3.raw.pin.measure", "nano3.raw.datasets.write_table"])
+@pytest.mark.parametrize("moment", ["nano3.raw.looks.measure", "nano3.raw.datasets.write_table"])
 def test_an_interrupt_leaves_the_pins_as_they_were(
     catalogue: Path, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:

@@ -30,7 +30,7 @@ class ShardInputs:
         self.settings = settings
         self.request = request
         self.recipe = request.recipe
-        self._tokenized: dict[str, set[str]] = {}  # shards of this run, by dataset
+        self._run_shards: dict[str, set[str]] = {}  # shards of this run, by dataset
         if engine.main:  # a job's own process looks at its own dataset only
             for dataset in request.datasets:
                 request.shards[dataset]
@@ -89,7 +89,7 @@ class ShardInputs:
         if self.engine.main:
             reason = shard_reason(self.request.tokens(dataset), shard, self.request.shard_key(dataset, shard))
             if reason or self.engine.forced("tokenize_shard"):
-                self._tokenized.setdefault(dataset, set()).add(shard)
+                self._run_shards.setdefault(dataset, set()).add(shard)
             if reason not in (None, NEW):
                 self.engine.force([self.paths.train(dataset, shard, ".json")])
                 return file
@@ -125,7 +125,7 @@ class ShardInputs:
             self.engine.force([self.paths.index(dataset)])
         stale = self.survey(dataset).stale
         if stale:
-            self._tokenized.setdefault(dataset, set()).update(stale)
+            self._run_shards.setdefault(dataset, set()).update(stale)
         if self._bundled and self._bundles[dataset]:
             done = [self.paths.bundle(dataset, str(bundle)) for bundle in self._bundles[dataset]]
             self.engine.force(filter(os.path.exists, done))  # of a run that failed
@@ -161,7 +161,7 @@ class ShardInputs:
 
     def tell_dropped(self) -> None:
         """At the end of a run: which rows of the datasets that it tokenized are in no pair, on the console."""
-        for dataset, names in self._tokenized.items():
+        for dataset, names in self._run_shards.items():
             folder, shards = self.request.tokens(dataset), self.request.shards[dataset]
             files = {name: shard.path for name, (shard, _) in shards.items()}
             is_fresh = partial(self._is_fresh, dataset)

@@ -126,8 +126,13 @@ def list_folder(folder: Path, files: str) -> Listing:
     """
     walk = Walk(folder, Glob.of(files), Listing())
     walk.look_into("", walk.glob.begin, ())
-    walk.listing.files.sort()
-    return walk.listing
+    listing = walk.listing
+    listing.files.sort()
+    if not (listing.files or listing.refusals):
+        with os.scandir(folder) as scan:
+            names = sorted(f"{entry.name}/" if entry.is_dir() else entry.name for entry in scan)
+        listing.lost.append(f"{folder} holds {some(names) or 'nothing'}")
+    return listing
 
 
 @dataclass(frozen=True)
@@ -154,13 +159,13 @@ class Walk:
             return
         for entry in entries:
             after = self.glob.after(places, entry.name)
-            listed = after or self.glob.after(places, entry.name, hidden=True)
-            if listed and (fault := _fault(entry)):
+            reach = after or self.glob.after(places, entry.name, hidden=True)
+            if reach and (fault := _fault(entry)):
                 self._lose(below + entry.name, after, fault)
-            elif listed and entry.is_dir() and self.glob.goes_on(after):
+            elif reach and entry.is_dir() and self.glob.goes_on(after):
                 self.look_into(f"{below}{entry.name}/", after, (*above, here))
-            elif listed:
-                self._list(below + entry.name, after, listed, entry.is_dir())
+            elif reach:
+                self._list(below + entry.name, after, reach, entry.is_dir())
 
     def _lose(self, name: str, after: Places, fault: str) -> None:
         if self.glob.is_match(after):
@@ -168,11 +173,11 @@ class Walk:
         elif after:
             self.listing.lost.append(f"{self.folder / name}: {fault}; left out with all that it may have held")
 
-    def _list(self, name: str, after: Places, listed: Places, is_folder: bool) -> None:
-        """after, listed: where the glob is behind the name, without and with hidden ones."""
+    def _list(self, name: str, after: Places, reach: Places, is_folder: bool) -> None:
+        """after, reach: where the glob is behind the name, without and with hidden ones."""
         if self.glob.is_match(after):
             (self.listing.folders if is_folder else self.listing.files).append(name)
-        elif not after and (self.glob.goes_on(listed) if is_folder else self.glob.is_match(listed)):
+        elif not after and (self.glob.goes_on(reach) if is_folder else self.glob.is_match(reach)):
             self.listing.hidden.append(f"{name}/" if is_folder else name)
 
 

@@ -57,7 +57,7 @@ class Look:
 
 
 @dataclass(frozen=True)
-class Measured:
+class RawFile:
     """A raw file in numbers. content: SHA-256 of its bytes before they were compressed, where they are, else sha256."""
 
     bytes: int
@@ -115,8 +115,8 @@ def name_fault(path: str, shard: str, remote: bool) -> str | None:
         "its name ends in something that is there 20 times in a row, which Snakemake takes for a loop without end: "
         "rename it": shard.count(shard[-1:]) >= LOOP and ENDLESS.search(shard),
         "its path begins with a dash, like an option: rename it": path.startswith("-"),
-        f"its name is {longest - limit} bytes too long: while it is made into tokens it takes {longest}, and a name "
-        f"has at most {limit} here: rename it": longest > limit,
+        f"its name is {many(longest - limit, 'byte')} too long: while it is made into tokens it takes {longest}, and "
+        f"a name has at most {limit} here: rename it": longest > limit,
     }
     return next((fault for fault, applies in faults.items() if applies), None)
 
@@ -144,7 +144,7 @@ def refusal(head: bytes, path: PurePath) -> str | None:
     return None
 
 
-def look(path: Path, dataset: Dataset) -> Look:
+def look_at(path: Path, dataset: Dataset) -> Look:
     """
     The beginning of a local file, LOOK_ROWS rows at most. A bad row is told, not raised.
 
@@ -157,30 +157,31 @@ def look(path: Path, dataset: Dataset) -> Look:
     return see(path, dataset.text_column)
 
 
-def fault_of(seen: Look, path: Path, dataset: Dataset) -> str | None:
+def fault_of(look: Look, path: Path, dataset: Dataset) -> str | None:
     """Why a file is refused after a look; None if it is not."""
-    if seen.bad and getattr(dataset, "on_bad_row", "fail") == "fail":
-        return f"{path}: {seen.bad}"
+    if look.bad and getattr(dataset, "on_bad_row", "fail") == "fail":
+        return f"{path}: {look.bad}"
     return None
 
 
-def remark_of(seen: Look, path: Path, dataset: Dataset) -> str | None:
+def remark_of(look: Look, path: Path, dataset: Dataset) -> str | None:
     """What is told of a file after a look; None if all its rows have text."""
-    where = f"the first {many(seen.rows, 'row')}"
-    if seen.bad:
-        return f"{path}: a bad row in {where}: {seen.bad}"
-    if seen.texts == seen.rows:
+    where = f"the first {many(look.rows, 'row')}"
+    if look.bad:
+        return f"{path}: a bad row in {where}: {look.bad}"
+    if look.texts == look.rows:
         return None
     column = dataset.text_column
-    others = f"; they have: {', '.join(seen.columns)}" if seen.columns and column not in seen.columns else ""
-    return f"{path}: {seen.rows - seen.texts:,} of {where} have no text in column {column!r}{others}"
+    others = f"; they have: {', '.join(look.columns)}" if look.columns and column not in look.columns else ""
+    without = look.rows - look.texts
+    return f"{path}: {without:,} of {where} {'has' if without == 1 else 'have'} no text in column {column!r}{others}"
 
 
-def column_fault(seen: Look, path: Path, dataset: Dataset) -> str:
+def column_fault(look: Look, path: Path, dataset: Dataset) -> str:
     """A file none of whose rows has the column, as far as was looked."""
-    where = "no row" if seen.whole else f"no row of the first {seen.rows:,}"
+    where = "no row" if look.whole else f"no row of the first {look.rows:,}"
     column = dataset.text_column
-    return f"{path}: {where} has a column {column!r}; text_column must be one of: {', '.join(seen.columns) or 'none'}"
+    return f"{path}: {where} has a column {column!r}; text_column must be one of: {', '.join(look.columns) or 'none'}"
 
 
 def late_column_fault(path: Path, dataset: Dataset) -> str | None:
@@ -194,15 +195,15 @@ def late_column_fault(path: Path, dataset: Dataset) -> str | None:
     return None
 
 
-def measure(path: Path) -> Measured:
+def measure(path: Path) -> RawFile:
     """Count and digest a local file, read once. Raises TextError, with file and row, for what can't be read."""
     with DigestedFile(path) as file:
         if path.suffix in COMPRESSIONS:
             inside = DigestedChunks(_decompressed(path, file))
             rows = readers.count_rows(path.with_suffix(""), cast(BinaryIO, inside))
-            return Measured(path.stat().st_size, rows, file.digest(), inside.digest())
+            return RawFile(path.stat().st_size, rows, file.digest(), inside.digest())
         rows = readers.count_rows(path, cast(BinaryIO, file))
-        return Measured(path.stat().st_size, rows, file.digest(), file.digest())
+        return RawFile(path.stat().st_size, rows, file.digest(), file.digest())
 
 
 class DigestedFile(io.FileIO):

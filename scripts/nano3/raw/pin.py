@@ -17,7 +17,7 @@ from tqdm import tqdm
 from nano3.artifact.files import replaced
 from nano3.core.formatting import many
 from nano3.core.schema import ConfigError, read_yaml
-from nano3.raw import hub, remote, tokenizers
+from nano3.raw import hub, looks, remote, tokenizers
 from nano3.raw.datasets import (
     DATASETS,
     HUB,
@@ -39,27 +39,14 @@ from nano3.raw.listing import (
     some,
     without_hidden,
 )
-from nano3.raw.looks import (
-    HEAD_BYTES,
-    Look,
-    column_fault,
-    fault_of,
-    late_column_fault,
-    look,
-    measure,
-    near_names,
-    refusal,
-    remark_of,
-    shard_names,
-)
 from nano3.raw.readers import TextError, count_rows
 
 FILE = "file://"  # fsspec's driver does not follow links to folders, and skips links to nowhere in silence
 
 
 @dataclass
-class Found:
-    """What pinning found at a source. contents: of shards by name, see looks.Measured; sha256 where it is not read."""
+class Inventory:
+    """What pinning finds at a source. contents: of shards by name, see looks.RawFile; sha256 where it is not read."""
 
     shards: list[Shard] = field(default_factory=list)
     contents: dict[str, str] = field(default_factory=dict)
@@ -90,10 +77,10 @@ def _pin(name: str, folder: Path, rows: bool) -> list[str]:
     if commit:
         dataset = dataset.model_copy(update={"revision": commit})
     before, damage = _pins_before(name, folder)
-    found = list_shards(dataset, str(source))
-    after = {shard.name: _with_rows(shard, before, dataset, rows) for shard in found.shards}
-    notes += [*damage, *found.notes, *_empty(after.values()), *near_names(after)]
-    notes += _refused_duplicates(after, found.contents, dataset, str(source))
+    inventory = list_shards(dataset, str(source))
+    after = {shard.name: _with_rows(shard, before, dataset, rows) for shard in inventory.shards}
+    notes += [*damage, *inventory.notes, *_empty(after.values()), *looks.near_names(after)]
+    notes += _refused_duplicates(after, inventory.contents, dataset, str(source))
     notes += _shared(name, dataset, after.values(), folder)
     if before != after:
         write_pins(pins_path(name, folder), list(after.values()))
@@ -248,68 +235,77 @@ def pin_tokenizer(name: str) -> list[str]:
     return [f"{name}: {change}" for change in changes]
 
 
-def list_shards(dataset: Dataset, source: str) -> Found:
+def list_shards(dataset: Dataset, source: str) -> Inventory:
     """
     The raw shards at a dataset's source, sorted by name. source: the file to name in errors.
 
     Raises ConfigError if there is none, or with a line for each file that can't be one.
     """
     find = _on_hub if dataset.on_hub else _at_url if dataset.remote else _in_folder
-    found = find(dataset, source)
-    if found.shards and all(shard.rows == 0 or not shard.bytes for shard in found.shards):
-        raise ConfigError(f"{source}: none of its {many(len(found.shards), 'file')} has a row: correct source or files")
-    found.shards.sort(key=lambda shard: shard.name)
-    return found
+    inventory = find(dataset, source)
+    if inventory.shards and all(shard.rows == 0 or not shard.bytes for shard in inventory.shards):
+        number = many(len(inventory.shards), "file")
+        raise ConfigError(f"{source}: none of its {number} has a row: correct source or files")
+    inventory.shards.sort(key=lambda shard: shard.name)
+    return inventory
 
 
-def _in_folder(dataset: Dataset, source: str) -> Found:
+def _in_folder(dataset: Dataset, source: str) -> Inventory:
     listing = list_folder(local_folder(dataset, source), str(dataset.files))
-    names = shard_names(dataset, source, listing)
-    found, faults = Found(notes=[*listing.notes, *_looked_at([Path(path) for path in names], dataset, source)]), []
+    names = looks.shard_names(dataset, source, listing)
+    remarks = _remarks([Path(path) for path in names], dataset, source)
+    inventory, faults = Inventory(notes=[*listing.notes, *remarks]), []
     for path, name in tqdm(names.items(), desc=dataset.source, unit=" files", disable=None):
         try:
-            file = measure(Path(path))
-        except TextError as error:
-            faults.append(str(error))
+            file = looks.measure(Path(path))
+        except (TextError, OSError) as error:
+            faults.append(_sentence(path, error))
         else:
-            found.add(Shard(name, path, file.bytes, file.rows, file.sha256), file.content)
+            inventory.add(Shard(name, path, file.bytes, file.rows, file.sha256), file.content)
     refuse(source, faults)
-    return found
+    return inventory
 
 
-def _looked_at(paths: Sequence[Path], dataset: Dataset, source: str) -> list[str]:
+def _remarks(paths: Sequence[Path], dataset: Dataset, source: str) -> list[str]:
     """What is told of the beginnings of local files. Raises ConfigError with what is refused."""
-    seen: dict[Path, Look] = {}
+    views: dict[Path, looks.Look] = {}
     faults: list[str | None] = []
-    for path in paths:
+    for path in tqdm(paths, desc=f"{dataset.source}: first rows", unit=" files", disable=None):
         try:
-            seen[path] = look(path, dataset)
-            faults.append(fault_of(seen[path], path, dataset))
-        except TextError as error:
-            faults.append(str(error))
-        except OSError as error:
-            faults.append(f"{path}: can't be read: {error.strerror}: allow it, or narrow files")
-    lacking = [path for path, each in seen.items() if each.lacks(dataset.text_column)]
-    none_has = len(lacking) == sum(each.rows > 0 for each in seen.values())
+            views[path] = looks.look_at(path, dataset)
+            faults.append(looks.fault_of(views[path], path, dataset))
+        except (TextError, OSError) as error:
+            faults.append(_sentence(path, error))
+    lacking = [path for path, each in views.items() if each.lacks(dataset.text_column)]
+    none_has = len(lacking) == sum(each.rows > 0 for each in views.values())
     for path in lacking:
-        certain = none_has or seen[path].whole
-        faults.append(column_fault(seen[path], path, dataset) if certain else late_column_fault(path, dataset))
+        certain = none_has or views[path].whole
+        faults.append(
+            looks.column_fault(views[path], path, dataset) if certain else looks.late_column_fault(path, dataset)
+        )
     refuse(source, filter(None, faults))
-    return few([remark for path, each in seen.items() if (remark := remark_of(each, path, dataset))])
+    return few([remark for path, each in views.items() if (remark := looks.remark_of(each, path, dataset))])
 
 
-def _on_hub(dataset: Dataset, source: str) -> Found:
+def _sentence(path: Path | str, error: Exception) -> str:
+    """Why a local file can't be pinned."""
+    if isinstance(error, OSError):
+        return f"{path}: can't be read: {error.strerror}: allow it, or narrow files"
+    return str(error)
+
+
+def _on_hub(dataset: Dataset, source: str) -> Inventory:
     commit = str(dataset.revision)
     with _named(source):
         paths = hub.split_files(dataset.repository, commit, dataset.subset, dataset.split or "train")
-    names, found = shard_names(dataset, source, Listing(paths)), Found()
+    names, inventory = looks.shard_names(dataset, source, Listing(paths)), Inventory()
     files = hub.describe_files(dataset.repository, commit, paths)
     for path, size, sha256 in tqdm(files, desc=dataset.source, total=len(paths), unit=" files", disable=None):
-        found.add(Shard(names[path], path, size, None, sha256), sha256)
-    return found
+        inventory.add(Shard(names[path], path, size, None, sha256), sha256)
+    return inventory
 
 
-def _at_url(dataset: Dataset, source: str) -> Found:
+def _at_url(dataset: Dataset, source: str) -> Inventory:
     if dataset.source.startswith(FILE):
         folder = Path(dataset.source.removeprefix(FILE))
         listing = list_folder(folder, str(dataset.files))
@@ -317,18 +313,18 @@ def _at_url(dataset: Dataset, source: str) -> Found:
     else:
         sizes = remote.list_files(dataset.source, str(dataset.files))
         listing = without_hidden(sizes, str(dataset.files))
-    names = shard_names(dataset, source, listing)
-    found, faults = Found(notes=listing.notes), []
+    names = looks.shard_names(dataset, source, listing)
+    inventory, faults = Inventory(notes=listing.notes), []
     total = sum(sizes[path] for path in names)
     with tqdm(desc=dataset.source, total=total, unit="B", unit_scale=True, disable=None) as progress:
         for path, name in names.items():
             digest, head = hashlib.sha256(), b""
             for chunk in remote.chunks(dataset.origin(path)):
-                head = head or chunk[:HEAD_BYTES]
+                head = head or chunk[: looks.HEAD_BYTES]
                 digest.update(chunk)
                 progress.update(len(chunk))
-            if fault := refusal(head, PurePath(path)):
+            if fault := looks.refusal(head, PurePath(path)):
                 faults.append(f"{path}: {fault}")
-            found.add(Shard(name, path, sizes[path], None, digest.hexdigest()), digest.hexdigest())
+            inventory.add(Shard(name, path, sizes[path], None, digest.hexdigest()), digest.hexdigest())
     refuse(source, faults)
-    return found
+    return inventory
