@@ -51,9 +51,9 @@ class Look:
     bad: str | None = None
     whole: bool = False
 
-    def lacks(self, column: str) -> bool:
-        """Whether rows were seen, and none of them has this column."""
-        return self.rows > 0 and not (self.texts or self.bad or column in self.columns)
+    def lacks(self, column: str | None) -> bool:
+        """Whether rows were seen, and none of them has this column. None: of a format without columns."""
+        return bool(self.rows and column) and not (self.texts or self.bad or column in self.columns)
 
 
 @dataclass(frozen=True)
