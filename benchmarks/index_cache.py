@@ -65,7 +65,7 @@ def corpus(pairs: int) -> Path:
         pair.bin.touch()
         os.truncate(pair.bin, 4 * tokens)
         entries.append(
-            ShardEntry(name, "", "", "", tokens, DOCUMENTS, 0, 0, 0, 0, digest_json(name), "", "", 0, 0, 0, 0, 0)
+            ShardEntry(name, "", "", "", tokens, DOCUMENTS, 0, 0, 0, 0, digest_json(name), "", "", 0, 0, "", 0, 0, 0)
         )
     write_entries(dataset, entries)
     index = dataset / "index.json"

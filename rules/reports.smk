@@ -71,8 +71,10 @@ rule write_report:
 
 
 onsuccess:
+    build.tell_dropped()
     build.publish()
 
 
 onerror:
+    build.tell_dropped()
     build.publish()

@@ -23,7 +23,7 @@ from tests.receipts import SHARD_KEY, shard_facts
 # new fact a default and make a new key NotRequired, or raise the model's SCHEMA. Then write the new digest here.
 MODELS_OF_SCHEMAS = {
     ("tokenize_shard", 1): "6adc44d581435e1603c1937f3544c3641807065a0cf6a1ba09056dd8413dd5c8",
-    ("index_dataset", 1): "91489586a6729041e289040a6dc98c4bf9b32cf701d35670314b153a976d7340",
+    ("index_dataset", 1): "1d34329a9e51b9e63feea0a4437e67441e1f9cdfcb47e14a654dc5b2954dc013",
     ("write_blend", 1): "b7b374718bdae455da9d4e6b1a06cb7dcbb10147801028320e1d137fa303bea5",
     ("build_index_cache", 1): "c8d51bbbe7c03cc84d254c550109e0623e408ee17525c4a026ebaabb70233365",
     ("train_segment", 1): "ae309aa0d148da3be6f51ef3b14bc51f7b2e1473f444e54663d08d75341e5c0e",

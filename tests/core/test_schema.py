@@ -44,3 +44,22 @@ def test_a_missing_file_names_the_nearest(tmp_path: Path) -> None:
     (tmp_path / "tiny.yaml").touch()
     with pytest.raises(ConfigError, match=r"tinny\.yaml: no such file; did you mean tiny\?"):
         read_yaml(tmp_path / "tinny.yaml")
+
+
+@pytest.mark.parametrize(
+    "value", ["*.jsonl", "**/*.jsonl", "*a", "[ab]*.jsonl", "{a,b}.jsonl", "!a.jsonl", "@a", "`a`"]
+)
+def test_a_glob_without_quotes_is_shown_with_them(tmp_path: Path, value: str) -> None:
+    (tmp_path / "a.yaml").write_text(f"source: raw\nfiles: {value}   # all\nabout: x\n")
+    with pytest.raises(ConfigError) as error:
+        read_yaml(tmp_path / "a.yaml")
+    assert str(error.value).startswith(f"{tmp_path}/a.yaml: line 2, column ")
+    assert str(error.value).endswith(f": quote it, files: '{value}'")
+
+
+@pytest.mark.parametrize("value", ["{a: 1, b", "[1, 2", "'x", '"*.jsonl', "{a: [1}"])
+def test_quotes_are_no_remedy_for_a_value_that_is_cut(tmp_path: Path, value: str) -> None:
+    (tmp_path / "a.yaml").write_text(f"files: {value}\n")
+    with pytest.raises(ConfigError) as error:
+        read_yaml(tmp_path / "a.yaml")
+    assert "quote it" not in str(error.value)

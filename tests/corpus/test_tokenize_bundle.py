@@ -8,9 +8,14 @@ from typing import Any, cast
 import pytest
 
 from nano3.artifact.digest import digest_json
-from nano3.artifact.steps import BundleKey
+from nano3.artifact.steps import BundleKey, IndexReceipt, read_receipt
+from nano3.corpus.index_dataset import index_dataset
+from nano3.corpus.shard_table import read_entries
 from nano3.corpus.tokenize_bundle import BundleError, tokenize_bundle
 from nano3.raw.datasets import Shard, read_pins, write_pins
+from nano3.raw.pin import pin_datasets
+from tests.raw.corpus import describe
+from tests.receipts import INDEX_KEY
 from tests.tokens.test_tokenize_shard import TOKENIZER, key, tokenize
 
 
@@ -64,3 +69,36 @@ def test_a_shard_that_fails_does_not_stop_the_others_and_the_bundle_fails(catalo
 def test_another_catalogue_than_was_planned_is_refused(catalogue: Path, tmp_path: Path) -> None:
     with pytest.raises(BundleError, match=r"math\.tsv: changed while the graph was running: run snakemake again"):
         tokenize_bundle("0-3", catalogue, TOKENIZER, bundle_key("0" * 64), tmp_path, tmp_path / "done.json")
+
+
+ODD = [
+    "-a",
+    "a b",
+    "a'b",
+    'a"b',
+    "a$HOME",
+    "a;b",
+    "[a]",
+    "a*",
+    "日本",
+    "a\\b",
+    "--help",
+    " a",
+    "a%20b",
+    ("abcdefghijklmnopqrstuvwxyz" * 10)[:235],
+]
+
+
+def test_shards_of_odd_names_are_tokenized_and_indexed(tmp_path: Path) -> None:
+    raw = tmp_path / "raw files"
+    raw.mkdir()
+    for name in ODD:
+        (raw / f"{name}.jsonl").write_text(json.dumps({"text": f"this is the document of {name}"}) + "\n")
+    describe(tmp_path, "math", source=f"'{raw}'", files="'*'")
+    pin_datasets(["math"], tmp_path)
+    pins, folder = tmp_path / "math.tsv", tmp_path / "tokens"
+    tokenized(pins, folder, f"0-{len(ODD)}")
+    index_dataset(folder, pins, INDEX_KEY, folder / "index.json", folder / "valid", folder / "test")
+    facts = read_receipt(folder / "index.json", IndexReceipt).facts
+    assert [entry.shard for entry in read_entries(folder, facts.shards.digest)] == sorted(ODD)
+    assert facts.documents + facts.valid.documents + facts.test.documents == len(ODD)

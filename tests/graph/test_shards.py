@@ -156,3 +156,45 @@ def test_keys_are_one_value_and_pins_and_tokenizer_count_by_them_not_by_time(bar
     assert files == ["config/datasets/tiny-math.tsv", "resources/tiny/tokenizer/tokenizer.json"]
     assert all(map(is_ancient, files))
     assert answers.beside_tokenizer == [], "a local tokenizer is not downloaded"
+
+
+def dropped(receipt: Path, count: int) -> None:
+    facts = json.loads(receipt.read_text())["facts"]
+    rewrite(receipt, facts=facts | {"rows": 40, "skipped": [*range(count)], "dropped": {"no text": count}})
+
+
+def test_the_rows_that_a_run_dropped_are_told_at_its_end(tiny_house: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = Path(Answers().receipt("set-mm-01"))
+    receipt = path.read_text()
+    path.unlink()
+    answers = Answers()
+    answers.shards_to_index(MATH)
+    answers.tell_dropped()
+    assert capsys.readouterr().err == "", "nothing was made yet"
+    path.write_text(receipt)
+    dropped(path, 37)
+    answers.tell_dropped()
+    assert capsys.readouterr().err == (
+        "tiny-math: 37 of 40 rows of 1 shard that this run tokenized are in no pair: "
+        "37 without text (set-mm-01.jsonl.gz: 37)\n"
+    )
+
+
+def test_a_run_that_tokenized_nothing_tells_nothing(tiny_house: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    answers = Answers()
+    dropped(Path(answers.receipt("set-mm-01")), 37)
+    answers.shards_to_index(MATH)
+    answers.raw_shard(MATH, "set-mm-01")
+    answers.tell_dropped()
+    assert capsys.readouterr().err == ""
+
+
+def test_a_shard_that_is_asked_for_alone_or_forced_is_told(
+    tiny_house: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = Path(Answers().receipt("set-mm-01"))
+    dropped(path, 1)
+    answers = Answers(rules=("tokenize_shard",))
+    answers.raw_shard(MATH, "set-mm-01")
+    answers.tell_dropped()
+    assert "1 of 40 rows of 1 shard that this run tokenized" in capsys.readouterr().err

@@ -19,3 +19,13 @@ def test_the_page_is_offline_and_tells_every_state_by_a_word(house: Path) -> Non
         for words in ("1 of 3 shards will be made again", "3 shards fresh", "? if bytes change", "phase2/anneal"):
             assert words in text
     assert "raw bytes changed" in Path("plan.html").read_text(encoding="utf-8")
+
+
+def test_the_page_tells_what_is_not_pinned(house: Path) -> None:
+    from nano3.plan.page import write_plan
+
+    Path("resources/tiny/math").mkdir(parents=True, exist_ok=True)
+    Path("resources/tiny/math/new.jsonl.gz").touch()
+    write_plan(plan(), Path("plan.html"))
+    said = "tiny-math: 1 matching file is not pinned, e.g. resources/tiny/math/new.jsonl.gz"
+    assert said in Path("plan.html").read_text(encoding="utf-8")

@@ -1,10 +1,12 @@
 """The plan in a terminal."""
 
+import json
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+from nano3.plan.plan import as_json
 from nano3.plan.text import WIDTH, as_text
 from tests.conftest import REPOSITORY
 from tests.plan.conftest import pin_again, plan
@@ -29,3 +31,28 @@ def test_the_text_needs_no_library_that_is_slow_to_import(bare: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.endswith("set()\n")
+
+
+def test_rows_that_are_in_no_pair_are_told(house: Path) -> None:
+    assert "in no pair" not in as_text(plan(), colour=False)
+    index = Path(plan().state.request.paths.index("tiny-math"))
+    receipt = json.loads(index.read_text())
+    facts = receipt["facts"] | {"rows": 40, "skipped": 37, "dropped": {"no text": 37}}
+    index.write_text(json.dumps(receipt | {"facts": facts}))
+    said = "tiny-math: 37 of 40 rows are in no pair: 37 without text"
+    assert said in as_text(plan(), colour=False).splitlines()
+    assert as_json(plan(), [])["dropped"] == [said]
+
+
+def test_files_that_are_not_pinned_are_told_of_local_datasets(house: Path) -> None:
+    folder = Path("resources/tiny/math")
+    folder.mkdir(parents=True, exist_ok=True)
+    assert not plan().unpinned
+    for name in ("new-0.jsonl.gz", "new-1.jsonl.gz", "other.txt", "._new-0.jsonl.gz"):
+        (folder / name).touch()
+    said = f"tiny-math: 2 matching files are not pinned, e.g. {folder}/new-0.jsonl.gz: "
+    assert plan().unpinned == [f"{said}run `python scripts/pin_dataset.py tiny-math`"]
+    assert said.strip() in " ".join(as_text(plan(), colour=False).split())
+    assert as_json(plan(), [])["unpinned"] == plan().unpinned
+    assert plan("tiny-code").unpinned == []
+    assert plan(sample=1).unpinned == [], "not all pins are read for a sample"

@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from nano3.raw.datasets import Dataset
 from nano3.raw.download import download_shard
 from tests.hub import Hub
 
@@ -30,7 +31,7 @@ REPOSITORY, NO_COMMIT = "org/corpus", "a" * 40
 
 def parquet(*texts: str) -> bytes:
     sink = pa.BufferOutputStream()
-    pq.write_table(pa.table({"text": texts}), sink, compression="none")
+    pq.write_table(pa.table({"text": pa.array(texts, pa.string())}), sink, compression="none")
     return bytes(sink.getvalue().to_pybytes())
 
 
@@ -48,6 +49,12 @@ def describe(catalogue: Path, name: str = "corpus", **keys: Any) -> None:
     """Write a dataset's yaml."""
     keys = {"source": f"hf://{REPOSITORY}", "text_column": "text", "category": "x", "licence": "y", "about": "z"} | keys
     (catalogue / f"{name}.yaml").write_text("".join(f"{key}: {value}\n" for key, value in keys.items()))
+
+
+def local(source: str = "raw", column: str = "text") -> Dataset:
+    """The description of a local dataset."""
+    keys = {"source": source, "files": "*", "text_column": column, "category": "x", "licence": "y", "about": "z"}
+    return Dataset.model_validate(keys)
 
 
 def sha256(content: bytes) -> str:

@@ -3,7 +3,9 @@ from pathlib import Path
 
 import pytest
 
+from nano3.config.load import load_recipe
 from nano3.core.schema import ConfigError
+from nano3.graph.keys import shared_key
 from nano3.raw.datasets import Shard, raw_file, read_dataset, read_pins, sampled, write_pins
 from tests.raw.corpus import NO_COMMIT, describe
 
@@ -53,9 +55,38 @@ def test_a_sample_needs_the_rows_of_the_shards_up_to_its_end(tmp_path: Path) -> 
         sampled(shards, 6, "x")
 
 
+@pytest.mark.parametrize("bare", ["abc", "a", "b", "c", "ab", "bc", "ac"])
+def test_shards_without_rows_take_no_part_in_a_sample(bare: str) -> None:
+    shards = [replace(shard, rows=0) if shard.name in bare else shard for shard in SHARDS]
+    assert [shard.name for shard, _ in sampled(shards, 0)] == ["a", "b", "c"]
+    if bare == "abc":
+        with pytest.raises(ConfigError, match="sample: dataset x has no rows to take 7 of: leave it out of the recipe"):
+            sampled(shards, 7, "x")
+        return
+    for rows in (1, 3, 7, 12, 1000):
+        taken = sampled(shards, rows, "x")
+        assert taken
+        assert not {shard.name for shard, _ in taken} & {*bare}
+        counts = [shard.rows if part is None else part for shard, part in taken]
+        assert sum(count or 0 for count in counts) == min(rows, sum(shard.rows or 0 for shard in shards))
+
+
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
+        ({"source": "''", "files": "'*'"}, "source: is empty: name the folder or URL"),
+        ({"source": "raw", "files": "''"}, "files: '' is empty: write a glob"),
+        ({"source": "raw", "files": "'{a,b}.jsonl'"}, "files: '{a,b}.jsonl' has braces, which mean nothing here"),
+        (
+            {"source": "raw", "files": "/raw/*.jsonl"},
+            "files: '/raw/\\*.jsonl' begins with /: write the folder in source",
+        ),
+        ({"source": "raw", "files": "./*.jsonl"}, "files: './\\*.jsonl' has . or .. for a folder"),
+        ({"source": "raw", "files": "../x/*.jsonl"}, "files: '../x/\\*.jsonl' has . or .. for a folder"),
+        ({"source": "raw", "files": "sub/"}, "files: 'sub/' has an empty part"),
+        ({"source": "raw", "files": "a//b"}, "files: 'a//b' has an empty part"),
+        ({"source": "raw", "files": "'**.jsonl'"}, r"files: '\*\*.jsonl' has \*\* beside other letters: write \*\*/"),
+        ({"source": "raw", "files": "'*'", "duplicates": "drop"}, "duplicates: must be 'refuse' or 'keep', not 'drop'"),
         ({"source": "hf://org/corpus"}, "revision: this key is missing; write a commit"),
         ({"source": "hf://corpus", "revision": NO_COMMIT}, "source: hf://corpus is not hf://org/repo"),
         ({"source": "hf://org/corpus", "revision": NO_COMMIT, "files": "'*'"}, "files: the Hub knows a subset's files"),
@@ -82,3 +113,17 @@ def test_a_file_has_one_name_here(catalogue: Path) -> None:
     describe(catalogue, source="raw", files="'*'")
     local = read_dataset("corpus", catalogue)
     assert raw_file("x", local, shard) == local.origin(shard.path) == "a/b.jsonl.gz"
+
+
+def test_pins_are_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
+    write_pins(tmp_path / "x.tsv", SHARDS)
+    with pytest.raises(UnicodeEncodeError):
+        write_pins(tmp_path / "x.tsv", [*SHARDS, replace(SHARDS[0], name="\udce9")])
+    assert read_pins("x", tmp_path) == SHARDS
+    assert [file.name for file in tmp_path.iterdir()] == ["x.tsv"]
+
+
+def test_keeping_duplicates_decides_no_token() -> None:
+    recipe, dataset = load_recipe("tiny")[1], read_dataset("tiny-math")
+    kept = dataset.model_copy(update={"duplicates": "keep"})
+    assert shared_key(recipe, kept) == shared_key(recipe, dataset)

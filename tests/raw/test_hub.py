@@ -13,7 +13,7 @@ from nano3.raw.download import download_shard
 from nano3.raw.hub import HubError
 from nano3.raw.pin import pin_datasets
 from tests.hub import Fault, Hub
-from tests.raw.corpus import FILES, NO_COMMIT, PART, REPOSITORY, describe, download, sha256
+from tests.raw.corpus import FILES, NO_COMMIT, PART, REPOSITORY, describe, download, parquet, sha256
 
 
 def test_a_subset_is_its_own_files_and_none_of_a_sibling_whose_name_begins_alike(hub: Hub, catalogue: Path) -> None:
@@ -29,7 +29,11 @@ def test_a_subset_is_its_own_files_and_none_of_a_sibling_whose_name_begins_alike
 
 
 def test_a_repository_without_a_readme_is_resolved_by_its_folders(hub: Hub, catalogue: Path) -> None:
-    files = {f"data/{split}-0000{n}-of-00002.parquet": PART for split in ("train", "test") for n in range(2)}
+    files = {
+        f"data/{split}-0000{n}-of-00002.parquet": parquet(f"{split} {n}")
+        for split in ("train", "test")
+        for n in range(2)
+    }
     describe(catalogue, revision=hub.commit(REPOSITORY, files))
     pin_datasets(["corpus"], catalogue)
     assert [shard.path for shard in read_pins("corpus", catalogue)] == sorted(name for name in files if "train" in name)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from fsspec.registry import _registry
 
+from nano3.core.schema import ConfigError
 from nano3.raw import remote
 from nano3.raw.datasets import read_pins
 from nano3.raw.download import download_shard
@@ -171,4 +172,34 @@ def test_a_driver_that_is_missing_says_how_to_get_it(catalogue: Path, monkeypatc
         pin_datasets(["corpus"], catalogue)
     describe(catalogue, source="nowhere://bucket/raw", files="'*.jsonl'")
     with pytest.raises(UrlError, match=r"nowhere://bucket/raw: .*Protocol not known: nowhere: correct source"):
+        pin_datasets(["corpus"], catalogue)
+
+
+@pytest.mark.parametrize("folder", ["a[1]", "b*"])
+def test_a_folder_whose_name_looks_like_a_glob_is_taken_as_it_is(catalogue: Path, folder: str) -> None:
+    (catalogue.parent / "there/deep").rename(catalogue.parent / folder)
+    (catalogue.parent / "bc").mkdir()
+    (catalogue.parent / "bc/other.jsonl").touch()
+    assert remote.list_files(f"file://{catalogue.parent}/{folder}", "*.jsonl") == {"part-0.jsonl": len(LINES)}
+
+
+def test_hidden_files_at_a_website_are_left_out_and_told(catalogue: Path, website: str) -> None:
+    for name in ("._part-0.jsonl", "_SUCCESS.jsonl"):
+        (catalogue.parent / "there/deep" / name).write_bytes(b"x")
+    describe(catalogue, source=f"{website}/deep", files="'*.jsonl'")
+    told = "corpus: 2 hidden names left out: ._part-0.jsonl, _SUCCESS.jsonl; "
+    assert any(line.startswith(told) for line in pin_datasets(["corpus"], catalogue))
+    assert [shard.path for shard in read_pins("corpus", catalogue)] == ["part-0.jsonl"]
+
+
+def test_links_are_followed_by_a_url_of_files_too(catalogue: Path) -> None:
+    there = catalogue.parent / "there"
+    (there / "linked").symlink_to("deep")
+    (there / "deep/up").symlink_to("..")
+    describe(catalogue, source=f"file://{there}", files="'**/*.jsonl'", duplicates="keep")
+    told = pin_datasets(["corpus"], catalogue)
+    assert [shard.path for shard in read_pins("corpus", catalogue)] == ["deep/part-0.jsonl", "linked/part-0.jsonl"]
+    assert sum("by a link one of the folders that it lies in" in line for line in told) == 2
+    (there / "gone.jsonl").symlink_to("nothing")
+    with pytest.raises(ConfigError, match=r"gone\.jsonl: a link to nothing, which does not exist"):
         pin_datasets(["corpus"], catalogue)

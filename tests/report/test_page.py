@@ -95,3 +95,11 @@ def test_missing_metrics_are_one_clear_error_and_leave_no_page(house: Path) -> N
     with pytest.raises(ReportError, match=re.escape(f"{metrics}: missing, but")):
         page()
     assert not PAGE.exists()
+
+
+def test_rows_that_are_in_no_pair_are_told_with_their_reason(house: Path) -> None:
+    assert "web: 2 of 110 rows are in no pair." in page()
+    path = Path("results/tokens/tiny/web/index.json")
+    receipt = json.loads(path.read_text())
+    path.write_text(json.dumps(receipt | {"facts": receipt["facts"] | {"dropped": {"no text": 1, "empty": 1}}}))
+    assert "web: 2 of 110 rows are in no pair: 1 empty, 1 without text." in page()

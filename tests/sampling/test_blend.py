@@ -19,7 +19,7 @@ def entries(shards: dict[str, int], byte: str = "0") -> list[ShardEntry]:
     return [
         ShardEntry(
             *(name, "3" * 64, "", "4" * 64, tokens, 1, 4 * tokens, 54, 0, 42, byte * 64, "1" * 64, byte * 64),
-            *(1, 0, 0, 0, 0),
+            *(1, 0, "", 0, 0, 0),
         )
         for name, tokens in shards.items()
     ]

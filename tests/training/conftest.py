@@ -168,7 +168,9 @@ def index_of(folder: Path, pairs: Mapping[str, PairWriter]) -> Path:
     for shard, pair in pairs.items():
         tokens, documents = (output.sha256 for output in pair.files)
         entries.append(
-            ShardEntry(shard, "", "", "", pair.tokens, pair.documents, 0, 0, 0, 0, tokens, documents, "", 0, 0, 0, 0, 0)
+            ShardEntry(
+                shard, "", "", "", pair.tokens, pair.documents, 0, 0, 0, 0, tokens, documents, "", 0, 0, "", 0, 0, 0
+            )
         )
     write_entries(folder, entries)
     nothing = SplitCount(0, 0)

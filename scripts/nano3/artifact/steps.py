@@ -99,7 +99,10 @@ class SplitCount(msgspec.Struct, frozen=True):
 
 
 class IndexFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """A dataset in numbers. tokens, documents: of training. rows: of the raw shards. skipped: rows in no pair."""
+    """
+    A dataset in numbers. tokens, documents: of training. rows: of the raw shards. skipped: rows in no pair. dropped:
+    these by reason; empty if older receipts do not say.
+    """
 
     tokens: int
     documents: int
@@ -108,6 +111,7 @@ class IndexFacts(msgspec.Struct, frozen=True, kw_only=True):
     shards: ShardsDigest
     valid: SplitCount
     test: SplitCount
+    dropped: dict[str, int] = {}
 
 
 class IndexReceipt(Receipt[IndexKey, IndexFacts], frozen=True, kw_only=True, tag="index_dataset"):

@@ -1,6 +1,7 @@
 """How is configuration checked? By closed models: unknown keys are errors, and every error names file, key, remedy."""
 
 import difflib
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TypeVar, get_args
@@ -34,6 +35,8 @@ MUST_BE = {
     "string_type": "text",
     "too_short": "of length {min_length} or more",
 }
+# A line whose value is a text that needs quotes, like *.jsonl, [ab]*.jsonl and {a,b}.jsonl.
+UNQUOTED = re.compile(r"""\s*([\w.-]+):\s+([*!&%@`][^\s'"]*|[\[{][^\]}'"]*[\]}][^\s,\]}'"]+)\s*(?:#.*)?$""")
 
 
 class ConfigError(Nano3Error):
@@ -104,7 +107,13 @@ def _not_yaml(error: yaml.MarkedYAMLError | yaml.reader.ReaderError, text: str) 
         line, column, wrong = mark.line, mark.column, str(error.problem)
         if error.context_mark:
             wrong += f", {error.context} from line {error.context_mark.line + 1}"
-    return f"line {line + 1}, column {column + 1}: not YAML: {wrong}"
+    return f"line {line + 1}, column {column + 1}: not YAML: {wrong}{_quotes(text, line)}"
+
+
+def _quotes(text: str, line: int) -> str:
+    """The remedy for a text that YAML reads as something else, such as the glob *.jsonl. line: counted from 0."""
+    match = UNQUOTED.match("".join(text.split("\n")[line : line + 1]))
+    return f": quote it, {match[1]}: '{match[2]}'" if match else ""
 
 
 def validated(model: type[Model], values: Any, source: str) -> Model:

@@ -12,6 +12,7 @@ missing, damaged or made by other code, the shards are read.
 """
 
 import os
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -101,6 +102,9 @@ def index_dataset(folder: Path, pins: Path, key: IndexKey, index: Path, valid: P
             rows=sum(entry.rows_read for entry in entries),
             skipped=sum(entry.skipped for entry in entries),
             shards=ShardsDigest(len(entries), digest),
+            dropped=dict(
+                sorted(sum((Counter(entry.reasons) for entry in entries if entry.dropped), Counter()).items())
+            ),
             **{split: SplitCount(writer.tokens, writer.documents) for split, writer in merged.items()},
         ),
     ).write(index)

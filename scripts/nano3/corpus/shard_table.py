@@ -33,7 +33,8 @@ class ShardEntry(NamedTuple):
     sha256, rows, made_with: what it was made from, see made_with(). tokens, documents: of the training pair. bin_bytes,
     idx_bytes, bin, idx: sizes and SHA-256 of the training pair's files. held_bin_bytes, held_idx_bytes: sizes of the
     held-out pair's. content: of its receipt. rows_read, skipped: rows of the raw shard, and those that are in no pair.
-    valid, test: held-out documents. written: when the receipt was, in nanoseconds.
+    dropped: these by reason, see dropped_cell(). valid, test: held-out documents. written: when the receipt was, in
+    nanoseconds.
     """
 
     shard: str
@@ -51,9 +52,19 @@ class ShardEntry(NamedTuple):
     content: str
     rows_read: int
     skipped: int
+    dropped: str
     valid: int
     test: int
     written: int
+
+    @property
+    def reasons(self) -> dict[str, int]:
+        """Rows that are in no pair, by reason."""
+        return {
+            reason: int(count)
+            for part in filter(None, self.dropped.split("; "))
+            for count, reason in [part.split(" ", 1)]
+        }
 
     @property
     def sizes(self) -> tuple[int, int, int, int]:
@@ -80,6 +91,7 @@ class ShardEntry(NamedTuple):
             receipt.content,
             facts.rows,
             len(facts.skipped),
+            dropped_cell(facts.dropped),
             len(facts.valid),
             len(facts.test),
             written,
@@ -97,6 +109,11 @@ def made_with(key: Mapping[str, Any]) -> str:
 def rows_cell(rows: int | None) -> str:
     """How many rows are taken of a raw shard, as the table has it; empty for all."""
     return "" if rows is None else str(rows)
+
+
+def dropped_cell(dropped: Mapping[str, int]) -> str:
+    """Rows that are in no pair by reason, as the table has them: 37 no text; 2 empty."""
+    return "; ".join(f"{count} {reason}" for reason, count in sorted(dropped.items()) if count)
 
 
 def read_entries(folder: Path, digest: str) -> list[ShardEntry]:

@@ -1,8 +1,9 @@
 """What do the rules of raw shards, tokens and dataset indexes ask?"""
 
 import os
+import sys
 from collections.abc import Mapping
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from typing import Any
 
 from nano3.artifact.digest import canonical_json
@@ -10,6 +11,7 @@ from nano3.artifact.paths import Folders
 from nano3.config.load import Settings
 from nano3.core.schema import ConfigError
 from nano3.corpus.bundles import Bundle
+from nano3.corpus.dropped import dropped_rows_of
 from nano3.corpus.freshness import NEW, Survey, shard_reason
 from nano3.graph import judge, keys
 from nano3.graph.inputs import Engine, ancient, temp
@@ -28,6 +30,7 @@ class ShardInputs:
         self.settings = settings
         self.request = request
         self.recipe = request.recipe
+        self._run_shards: dict[str, set[str]] = {}  # shards of this run, by dataset
         if engine.main:  # a job's own process looks at its own dataset only
             for dataset in request.datasets:
                 request.shards[dataset]
@@ -85,6 +88,8 @@ class ShardInputs:
         file = raw_file(dataset, self.request.datasets[dataset], self.pinned_shard(dataset, shard))
         if self.engine.main:
             reason = shard_reason(self.request.tokens(dataset), shard, self.request.shard_key(dataset, shard))
+            if reason or self.engine.forced("tokenize_shard"):
+                self._run_shards.setdefault(dataset, set()).add(shard)
             if reason not in (None, NEW):
                 self.engine.force([self.paths.train(dataset, shard, ".json")])
                 return file
@@ -119,6 +124,8 @@ class ShardInputs:
         if self.index_verdict(dataset).stale:
             self.engine.force([self.paths.index(dataset)])
         stale = self.survey(dataset).stale
+        if stale:
+            self._run_shards.setdefault(dataset, set()).update(stale)
         if self._bundled and self._bundles[dataset]:
             done = [self.paths.bundle(dataset, str(bundle)) for bundle in self._bundles[dataset]]
             self.engine.force(filter(os.path.exists, done))  # of a run that failed
@@ -151,6 +158,18 @@ class ShardInputs:
     def _bundles(self) -> Mapping[str, list[Bundle]]:
         surveys = {dataset: self.survey(dataset) for dataset in self.request.datasets}
         return bundles(self.request, surveys, self.settings.bundles)
+
+    def tell_dropped(self) -> None:
+        """At the end of a run: which rows of the datasets that it tokenized are in no pair, on the console."""
+        for dataset, names in self._run_shards.items():
+            folder, shards = self.request.tokens(dataset), self.request.shards[dataset]
+            files = {name: shard.path for name, (shard, _) in shards.items()}
+            is_fresh = partial(self._is_fresh, dataset)
+            if line := dropped_rows_of(dataset, folder, files, sorted(names), is_fresh):
+                print(line, file=sys.stderr)
+
+    def _is_fresh(self, dataset: str, shard: str) -> bool:
+        return shard_reason(self.request.tokens(dataset), shard, self.request.shard_key(dataset, shard)) is None
 
     def index_rests(self, dataset: str) -> bool:
         """Whether a dataset's index is fresh, and so is all that it is made from."""

@@ -21,6 +21,7 @@ def write_plan(plan: Plan, page: Path) -> None:
         verdict=verdict(plan),
         certified=certified(plan),
         refusals=refusals(plan),
+        notes=[*plan.dropped, *plan.unpinned],
         kinds=KINDS,
         columns=COLUMNS,
         counts=plan.counts,

@@ -4,17 +4,22 @@ import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from nano3 import Nano3Error
 from nano3.config.load import Settings, load_recipe, require_pins
+from nano3.core.formatting import many
 from nano3.core.schema import did_you_mean
+from nano3.corpus.dropped import dropped_rows
 from nano3.corpus.freshness import shard_reason
+from nano3.graph.judge import read_index
 from nano3.graph.nodes import Cause, Certainty, Node, ancestors, causes, settle
 from nano3.graph.request import Request
 from nano3.graph.state import State, bundles, read_state, refusals
 from nano3.plan.estimate import Estimate, estimate
+from nano3.raw.listing import shown, unpinned_files
 
 # Words of every view of a plan: kinds of artifacts, one and many, and the states that Counts counts.
 KINDS = {
@@ -102,6 +107,29 @@ class Plan:
         for dataset in self.state.surveys.values():
             sums.update(dataset.certified)
         return dict(sums)
+
+    @property
+    def datasets(self) -> list[str]:
+        """Datasets that the targets need."""
+        return [node.name for node in self.nodes if node.kind == "index"]
+
+    @cached_property
+    def unpinned(self) -> list[str]:
+        """A sentence for each dataset whose folder has files that match and are not pinned."""
+        lines, request = [], self.state.request
+        for name in self.datasets if not request.recipe.sample else []:  # of a sample not all pins are known
+            pinned = (shard.path for shard, _ in request.shards[name].values())
+            if files := unpinned_files(request.datasets[name], pinned):
+                number = f"{many(len(files), 'matching file')} {'is' if len(files) == 1 else 'are'} not pinned"
+                lines.append(f"{name}: {number}, e.g. {shown(files[0])}: run `python scripts/pin_dataset.py {name}`")
+        return lines
+
+    @property
+    def dropped(self) -> list[str]:
+        """A sentence for each dataset that has rows in no pair, as it is indexed now."""
+        indexes = {name: read_index(self.state.request.paths.index(name)) for name in self.datasets}
+        lines = (dropped_rows(name, index.facts) for name, index in indexes.items() if index)
+        return [line for line in lines if line]
 
     @property
     def empty(self) -> bool:
@@ -198,8 +226,10 @@ def as_json(plan: Plan, sentences: Sequence[str]) -> dict[str, Any]:
     The plan as a value, for other programs. Fields are added, never renamed.
 
     recipe: name of the artifacts. what_if: edits by dotted key. kinds: by kind the fields of Counts. jobs: of
-    tokenizing. certified: shards that are fresh by certificate, by digest of the code that made them. refused: frozen
-    phases by how certainly they would be trained, "will" or "if".
+    tokenizing. unpinned, dropped: sentences on datasets with files that are not pinned, and with rows that are in no
+    pair. certified: shards that are fresh by
+    certificate, by digest of the code that made them. refused: frozen phases by how certainly they would be trained,
+    "will" or "if".
     causes: kind, reason, sentence, certain and conditional (names of what follows, as kind:name), and artifacts, by
     dataset, phase, segment or recipe how many and the first few names.
     estimate: tokenizing, training and perhaps (training that may follow) with the fields of estimate.Tokenizing and
@@ -212,6 +242,8 @@ def as_json(plan: Plan, sentences: Sequence[str]) -> dict[str, Any]:
         "what_if": dict(plan.what_if),
         "kinds": {kind: asdict(counts) for kind, counts in plan.counts.items()},
         "jobs": plan.jobs,
+        "unpinned": plan.unpinned,
+        "dropped": plan.dropped,
         "certified": plan.certified,
         "refused": {phase: how.name.lower() for phase, how in plan.refused.items()},
         "causes": [

@@ -98,6 +98,8 @@ def _lines(plan: Plan, colour: bool) -> Iterator[str]:
         yield from _table(lines)
     if unneeded := sum(counts.unneeded for counts in plan.counts.values()):
         yield from ("", f"{many(unneeded, 'missing artifact')} that nothing needs now: made when something does.")
+    for told in filter(None, (plan.dropped, plan.unpinned)):
+        yield from ("", *(line for each in told for line in textwrap.wrap(each, WIDTH, break_on_hyphens=False)))
     for line in filter(None, (certified(plan), verdict(plan), *refusals(plan))):
         yield from ("", *textwrap.wrap(line, WIDTH))
 

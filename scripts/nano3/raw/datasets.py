@@ -9,10 +9,12 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
+from typing import Literal
 
-from pydantic import ConfigDict, Field, PositiveInt, model_validator
+from pydantic import ConfigDict, Field, PositiveInt, field_validator, model_validator
 
 from nano3.artifact.digest import digest_json
+from nano3.artifact.files import replaced
 from nano3.core.schema import Closed, ConfigError, read_yaml, validated
 from nano3.core.tsv import read_table, write_table
 
@@ -34,8 +36,9 @@ class Dataset(Closed):
     )
     files: str | None = Field(
         None,
-        pattern=r"^[^/{}]",
-        description="Glob of the shards' files inside a folder or URL, e.g. *.parquet or part-*.jsonl.zst.",
+        json_schema_extra={"pattern": r"^[^/{}][^{}]*$"},
+        description="Glob of the shards' files inside a folder or URL, e.g. *.parquet or **/part-*.jsonl.zst. "
+        "Names that begin with . or _ match only where the glob begins so.",
     )
     revision: str | None = Field(
         None,
@@ -46,11 +49,35 @@ class Dataset(Closed):
     split: str | None = Field(None, description="hf:// only: the split of the subset, if not train.")
     text_column: str = Field(description="Column that holds a document's text.")
     category: str = Field(description="Category of the curriculum that the dataset belongs to, e.g. code or math.")
+    duplicates: Literal["refuse", "keep"] = Field(
+        "refuse",
+        description="Whether pinning refuses shards that hold the same content, or keeps them all, each counted.",
+    )
     tokens_estimate: PositiveInt | None = Field(
         None, description="Tokens by the publisher's count, for planning until the dataset is tokenized."
     )
     licence: str = Field(description="Licence of the text, by name.")
     about: str = Field(description="One sentence: what the documents are.")
+
+    @field_validator("files")
+    @classmethod
+    def _is_a_glob(cls, files: str | None) -> str | None:
+        parts = (files or "*").split("/")
+        problems = {
+            "is empty: write a glob, e.g. '*.parquet'": files == "",
+            "has braces, which mean nothing here: write one glob that covers all, e.g. '[ab]*.jsonl'": set("{}")
+            & set(files or ""),
+            "begins with /: write the folder in source, and here what is below it": files and not parts[0],
+            "has . or .. for a folder: write the folder in source, and here what is below it": {".", ".."} & set(parts),
+            "has an empty part: write what the files there are called, e.g. '*.parquet' at the end": "" in parts,
+            "has ** beside other letters: write **/ for any folders, e.g. '**/*.jsonl'": any(
+                "**" in part and part != "**" for part in parts
+            ),
+        }
+        for problem, applies in problems.items():
+            if applies:
+                raise ValueError(f"{files!r} {problem}")
+        return files
 
     @model_validator(mode="after")
     def _is_one_kind_of_source(self) -> "Dataset":
@@ -61,6 +88,8 @@ class Dataset(Closed):
                 raise ValueError("files: this key is missing; add a glob of the shards' files, e.g. '*.parquet'")
             if self.remote and ("@" in self.source.split("/")[2] or "::" in self.source):
                 raise ValueError("source: must be one URL without a password: pass that in its driver's environment")
+            if not self.source.strip():
+                raise ValueError("source: is empty: name the folder or URL of the raw shards, or . for the repository")
             return self
         if not re.fullmatch(HUB + r"[\w.-]+/[\w.-]+", self.source) or self.source.startswith(f"{HUB}datasets/"):
             raise ValueError(f"source: {self.source} is not hf://org/repo: write the repository alone")
@@ -165,9 +194,10 @@ def raw_file(name: str, dataset: Dataset, shard: Shard) -> str:
 
 
 def write_pins(path: Path, shards: Sequence[Shard]) -> None:
-    """Write the pins, sorted by name, one shard a line."""
+    """Write the pins, sorted by name, one shard a line, whole or not at all."""
     ordered = sorted(shards, key=lambda shard: shard.name)
-    write_table(path, (field.name for field in fields(Shard)), map(astuple, ordered))
+    with replaced(path) as aside:
+        write_table(aside, (field.name for field in fields(Shard)), map(astuple, ordered))
 
 
 def sampled(shards: Sequence[Shard], rows: int, dataset: str = "DATASET") -> list[tuple[Shard, int | None]]:
@@ -175,7 +205,7 @@ def sampled(shards: Sequence[Shard], rows: int, dataset: str = "DATASET") -> lis
     The first rows of a dataset in catalogue order, as (shard, rows to read of it, None for all of them).
 
     rows: size of the sample; 0 for all. Shards beyond it are left out. dataset: its name, for the error.
-    Raises ConfigError if the sample depends on a shard whose rows are not counted.
+    Raises ConfigError if the sample depends on a shard whose rows are not counted, or no shard has a row.
     """
     if rows == 0:
         return [(shard, None) for shard in shards]
@@ -192,6 +222,8 @@ def sampled(shards: Sequence[Shard], rows: int, dataset: str = "DATASET") -> lis
         if shard.rows > 0:
             sample.append((shard, left if left < shard.rows else None))
             left -= shard.rows
+    if not sample:
+        raise ConfigError(f"sample: dataset {dataset} has no rows to take {rows} of: leave it out of the recipe")
     return sample
 
 

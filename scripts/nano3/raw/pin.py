@@ -1,17 +1,23 @@
-"""How does a dataset enter the catalogue? Pinning lists its source, for review and commit like code."""
+"""
+How does a dataset enter the catalogue? Pinning lists its source, for review and commit like code.
+
+Nothing of a source is lost in silence: what can't be a shard is refused by name before anything is written, and what is
+left out, empty or there twice is told.
+"""
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 
 from tqdm import tqdm
 
-from nano3.artifact.digest import digest_file
+from nano3.artifact.files import replaced
+from nano3.core.formatting import many
 from nano3.core.schema import ConfigError, read_yaml
-from nano3.raw import hub, remote, tokenizers
+from nano3.raw import hub, looks, remote, tokenizers
 from nano3.raw.datasets import (
     DATASETS,
     HUB,
@@ -23,7 +29,33 @@ from nano3.raw.datasets import (
     read_pins,
     write_pins,
 )
-from nano3.raw.readers import count_rows, shard_name
+from nano3.raw.listing import (
+    Listing,
+    few,
+    list_folder,
+    local_folder,
+    refuse,
+    shown,
+    some,
+    without_hidden,
+)
+from nano3.raw.readers import TextError, count_rows
+
+FILE = "file://"  # fsspec's driver does not follow links to folders, and skips links to nowhere in silence
+
+
+@dataclass
+class Inventory:
+    """What pinning finds at a source. contents: of shards by name, see looks.RawFile; sha256 where it is not read."""
+
+    shards: list[Shard] = field(default_factory=list)
+    contents: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def add(self, shard: Shard, content: str) -> None:
+        """One more shard."""
+        self.shards.append(shard)
+        self.contents[shard.name] = content
 
 
 def pin_datasets(names: Sequence[str], folder: Path = DATASETS, rows: bool = False) -> list[str]:
@@ -31,44 +63,58 @@ def pin_datasets(names: Sequence[str], folder: Path = DATASETS, rows: bool = Fal
     Pin datasets by name; returns changes and oddities, one line each.
 
     rows: also count unknown rows of remote shards; those of local ones are always counted.
-    Raises ConfigError for a source without files or a revision that can move, HubError or UrlError for one that
-    can't be read.
+    Raises ConfigError for a source without files, with a file that can't be a shard or with a revision that can move,
+    HubError or UrlError for one that can't be read. The pins of the dataset are then as they were before.
     """
-    changes = []
-    for name in names:
-        source = f"{folder / name}.yaml"
-        if match := re.fullmatch(HUB + "([^/]+/[^/]+)", str(read_yaml(Path(source)).get("source", ""))):
-            changes += [f"{name}: {change}" for change in settled_revision(Path(source), match[1])]
-        dataset = read_dataset(name, folder)
-        before = {shard.name: shard for shard in read_pins(name, folder)} if pins_path(name, folder).is_file() else {}
-        after = {shard.name: _with_rows(shard, before, dataset, rows) for shard in list_shards(dataset, source)}
-        if before != after:
-            write_pins(pins_path(name, folder), list(after.values()))
-        for shard in sorted(before.keys() | after.keys()):
-            if before.get(shard) != after.get(shard):
-                changes.append(f"{name}: {_change(before.get(shard), after.get(shard))} {shard}")
-        changes += _claimed_twice(name, folder)
-        changes.append(f"{name}: {len(after)} shards, {sum(shard.bytes for shard in after.values()):,} bytes")
-    return changes
+    return [f"{name}: {shown(line)}" for name in names for line in _pin(name, folder, rows)]
 
 
-def settled_revision(file: Path, repository: str, kind: hub.Kind = "dataset") -> list[str]:
+def _pin(name: str, folder: Path, rows: bool) -> list[str]:
+    source, notes = folder / f"{name}.yaml", []
+    match = re.fullmatch(HUB + "([^/]+/[^/]+)", str(read_yaml(source).get("source", "")))
+    commit = full_revision(source, match[1]) if match else None
+    dataset = read_dataset(name, folder)
+    if commit:
+        dataset = dataset.model_copy(update={"revision": commit})
+    before, damage = _pins_before(name, folder)
+    inventory = list_shards(dataset, str(source))
+    after = {shard.name: _with_rows(shard, before, dataset, rows) for shard in inventory.shards}
+    notes += [*damage, *inventory.notes, *_empty(after.values()), *looks.near_names(after)]
+    notes += _refused_duplicates(after, inventory.contents, dataset, str(source))
+    notes += _shared(name, dataset, after.values(), folder)
+    if before != after:
+        write_pins(pins_path(name, folder), list(after.values()))
+    changes = [complete_revision(source, commit)] if commit else []
+    for shard in sorted(before.keys() | after.keys()):
+        if before.get(shard) != after.get(shard):
+            changes.append(f"{_change(before.get(shard), after.get(shard))} {shard}")
+    size = sum(shard.bytes for shard in after.values())
+    return [*changes, *notes, f"{many(len(after), 'shard')}, {size:,} bytes"]
+
+
+def full_revision(file: Path, repository: str, kind: hub.Kind = "dataset") -> str | None:
     """
-    Complete an abbreviated commit in a description's file. Returns the change, if any.
+    The commit that a description abbreviates; None if it does not.
 
     Raises ConfigError for a branch, a tag or no revision, with the commit that it points to now.
     """
     revision = str(read_yaml(file).get("revision", "main"))
     if re.fullmatch("[0-9a-f]{40}", revision):
-        return []
+        return None
     with _named(str(file)):
         if not re.fullmatch("[0-9a-f]{7,39}", revision):
             commit = hub.latest_commit(repository, revision, kind)
             raise ConfigError(f"{file}: revision: {revision} can move: write `revision: {commit}`, its commit now")
-        commit = hub.full_commit(repository, revision, kind)
-    text = file.read_text(encoding="utf-8")
-    file.write_text(re.sub(rf"(?m)^(revision: *[\"']?){revision}\b", rf"\g<1>{commit}", text), encoding="utf-8")
-    return [f"revision {revision} is {commit}: written to {file}"]
+        return hub.full_commit(repository, revision, kind)
+
+
+def complete_revision(file: Path, commit: str) -> str:
+    """Write the whole commit in a description's file; returns the change."""
+    revision, text = str(read_yaml(file)["revision"]), file.read_text(encoding="utf-8")
+    with replaced(file) as aside:
+        whole = re.sub(rf"(?m)^(revision: *[\"']?){revision}\b", rf"\g<1>{commit}", text)
+        aside.write_text(whole, encoding="utf-8")
+    return f"revision {revision} is {commit}: written to {file}"
 
 
 @contextmanager
@@ -78,6 +124,16 @@ def _named(source: str) -> Iterator[None]:
         yield
     except hub.HubError as error:
         raise hub.HubError(f"{source}: {error}") from None
+
+
+def _pins_before(name: str, folder: Path) -> tuple[dict[str, Shard], list[str]]:
+    """The shards that are pinned, by name, and what is wrong with the pins: pinning again is the remedy."""
+    if not pins_path(name, folder).is_file():
+        return {}, []
+    try:
+        return {shard.name: shard for shard in read_pins(name, folder)}, []
+    except ConfigError as error:
+        return {}, [f"replaced pins that could not be read: {error}"]
 
 
 def _change(before: Shard | None, after: Shard | None) -> str:
@@ -99,19 +155,62 @@ def _with_rows(shard: Shard, before: Mapping[str, Shard], dataset: Dataset, coun
     return shard
 
 
-def _claimed_twice(name: str, folder: Path) -> Iterator[str]:
-    """One line for each other dataset that shares raw files with this one."""
-    ours = _claims(name, folder)
+def _empty(shards: Iterable[Shard]) -> Iterator[str]:
+    """A line for files of no bytes, and one for other files without rows."""
+    void = [shard.path for shard in shards if not shard.bytes]
+    if void:
+        yield f"{many(len(void), 'file')} of 0 bytes: {some(void)}"
+    if bare := [shard.path for shard in shards if shard.bytes and shard.rows == 0]:
+        yield f"{many(len(bare), 'file')} without rows: {some(bare)}"
+
+
+def _refused_duplicates(
+    shards: Mapping[str, Shard], contents: Mapping[str, str], dataset: Dataset, source: str
+) -> list[str]:
+    """
+    A line for each content that more than one shard has; shards without rows have none.
+
+    Raises ConfigError, unless the dataset keeps duplicates.
+    """
+    groups: dict[str, list[Shard]] = {}
+    for shard in shards.values():
+        if shard.bytes and shard.rows != 0:
+            groups.setdefault(contents[shard.name], []).append(shard)
+    lines = []
+    for group in groups.values():
+        if len(group) > 1:
+            what = "bytes" if len({shard.sha256 for shard in group}) == 1 else "content"
+            lines.append(f"{' and '.join(few([shard.path for shard in group]))} have the same {what}")
+    if dataset.duplicates == "refuse":
+        remedy = "write" if dataset.on_hub else "remove all but one, or write"
+        refuse(source, [f"{line}: {remedy} `duplicates: keep` to read each of them" for line in lines])
+    return few(lines)
+
+
+def _shared(name: str, dataset: Dataset, shards: Iterable[Shard], folder: Path) -> Iterator[str]:
+    """Lines for each other pinned dataset that shares raw files or bytes with this one."""
+    ours = {_location(dataset, shard.path): shard for shard in shards if shard.bytes and shard.rows != 0}
+    digests = {shard.sha256: shard.path for shard in ours.values()}
     for other in known_datasets(folder):
-        if other != name and pins_path(other, folder).is_file() and (shared := sorted(ours & _claims(other, folder))):
-            yield f"{name}: {len(shared)} of its raw files are also claimed by {other}, e.g. {shared[0]}"
+        if other == name or not pins_path(other, folder).is_file():
+            continue
+        try:
+            description, pins = read_dataset(other, folder), read_pins(other, folder)
+        except ConfigError as error:
+            yield f"not compared with {other}: {error}"
+            continue
+        places = {_location(description, shard.path) for shard in pins}
+        if claimed := sorted(ours.keys() & places):
+            yield f"{len(claimed)} of its raw files are also claimed by {other}, e.g. {claimed[0]}"
+        same = [(digests[shard.sha256], shard.path) for shard in pins if shard.sha256 in digests]
+        if copies := [pair for pair in same if _location(description, pair[1]) not in ours]:
+            ours_first, theirs = copies[0]
+            yield f"{many(len(copies), 'shard')} of {other} have bytes of this dataset, e.g. {theirs} and {ours_first}"
 
 
-def _claims(name: str, folder: Path) -> set[str]:
-    """Locations of a dataset's raw files; on the Hub at any revision."""
-    source = str(read_yaml(folder / f"{name}.yaml").get("source"))
-    paths = (shard.path for shard in read_pins(name, folder))
-    return {f"{source.rstrip('/')}/{path}" if "://" in source else path for path in paths}
+def _location(dataset: Dataset, path: str) -> str:
+    """Where a raw file lies; on the Hub at any revision."""
+    return f"{dataset.source.rstrip('/')}/{path}" if dataset.remote else path
 
 
 def pin_tokenizer(name: str) -> list[str]:
@@ -121,9 +220,9 @@ def pin_tokenizer(name: str) -> list[str]:
     Raises ConfigError for a revision that can move, HubError for a repository that can't be read or has no tokenizer.
     """
     file = tokenizers.TOKENIZERS / f"{name}.yaml"
-    changes = settled_revision(file, tokenizers.read_tokenizer(name).repository, "model")
     tokenizer = tokenizers.read_tokenizer(name)
-    repository, commit = tokenizer.repository, str(tokenizer.revision)
+    abbreviated = full_revision(file, tokenizer.repository, "model")
+    repository, commit = tokenizer.repository, abbreviated or str(tokenizer.revision)
     with _named(str(file)):
         paths = hub.list_files(repository, commit)
         if tokenizers.DEFINITION not in paths:
@@ -131,53 +230,101 @@ def pin_tokenizer(name: str) -> list[str]:
         paths = [path for path in paths if path in tokenizers.FILES]
         files = [tokenizers.TokenizerFile(*each) for each in hub.describe_files(repository, commit, paths, "model")]
     tokenizers.write_pins(name, files)
+    changes = [complete_revision(file, abbreviated)] if abbreviated else []
     changes += [f"pinned {each.name}, {each.bytes:,} bytes" for each in files]
     return [f"{name}: {change}" for change in changes]
 
 
-def list_shards(dataset: Dataset, source: str) -> list[Shard]:
-    """The raw shards at a dataset's source, sorted by name. source: the file to name in errors."""
-    shards: dict[str, Shard] = {}
-    list_files = _hub_files if dataset.on_hub else _url_files if dataset.remote else _local_files
-    for shard in list_files(dataset, source):
-        if "{" in shard.name or "}" in shard.name:
-            raise ConfigError(f"{source}: {shard.path}: a shard's name can't have braces: rename it")
-        if shard.name in shards:
-            raise ConfigError(
-                f"{source}: {shard.path} and {shards[shard.name].path} would both be shard {shard.name}: "
-                "rename one of them"
-            )
-        shards[shard.name] = shard
-    if not shards:
-        raise ConfigError(f"{source}: no file matches {dataset.files!r} in {dataset.source}: correct source or files")
-    return [shards[name] for name in sorted(shards)]
+def list_shards(dataset: Dataset, source: str) -> Inventory:
+    """
+    The raw shards at a dataset's source, sorted by name. source: the file to name in errors.
+
+    Raises ConfigError if there is none, or with a line for each file that can't be one.
+    """
+    find = _on_hub if dataset.on_hub else _at_url if dataset.remote else _in_folder
+    inventory = find(dataset, source)
+    if inventory.shards and all(shard.rows == 0 or not shard.bytes for shard in inventory.shards):
+        number = many(len(inventory.shards), "file")
+        raise ConfigError(f"{source}: none of its {number} has a row: correct source or files")
+    inventory.shards.sort(key=lambda shard: shard.name)
+    return inventory
 
 
-def _local_files(dataset: Dataset, _source: str) -> Iterator[Shard]:
-    folder = Path(dataset.source)
-    files = sorted(path for path in folder.glob(str(dataset.files)) if path.is_file())
-    for path in tqdm(files, desc=dataset.source, unit=" files", disable=None):
-        name = shard_name(path.relative_to(folder).as_posix())
-        yield Shard(name, path.as_posix(), path.stat().st_size, count_rows(path), digest_file(path))
+def _in_folder(dataset: Dataset, source: str) -> Inventory:
+    listing = list_folder(local_folder(dataset, source), str(dataset.files))
+    names = looks.shard_names(dataset, source, listing)
+    remarks = _remarks([Path(path) for path in names], dataset, source)
+    inventory, faults = Inventory(notes=[*listing.notes, *remarks]), []
+    for path, name in tqdm(names.items(), desc=dataset.source, unit=" files", disable=None):
+        try:
+            file = looks.measure(Path(path))
+        except (TextError, OSError) as error:
+            faults.append(_sentence(path, error))
+        else:
+            inventory.add(Shard(name, path, file.bytes, file.rows, file.sha256), file.content)
+    refuse(source, faults)
+    return inventory
 
 
-def _hub_files(dataset: Dataset, source: str) -> Iterator[Shard]:
+def _remarks(paths: Sequence[Path], dataset: Dataset, source: str) -> list[str]:
+    """What is told of the beginnings of local files. Raises ConfigError with what is refused."""
+    views: dict[Path, looks.Look] = {}
+    faults: list[str | None] = []
+    for path in tqdm(paths, desc=f"{dataset.source}: first rows", unit=" files", disable=None):
+        try:
+            views[path] = looks.look_at(path, dataset)
+            faults.append(looks.fault_of(views[path], path, dataset))
+        except (TextError, OSError) as error:
+            faults.append(_sentence(path, error))
+    lacking = [path for path, each in views.items() if each.lacks(dataset.text_column)]
+    none_has = len(lacking) == sum(each.rows > 0 for each in views.values())
+    for path in lacking:
+        certain = none_has or views[path].whole
+        faults.append(
+            looks.column_fault(views[path], path, dataset) if certain else looks.late_column_fault(path, dataset)
+        )
+    refuse(source, filter(None, faults))
+    return few([remark for path, each in views.items() if (remark := looks.remark_of(each, path, dataset))])
+
+
+def _sentence(path: Path | str, error: Exception) -> str:
+    """Why a local file can't be pinned."""
+    if isinstance(error, OSError):
+        return f"{path}: can't be read: {error.strerror}: allow it, or narrow files"
+    return str(error)
+
+
+def _on_hub(dataset: Dataset, source: str) -> Inventory:
     commit = str(dataset.revision)
     with _named(source):
         paths = hub.split_files(dataset.repository, commit, dataset.subset, dataset.split or "train")
-    names = {path: shard_name(path) for path in paths}
+    names, inventory = looks.shard_names(dataset, source, Listing(paths)), Inventory()
     files = hub.describe_files(dataset.repository, commit, paths)
     for path, size, sha256 in tqdm(files, desc=dataset.source, total=len(paths), unit=" files", disable=None):
-        yield Shard(names[path], path, size, None, sha256)
+        inventory.add(Shard(names[path], path, size, None, sha256), sha256)
+    return inventory
 
 
-def _url_files(dataset: Dataset, _source: str) -> Iterator[Shard]:
-    sizes = remote.list_files(dataset.source, str(dataset.files))
-    total = sum(sizes.values())
+def _at_url(dataset: Dataset, source: str) -> Inventory:
+    if dataset.source.startswith(FILE):
+        folder = Path(dataset.source.removeprefix(FILE))
+        listing = list_folder(folder, str(dataset.files))
+        sizes = {name: (folder / name).stat().st_size for name in listing.files}
+    else:
+        sizes = remote.list_files(dataset.source, str(dataset.files))
+        listing = without_hidden(sizes, str(dataset.files))
+    names = looks.shard_names(dataset, source, listing)
+    inventory, faults = Inventory(notes=listing.notes), []
+    total = sum(sizes[path] for path in names)
     with tqdm(desc=dataset.source, total=total, unit="B", unit_scale=True, disable=None) as progress:
-        for path, size in sizes.items():
-            digest = hashlib.sha256()
+        for path, name in names.items():
+            digest, head = hashlib.sha256(), b""
             for chunk in remote.chunks(dataset.origin(path)):
+                head = head or chunk[: looks.HEAD_BYTES]
                 digest.update(chunk)
                 progress.update(len(chunk))
-            yield Shard(shard_name(path), path, size, None, digest.hexdigest())
+            if fault := looks.refusal(head, PurePath(path)):
+                faults.append(f"{path}: {fault}")
+            inventory.add(Shard(name, path, sizes[path], None, digest.hexdigest()), digest.hexdigest())
+    refuse(source, faults)
+    return inventory

@@ -1,5 +1,6 @@
 """Which raw files are at a URL that fsspec has a driver for, what are their bytes, and how are they downloaded?"""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,7 +24,8 @@ def list_files(source: str, files: str) -> dict[str, int]:
     def sizes() -> dict[str, int]:
         system, root = _resolve(source)
         root = root.rstrip("/")
-        entries = system.glob(f"{root}/{files}", detail=True).values()
+        literal = re.sub(r"[*[]", r"[\g<0>]", root)  # a ? in a URL is none of a glob for HTTP, and is in no other
+        entries = system.glob(f"{literal}/{files}", detail=True).values()
         names = sorted(entry["name"] for entry in entries if entry["type"] == "file")
         return {name.removeprefix(root).lstrip("/"): int(system.size(name)) for name in names}
 

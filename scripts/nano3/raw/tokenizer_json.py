@@ -90,7 +90,7 @@ class TokenizerJson:
     def _vocabulary(self) -> dict[str, int]:
         """Of its model. A Unigram model lists its tokens in the order of their ids."""
         vocabulary = self.model["vocab"]
-        if memoryview(vocabulary)[:1] == b"[":
+        if bytes(memoryview(vocabulary)[:1]) == b"[":
             return {token: number for number, (token, _) in enumerate(msgspec.json.decode(vocabulary))}
         return msgspec.json.decode(vocabulary, type=dict[str, int])
 

@@ -13,6 +13,7 @@ from nano3.artifact.digest import digest_file
 from nano3.artifact.receipt import Input, Output, Run
 from nano3.artifact.steps import ReportFacts, ReportKey, ReportReceipt, read_receipt
 from nano3.config.load import parse_overrides
+from nano3.corpus.dropped import dropped_rows
 from nano3.drawing.templates import write_page
 from nano3.provenance.lineage import closure
 from nano3.provenance.shard_records import read_shards
@@ -54,6 +55,7 @@ def write_report(
         story=story,
         mean=mean,
         picture=graph.picture(story),
+        dropped=[line for each in story.datasets if (line := dropped_rows(each.name, each.facts))],
         tokens_chart=figures.tokens_chart(story),
         mixture_chart=figures.mixture_chart(story),
         training_chart=figures.training_chart(story),
