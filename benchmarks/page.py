@@ -133,6 +133,7 @@ def text(value: Mapping[str, Any], picture: str) -> str:
         table=table(value["results"]),
         stages=stages(value["results"]),
         warm_table=warm_table(value["warm"]),
+        exactness_table=exactness_table(value["exactness"]),
         against_peers=against_peers(value["results"]),
         goal=goal(value["warm"]),
         cores=max(result["cores"] for result in results),
@@ -156,6 +157,20 @@ def warm_table(measured: Sequence[Mapping[str, Any]]) -> str:
             f"{each['text_bytes'] / 1e6 / tokenize:.0f}",
         ]
         lines.append([*line, *taken[1:], f"{decode / tokenize:.2f}", f"{decode / encode:.2f}"])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def exactness_table(ways: Mapping[str, Mapping[str, Any]]) -> str:
+    """A Markdown table of what checks, and documents that gigatoken leaves to tokenizers, cost."""
+    names = {"usual": "as usual", "unchecked": "no checks", "normalizing": "a tokenizer that normalizes"}
+    lines = [
+        ["", "documents", "checked", "by tokenizers", "seconds", "of processors", "× as usual"],
+        ["---"] + ["--:"] * 6,
+    ]
+    for way, each in ways.items():
+        ratio = each["processor_seconds"] / ways["usual"]["processor_seconds"]
+        line = [names[way], *(f"{each[name]:,}" for name in ("documents", "checked", "exceptions"))]
+        lines.append([*line, f"{each['seconds']:.2f}", f"{each['processor_seconds']:.2f}", f"{ratio:.2f}"])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 

@@ -104,15 +104,58 @@ class Bench:
             "code": "bench",
         }
 
-    def ours(self, ending: str, cores: int, program: tuple[str, ...] = ("scripts/tokenize_shard.py",)) -> Cost:
-        """Rule tokenize_shard's command line, as the workflow gives it."""
-        raw, out = self.shard(ending), self.pair("ours").prefix.parent
+    def ours(
+        self,
+        ending: str,
+        cores: int,
+        program: tuple[str, ...] = ("scripts/tokenize_shard.py",),
+        checked: int = CHECKED_DOCUMENTS,
+        tokenizer: Path | None = None,
+    ) -> Cost:
+        """Rule tokenize_shard's command line, as the workflow gives it. tokenizer: if not the benchmark's."""
+        raw, out, file = self.shard(ending), self.pair("ours").prefix.parent, tokenizer or self.tokenizer
         key: ShardKey = {**self.key, "sha256": digest_file(raw), "rows": self.facts["documents"]}
-        command = [sys.executable, *program, "--raw", str(raw), "--tokenizer", str(self.tokenizer)]
+        key["tokenizer"] = {**key["tokenizer"], "sha256": digest_file(file)}
+        command = [sys.executable, *program, "--raw", str(raw), "--tokenizer", str(file)]
         command += ["--key", canonical_json(key), "--train", str(out / "train"), "--holdout", str(out / "holdout")]
         command += ["--receipt", str(out / "receipt.json"), "--engine", "gigatoken", "--threads", str(cores)]
-        command += ["--checked-documents", str(CHECKED_DOCUMENTS)]
-        return self.measure(command, cores, [raw, self.tokenizer])
+        command += ["--checked-documents", str(checked)]
+        return self.measure(command, cores, [raw, file])
+
+    def receipt_facts(self) -> dict[str, Any]:
+        """What the receipt of our last pair counts."""
+        receipt = json.loads((self.pair("ours").prefix.parent / "receipt.json").read_text())
+        facts: dict[str, Any] = receipt["facts"]
+        return facts
+
+    def exactness(self) -> dict[str, Any]:
+        """
+        What it costs to be exact, from JSON lines: seconds and counts as usual, without checks, and with a tokenizer
+        that normalizes, whose documents with combining marks are encoded by Hugging Face's tokenizers. In turn.
+        """
+        normalizing = self.folder / "normalizing.json"
+        definition = json.loads(self.tokenizer.read_text(encoding="utf-8")) | {"normalizer": {"type": "NFC"}}
+        normalizing.write_text(json.dumps(definition), encoding="utf-8")
+        ways: dict[str, dict[str, Any]] = {
+            "usual": {},
+            "unchecked": {"checked": 0},
+            "normalizing": {"tokenizer": normalizing},
+        }
+        costs: dict[str, list[Cost]] = {way: [] for way in ways}
+        counts = {}
+        for _ in range(REPEATS):
+            print("as usual, without checks, with a normalizer", flush=True)
+            for way, options in ways.items():
+                costs[way].append(self.ours("jsonl", CORES, **options))
+                counts[way] = {name: self.receipt_facts()[name] for name in ("documents", "checked", "exceptions")}
+        return {
+            way: counts[way]
+            | {
+                "seconds": statistics.median(cost.seconds for cost in each),
+                "processor_seconds": statistics.median(cost.processor_seconds for cost in each),
+            }
+            for way, each in costs.items()
+        }
 
     def bundle(self, cores: int) -> Cost:
         """Rule tokenize_bundle's command line for all shards of the larger corpus, as the workflow gives it."""
@@ -244,8 +287,7 @@ class Bench:
                 fast.append(self.megatron_fast(self.shard(ending), "megatron-fast"))
         size = self.facts["bytes"]
         self.record("ours", ending, cores, ours, size)
-        receipt = json.loads((self.pair("ours").prefix.parent / "receipt.json").read_text())
-        self.results[f"ours {ending} {cores} {size}"]["stages"] = receipt["facts"]["seconds"]
+        self.results[f"ours {ending} {cores} {size}"]["stages"] = self.receipt_facts()["seconds"]
         self.record("floor", ending, cores, floor, size)
         if fast:
             self.record("megatron-fast", ending, cores, fast, size)
@@ -293,6 +335,7 @@ def bench(folder: Path, datatrove: Path, document: Path, readme: Path) -> None:
     print("Megatron's older way", flush=True)
     shard, bulk = this.facts["bytes"], this.bulk_facts["bytes"]
     this.record("megatron", "jsonl", CORES, [this.megatron(this.shard("jsonl"), "megatron")], shard)
+    exactness = this.exactness()
     for ending in FORMATS:
         this.alternating(ending, CORES)
         print(f"ours, {ending}, 1 core", flush=True)
@@ -327,6 +370,7 @@ def bench(folder: Path, datatrove: Path, document: Path, readme: Path) -> None:
         "results": this.results,
         "bulk": this.bulk_facts | {"shards": len(this.bulk_shards)},
         "checked": CHECKED_DOCUMENTS,
+        "exactness": exactness,
         "parsed": {"shard": this.parsed("", lines), "bulk": this.parsed("-bulk", this.bulk_lines)},
         "warm": warm,
     }

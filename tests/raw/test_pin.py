@@ -354,7 +354,7 @@ def test_the_bytes_of_another_dataset_are_told(catalogue: Path) -> None:
     pin_datasets(["other"], catalogue)
     files = {"a.jsonl": rows("same"), "b.jsonl": rows("same too"), "c.jsonl": b""}
     (_, told, _) = pinned(catalogue, files)
-    assert told == "2 shards of other have bytes of this dataset, e.g. other/x.jsonl and raw/a.jsonl"
+    assert told == "other has 2 shards with bytes of this dataset, e.g. other/x.jsonl and raw/a.jsonl"
 
 
 def test_a_damaged_neighbour_stops_no_pinning(catalogue: Path) -> None:

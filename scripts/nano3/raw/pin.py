@@ -205,7 +205,7 @@ def _shared(name: str, dataset: Dataset, shards: Iterable[Shard], folder: Path) 
         same = [(digests[shard.sha256], shard.path) for shard in pins if shard.sha256 in digests]
         if copies := [pair for pair in same if _location(description, pair[1]) not in ours]:
             ours_first, theirs = copies[0]
-            yield f"{many(len(copies), 'shard')} of {other} have bytes of this dataset, e.g. {theirs} and {ours_first}"
+            yield f"{other} has {many(len(copies), 'shard')} with bytes of this dataset, e.g. {theirs} and {ours_first}"
 
 
 def _location(dataset: Dataset, path: str) -> str:
