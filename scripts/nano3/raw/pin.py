@@ -1,6 +1,5 @@
 """How does a dataset enter the catalogue? Pinning lists its source, for review and commit like code."""
 
-import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -48,6 +47,7 @@ def pin_datasets(names: Sequence[str], folder: Path = DATASETS, rows: bool = Fal
             if before.get(shard) != after.get(shard):
                 changes.append(f"{name}: {_change(before.get(shard), after.get(shard))} {shard}")
         changes += _claimed_twice(name, folder)
+        changes += _left_out(name, dataset)
         changes.append(f"{name}: {len(after)} shards, {sum(shard.bytes for shard in after.values()):,} bytes")
     return changes
 
@@ -105,6 +105,13 @@ def _claimed_twice(name: str, folder: Path) -> Iterator[str]:
     for other in known_datasets(folder):
         if other != name and pins_path(other, folder).is_file() and (shared := sorted(ours & _claims(other, folder))):
             yield f"{name}: {len(shared)} of its raw files are also claimed by {other}, e.g. {shared[0]}"
+
+
+def _left_out(name: str, dataset: Dataset) -> Iterator[str]:
+    """One line if a repository of the Hub has data files that no subset's split has."""
+    if dataset.on_hub and (files := hub.left_out(dataset.repository, str(dataset.revision), dataset.subset)):
+        some = ", ".join(files[:3]) + (", ..." if len(files) > 3 else "")
+        yield f"{name}: {len(files)} data files of {dataset.repository} are in no split of any subset: {some}"
 
 
 def _claims(name: str, folder: Path) -> set[str]:
@@ -173,11 +180,8 @@ def _hub_files(dataset: Dataset, source: str) -> Iterator[Shard]:
 
 def _url_files(dataset: Dataset, _source: str) -> Iterator[Shard]:
     sizes = remote.list_files(dataset.source, str(dataset.files))
-    total = sum(sizes.values())
+    total = sum(size or 0 for size in sizes.values())
     with tqdm(desc=dataset.source, total=total, unit="B", unit_scale=True, disable=None) as progress:
         for path, size in sizes.items():
-            digest = hashlib.sha256()
-            for chunk in remote.chunks(dataset.origin(path)):
-                digest.update(chunk)
-                progress.update(len(chunk))
-            yield Shard(shard_name(path), path, size, None, digest.hexdigest())
+            count, sha256 = remote.digest(dataset.origin(path), size, progress.update)
+            yield Shard(shard_name(path), path, count, None, sha256)
