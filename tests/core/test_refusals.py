@@ -16,11 +16,11 @@ class AnsweredError(Exception):
         self.status, self.headers = status, {"Retry-After": "61"}
 
 
-def of_s3(code: str) -> Exception:
+class S3AnsweredError(Exception):
     """As botocore raises it."""
-    error = type("ClientError", (Exception,), {})(f"An error occurred ({code})")
-    error.response = {"ResponseMetadata": {"HTTPStatusCode": 403, "HTTPHeaders": {}}, "Error": {"Code": code}}
-    return error
+
+    def __init__(self, code: str) -> None:
+        self.response = {"ResponseMetadata": {"HTTPStatusCode": 403, "HTTPHeaders": {}}, "Error": {"Code": code}}
 
 
 @pytest.mark.parametrize(
@@ -33,8 +33,12 @@ def of_s3(code: str) -> Exception:
         (AnsweredError(404), "https://host/a", "no such file: correct source, then pin its dataset again"),
         (AnsweredError(410), "https://host/a", "the file was removed for good (HTTP 410): correct source"),
         (AnsweredError(429), "https://host/a", "the server answered 429 every time: try again in 2 min, as it asks"),
-        (of_s3("AccessDenied"), "s3://bucket/a", "access is refused (HTTP 403, AccessDenied): set AWS_ACCESS_KEY_ID"),
-        (of_s3("403"), "s3://bucket/a", "access is refused (HTTP 403): set AWS_ACCESS_KEY_ID and"),
+        (
+            S3AnsweredError("AccessDenied"),
+            "s3://bucket/a",
+            "access is refused (HTTP 403, AccessDenied): set AWS_ACCESS_KEY_ID",
+        ),
+        (S3AnsweredError("403"), "s3://bucket/a", "access is refused (HTTP 403): set AWS_ACCESS_KEY_ID and"),
         (ImportError("Install x"), "odd://host/a", "needs a driver that is not installed: Install x"),
         (ImportError("Please install gcsfs"), "gcs://b/a", "needs a driver that is not installed: `pip install gcsfs`"),
         (PermissionError("no"), "s3://bucket/a", "no access (no): set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or"),
@@ -54,7 +58,7 @@ def test_each_reason_has_its_remedy(error: Exception, url: str, said: str) -> No
 
 @pytest.mark.parametrize("code", S3_CODES)
 def test_each_code_of_s3_has_its_remedy(code: str) -> None:
-    assert refusal(of_s3(code), "s3://bucket/a") == S3_CODES[code]
+    assert refusal(S3AnsweredError(code), "s3://bucket/a") == S3_CODES[code]
 
 
 @pytest.mark.parametrize("name", S3_ERRORS)

@@ -75,7 +75,7 @@ def _answer(error: Any) -> Answer | None:
         about = response.get("ResponseMetadata", {})
         code = str(response.get("Error", {}).get("Code", ""))
         return Answer(int(about.get("HTTPStatusCode", 0)), _lower(about.get("HTTPHeaders")), code)
-    if hasattr(response, "status_code"):  # httpx2, huggingface_hub, requests
+    if response is not None and hasattr(response, "status_code"):  # httpx2, huggingface_hub, requests
         return Answer(int(response.status_code), _lower(response.headers))
     if isinstance(status := getattr(error, "status", None), int):  # aiohttp
         return Answer(status, _lower(getattr(error, "headers", None)))

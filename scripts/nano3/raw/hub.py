@@ -184,7 +184,7 @@ def fetch(origin: str, folder: Path, patience: Patience = UNATTENDED) -> Path:
 
     def download() -> str:
         try:
-            return hf_hub_download(repository, path, repo_type=kind, revision=commit, local_dir=folder)
+            return str(hf_hub_download(repository, path, repo_type=kind, revision=commit, local_dir=folder))
         except RuntimeError as error:  # of the Xet client
             raise ConnectionError(first_line(error)) from error
 
