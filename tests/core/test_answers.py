@@ -120,6 +120,9 @@ UNTRUSTED = ssl.SSLCertVerificationError(1, "certificate verify failed")
         (KeyError(), False),
         (OFFLINE(), False),
         (OSError(errno.ENOSPC, "No space left on device"), False),
+        (OSError(errno.ELOOP, "Too many levels of symbolic links"), False),
+        (OSError(errno.EBUSY, "Slow down"), True),
+        (ConnectionResetError(errno.ECONNRESET, "Connection reset by peer"), True),
         (wrapped(ConnectionError(), UNTRUSTED), False),
     ],
 )

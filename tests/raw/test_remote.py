@@ -19,6 +19,7 @@ from nano3.raw.download import DownloadError, download_shard
 from nano3.raw.pin import pin_datasets
 from nano3.raw.remote import PART, UrlError
 from tests.clock import Waits
+from tests.raw.corpus import PART as PARQUET
 from tests.raw.corpus import describe
 from tests.web import Reply, Web, serving
 
@@ -130,6 +131,22 @@ def test_no_folder_is_left_out_because_its_listing_failed(web: Web) -> None:
     web.replies = [Reply(403, line="GET /deep/deeper")]
     with pytest.raises(UrlError, match="access is refused"):
         remote.list_files(web.url, "**/*.jsonl")
+
+
+def test_a_folder_whose_name_looks_like_a_glob_is_itself(catalogue: Path) -> None:
+    odd = catalogue.parent / "odd[1]*"
+    odd.mkdir()
+    (odd / "a.jsonl").write_bytes(LINES)
+    assert remote.list_files(f"file://{odd}", "*.jsonl") == {"a.jsonl": len(LINES)}
+
+
+def test_links_below_a_file_url_are_followed_to_files_and_refused_to_folders(catalogue: Path) -> None:
+    there = catalogue.parent / "there"
+    (there / "link.jsonl").symlink_to("deep/part-0.jsonl")
+    assert remote.list_files(f"file://{there}", "*.jsonl") == {"link.jsonl": len(LINES)}
+    (there / "loop").symlink_to(".")
+    with pytest.raises(UrlError, match=r"there/loop: a link to no file, which a URL does not follow: write the folder"):
+        remote.list_files(f"file://{there}", "**/*.jsonl")
 
 
 # ---- What a server answers -----------------------------------------------------------------------------------------
@@ -262,6 +279,18 @@ def test_a_file_that_changed_after_it_was_pinned_is_refused(catalogue: Path, web
     with pytest.raises(DownloadError, match=r"part-0\.jsonl: SHA-256 is .* if it was meant to change, pin its dataset"):
         download_shard(web.url + SHARD, pinned, len(LINES), raw)
     assert not list(raw.parent.iterdir())
+
+
+@pytest.mark.parametrize("length", ["said", "unsaid"])
+@pytest.mark.parametrize("ranges", [True, False])
+def test_rows_of_parquet_are_counted_whatever_the_server_can(
+    catalogue: Path, web: Web, length: str, ranges: bool
+) -> None:
+    web.files, web.length, web.ranges = {"/a.parquet": PARQUET}, length, ranges  # type: ignore[assignment]
+    describe(catalogue, source=web.url, files="'*.parquet'")
+    pin_datasets(["corpus"], catalogue, rows=True)
+    (shard,) = read_pins("corpus", catalogue)
+    assert (shard.bytes, shard.rows) == (len(PARQUET), 100)
 
 
 def test_a_killed_download_is_resumed(web: Web, part: Path) -> None:

@@ -34,13 +34,25 @@ FINAL = (
 # Errors of the Hub's library that are OSErrors, and about this side.
 FINAL_NAMES = {"OfflineModeIsEnabled", "LocalTokenNotFoundError", "FileMetadataError"}
 NO_ROUTE = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.ECONNREFUSED, errno.EHOSTDOWN)
-OWN_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.ENAMETOOLONG)
+BUSY = (errno.EAGAIN, errno.EBUSY, errno.EIO, errno.EREMOTEIO, errno.ESTALE, errno.EPROTO)
 # Of httpx2, aiohttp and botocore, in this order.
 UNREACHABLE = {"ConnectError", "ConnectTimeout", "ClientConnectorError", "ConnectionTimeoutError"}
 UNREACHABLE |= {"EndpointConnectionError", "ConnectTimeoutError"}
 PROXY_FAULTS = {"ProxyError", "ClientProxyConnectionError", "ClientHttpProxyError", "ProxyConnectionError"}
 BROKEN = {"TransportError", "ClientError", "HTTPClientError"}  # of the same
 RATE_LIMIT = re.compile(r"r=0\s*;\s*t=(\d+)")  # the Hub's `ratelimit`: no requests left, and seconds to the next
+
+
+class RemoteError(Nano3Error):
+    """
+    A server does not deliver what was requested.
+
+    outage: True if it failed until patience ended, so whatever else it is asked for would fail, too.
+    """
+
+    def __init__(self, sentence: str, outage: bool = False) -> None:
+        super().__init__(sentence)
+        self.outage = outage
 
 
 @dataclass(frozen=True)
@@ -110,8 +122,11 @@ def is_transient(error: BaseException) -> bool:
 
 def _is_broken(error: BaseException) -> bool:
     """True if a connection broke, or something else that has an end."""
-    final = isinstance(error, FINAL) or _is_one_of(error, FINAL_NAMES) or getattr(error, "errno", None) in OWN_DISK
-    return not final and (isinstance(error, OSError | EOFError) or _is_one_of(error, BROKEN))
+    if isinstance(error, FINAL) or _is_one_of(error, FINAL_NAMES):
+        return False
+    if isinstance(error, OSError):
+        return isinstance(error, ConnectionError | TimeoutError) or error.errno in (None, *BUSY)
+    return isinstance(error, EOFError) or _is_one_of(error, BROKEN)
 
 
 def is_unreachable(error: BaseException) -> bool:

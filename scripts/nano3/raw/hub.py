@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, Literal
 
 from nano3 import Nano3Error
 from nano3.artifact.digest import digest_file
-from nano3.core.answers import TRANSIENT_STATUSES, answer_in, causes, first_line, is_transient, no_answer
+from nano3.core.answers import TRANSIENT_STATUSES, RemoteError, answer_in, causes, first_line, is_transient, no_answer
 from nano3.core.refusals import again, card_refusal
 from nano3.core.retry import ATTENDED, UNATTENDED, Patience, Result, retry
 from nano3.raw.datasets import HUB
@@ -33,7 +33,7 @@ LIBRARY_FILES = (
 CONNECT_SECONDS, READ_SECONDS = 10, 60  # without an answer, and without a byte
 
 
-class HubError(Nano3Error):
+class HubError(RemoteError):
     """The Hub does not deliver what was requested."""
 
 
@@ -263,7 +263,7 @@ def _explained(repository: str, commit: str, path: str = "", kind: Kind = "datas
         if sentence is None and not isinstance(error, OSError | ValueError | RuntimeError):
             raise
         place = _origin(repository, commit, path, kind).rstrip("/")
-        raise HubError(sentence or f"{place}: {first_line(error)}") from None
+        raise HubError(sentence or f"{place}: {first_line(error)}", outage=is_transient(error)) from None
 
 
 @contextmanager

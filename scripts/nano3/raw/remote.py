@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -10,7 +11,7 @@ from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
 from nano3 import Nano3Error
-from nano3.core.answers import answer_in
+from nano3.core.answers import RemoteError, answer_in, is_transient
 from nano3.core.refusals import refusal
 from nano3.core.retry import ATTENDED, UNATTENDED, Patience, retry
 
@@ -21,7 +22,7 @@ COMPRESSED_AS = {".gz": "gzip", ".zst": "zstd"}  # what a server may call the co
 MAGIC = re.compile(r"[*?[]")
 
 
-class UrlError(Nano3Error):
+class UrlError(RemoteError):
     """A URL does not deliver what was requested."""
 
 
@@ -30,22 +31,21 @@ def list_files(source: str, files: str) -> dict[str, int | None]:
     with _explained(source):
         system, root = _resolve(source)
         root = root.rstrip("/")
-        names = sorted(_matching(system, root, files))
-        return {name.removeprefix(root).lstrip("/"): _size(system, name) for name in names}
+        return {name: _size(system, f"{root}/{name}") for name in sorted(_matching(system, root, files))}
 
 
 def _matching(system: Any, root: str, files: str) -> Iterator[str]:
-    """Full names of the files that match. An exact name needs no listing, which many web servers do not give."""
+    """The files that match, relative to root. An exact name needs no listing, which many web servers do not give."""
     from fsspec.utils import glob_translate
 
     if not MAGIC.search(files):
-        yield f"{root}/{files}"
+        yield files
         return
     parts = files.split("/")
     fixed = next(number for number, part in enumerate(parts) if MAGIC.search(part))
     depth = None if "**" in files else len(parts) - fixed
-    matches = re.compile(glob_translate(f"{root}/{files}")).match
-    yield from filter(matches, _files_under(system, "/".join([root, *parts[:fixed]]), depth))
+    found = _files_under(system, "/".join([root, *parts[:fixed]]), depth)
+    yield from filter(re.compile(glob_translate(files)).match, (name.removeprefix(f"{root}/") for name in found))
 
 
 def _files_under(system: Any, folder: str, depth: int | None) -> Iterator[str]:
@@ -60,10 +60,13 @@ def _files_under(system: Any, folder: str, depth: int | None) -> Iterator[str]:
         inside = name.removeprefix(folder).strip("/")
         if not inside or "/" in inside or inside in (".", "..") or re.search("[?#]", inside):
             continue  # the folder itself, or a web page's link to elsewhere
-        if entry["type"] != "directory":
+        if entry["type"] == "directory":
+            if depth is None or depth > 1:
+                yield from _files_under(system, name, depth and depth - 1)
+        elif entry["type"] == "file" or system.isfile(name):
             yield name
-        elif depth is None or depth > 1:
-            yield from _files_under(system, name, depth and depth - 1)
+        else:
+            raise UrlError(f"{name}: a link to no file, which a URL does not follow: write the folder without file://")
 
 
 def _size(system: Any, name: str) -> int | None:
@@ -124,7 +127,7 @@ def digest(url: str, size: int | None, progress: Callable[[int], object]) -> tup
 def fetch(url: str, folder: Path) -> Path:
     """Download a file into a folder. A killed download is resumed if the server supports ranges."""
     part = folder / PART
-    if part.is_file() and not _can_resume(url, part.stat().st_size):
+    if part.is_file() and not _can_resume(url, part.stat().st_size, UNATTENDED):
         part.unlink()
     with part.open("ab") as out:
         for data in chunks(url, out.tell(), UNATTENDED):
@@ -132,10 +135,10 @@ def fetch(url: str, folder: Path) -> Path:
     return part
 
 
-def _can_resume(url: str, offset: int) -> bool:
+def _can_resume(url: str, offset: int, patience: Patience = ATTENDED) -> bool:
     """True if a read can begin at an offset."""
     with _explained(url):
-        file = retry(lambda: _open_at(url, offset, skip=False), UNATTENDED, url)
+        file = retry(lambda: _open_at(url, offset, skip=False), patience, url)
         if file is not None:
             file.close()
         return file is not None
@@ -143,14 +146,28 @@ def _can_resume(url: str, offset: int) -> bool:
 
 @contextmanager
 def opened(url: str, anywhere: bool) -> Iterator[BinaryIO]:
-    """A file to read in order or, with `anywhere`, at random: one request per read, on servers that support ranges."""
+    """
+    A file to read in order or, with `anywhere`, at random: one request per read, or a download first if the server
+    ignores ranges.
+    """
 
     def open_file() -> Any:
         system, path = _resolve(url)
         return system.open(path, "rb", block_size=CHUNK_BYTES) if anywhere else _open_at(url, 0)
 
+    if anywhere and not _is_seekable(url):
+        with tempfile.TemporaryDirectory() as folder, fetch(url, Path(folder)).open("rb") as whole:
+            yield whole
+        return
     with _explained(url), retry(open_file, place=url) as file:
         yield file
+
+
+def _is_seekable(url: str) -> bool:
+    """True if any part of a file can be asked for."""
+    with _explained(url):
+        system, path = _resolve(url)
+        return "http" not in system.protocol or (_size(system, path) is not None and _can_resume(url, 1))
 
 
 def _open_at(url: str, begin: int, skip: bool = True) -> Any:
@@ -259,4 +276,4 @@ def _explained(url: str) -> Iterator[None]:
     except Nano3Error:
         raise
     except Exception as error:
-        raise UrlError(f"{url}: {refusal(error, url)}") from None
+        raise UrlError(f"{url}: {refusal(error, url)}", outage=is_transient(error)) from None
