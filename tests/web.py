@@ -2,11 +2,13 @@
 
 import re
 import ssl
+import subprocess
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import unquote
 
@@ -44,7 +46,7 @@ class Web:
 def serving(context: ssl.SSLContext | None = None) -> Iterator[Web]:
     """A server on a free port. context: of TLS."""
     web = Web()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"web": web}))
+    server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"web": web}))
     server.daemon_threads = True
     if context:
         server.socket = context.wrap_socket(server.socket, server_side=True)
@@ -53,6 +55,21 @@ def serving(context: ssl.SSLContext | None = None) -> Iterator[Web]:
     yield web
     server.shutdown()
     server.server_close()
+
+
+def own_certificate(folder: Path) -> ssl.SSLContext:
+    """A server's side of TLS, with a certificate that it signed itself."""
+    key, certificate = folder / "key.pem", folder / "certificate.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=127.0.0.1", "-days", "2"]
+    subprocess.run([*command, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    return context
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, *_: Any) -> None:
+        """A client that goes away, which is what some tests are about."""
 
 
 class _Handler(BaseHTTPRequestHandler):

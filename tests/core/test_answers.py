@@ -31,6 +31,10 @@ class LibraryError(Exception):
         vars(self).update(parts)
 
 
+class HttpError(LibraryError):
+    """By the name that gcsfs has for it."""
+
+
 class NotThereError(FileNotFoundError):
     """As fsspec wraps any answer."""
 
@@ -60,7 +64,9 @@ def test_an_error_is_told_by_its_cause_and_its_first_line() -> None:
             ),
             Answer(400, {"x": "y"}, "ExpiredToken"),
         ),
-        (LibraryError(response=None), None),
+        (HttpError(code=404), Answer(404)),
+        (LibraryError(code=400), None),  # aiohttp's for a body that was cut
+        (LibraryError(status="no", response=None), None),
         (OSError("cut"), None),
     ],
 )

@@ -16,6 +16,14 @@ class AnsweredError(Exception):
         self.status, self.headers = status, {"Retry-After": "61"}
 
 
+class DefaultCredentialsError(Exception):
+    """By the name that Google's library has for it."""
+
+
+class ClientAuthenticationError(Exception):
+    """By the name that Azure's library has for it."""
+
+
 class S3AnsweredError(Exception):
     """As botocore raises it."""
 
@@ -48,6 +56,22 @@ class S3AnsweredError(Exception):
             "https://host/a",
             "its server host can't be reached ([Errno -2] unknown): check",
         ),
+        (
+            socket.gaierror(-2, "unknown"),
+            "s3://bucket/a",
+            "its storage service can't be reached ([Errno -2] unknown): che",
+        ),
+        (
+            DefaultCredentialsError(),
+            "gs://bucket/a",
+            "nobody is logged in, or no longer: set GOOGLE_APPLICATION_CREDEN",
+        ),
+        (
+            ClientAuthenticationError(),
+            "az://bucket/a",
+            "nobody is logged in, or no longer: set AZURE_STORAGE_CONNECTION",
+        ),
+        (KeyError("odd"), "https://host/a", "can't be read: KeyError: 'odd': correct source"),
         (ValueError("odd"), "https://host/a", "can't be read: ValueError: odd: correct source"),
         (EOFError("cut"), "https://host/a", "can't be read: EOFError: cut: try again later"),
     ],

@@ -1,5 +1,6 @@
 """Datasets of the Hugging Face Hub, pinned and downloaded by the real libraries from a Hub on this machine."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from nano3.raw.pin import pin_datasets
 from tests.clock import Waits
 from tests.hub import Fault, Hub
 from tests.raw.corpus import FILES, NO_COMMIT, PART, REPOSITORY, describe, download, sha256
+from tests.web import own_certificate, serving
 
 
 def test_a_subset_is_its_own_files_and_none_of_a_sibling_whose_name_begins_alike(hub: Hub, catalogue: Path) -> None:
@@ -254,7 +256,30 @@ def test_data_files_in_no_split_are_told(
     assert (line in pin_datasets(["corpus"], catalogue)) == bool(rest)
 
 
-def test_an_unreachable_hub_is_one_sentence_without_a_traceback(catalogue: Path) -> None:
+@pytest.mark.parametrize(
+    ("endpoint", "environment", "said"),
+    [
+        (
+            "http://127.0.0.1:9",
+            {},
+            r"can't be reached \(\[Errno 111\] Connection refused\): check the network, then try",
+        ),
+        (
+            "http://hub.invalid",
+            {"http_proxy": "http://me:secret@127.0.0.1:9"},
+            r"can't be reached through the proxy http://127\.0\.0\.1:9: correct or unset HTTPS_PROXY and HTTP_PROXY",
+        ),
+        (
+            "TLS",
+            {},
+            r"shows a certificate that is not trusted \(self.signed certificate\): put the certificate of its iss",
+        ),
+        ("http://127.0.0.1:9", {"HF_HUB_OFFLINE": "1"}, r"HF_HUB_OFFLINE is set: unset it to reach the Hub"),
+    ],
+)
+def test_a_hub_that_gives_no_answer_is_one_sentence_and_nothing_else(
+    catalogue: Path, endpoint: str, environment: dict[str, str], said: str
+) -> None:
     describe(catalogue, revision=NO_COMMIT)
     code = (
         "import runpy, sys; sys.path.insert(0, sys.argv.pop(1)); from nano3.core import retry; waits = [];"
@@ -263,16 +288,16 @@ def test_an_unreachable_hub_is_one_sentence_without_a_traceback(catalogue: Path)
     )
     (catalogue.parent / "config").mkdir()
     catalogue.rename(catalogue.parent / "config/datasets")
-    process = subprocess.run(
-        [sys.executable, "-c", code, str(SCRIPTS), str(SCRIPTS / "pin_dataset.py"), "corpus"],
-        cwd=catalogue.parent,
-        env={"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(catalogue.parent / "home")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    with serving(own_certificate(catalogue.parent)) as web:
+        place = {"HF_ENDPOINT": endpoint.replace("TLS", web.url), "HF_HOME": str(catalogue.parent / "home")}
+        process = subprocess.run(
+            [sys.executable, "-c", code, str(SCRIPTS), str(SCRIPTS / "pin_dataset.py"), "corpus"],
+            cwd=catalogue.parent,
+            env=place | environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     assert process.returncode == 1
-    assert process.stderr == (
-        "pin_dataset: config/datasets/corpus.yaml: the Hub at http://127.0.0.1:9 can't be reached "
-        "([Errno 111] Connection refused): check the network, then try again\n"
-    )
+    (line,) = process.stderr.splitlines()
+    assert re.match(rf"pin_dataset: config/datasets/corpus\.yaml: (the Hub at \S+ )?{said}", line), line

@@ -3,8 +3,6 @@
 import errno
 import hashlib
 import re
-import ssl
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,7 +19,7 @@ from nano3.raw.remote import PART, UrlError
 from tests.clock import Waits
 from tests.raw.corpus import PART as PARQUET
 from tests.raw.corpus import describe
-from tests.web import Reply, Web, serving
+from tests.web import Reply, Web, own_certificate, serving
 
 LINES = b"".join(b'{"text": "document %d"}\n' % number for number in range(1000))
 LARGE = LINES * 100  # more than a connection holds on its way
@@ -477,11 +475,14 @@ def test_a_certificate_that_nobody_trusts_is_said_at_once(tmp_path: Path, waits:
     assert waits.seconds == []
 
 
-def own_certificate(folder: Path) -> ssl.SSLContext:
-    """A server's side of TLS, with a certificate that it signed itself."""
-    key, certificate = folder / "key.pem", folder / "certificate.pem"
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=127.0.0.1", "-days", "2"]
-    subprocess.run([*command, "-keyout", key, "-out", certificate], check=True, capture_output=True)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
-    return context
+def test_a_certificate_of_s3_that_nobody_trusts_is_said_at_once(
+    tmp_path: Path, s3: AskS3, waits: Waits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_CA_BUNDLE", raising=False)
+    with serving(own_certificate(tmp_path)) as web:
+        s3(web.url, KEYS)
+        with pytest.raises(
+            UrlError, match=r"its storage service shows a certificate that is not trusted \(self.signed"
+        ):
+            remote.list_files("s3://corpus/raw", "*.jsonl")
+    assert waits.seconds == []

@@ -39,7 +39,7 @@ BUSY = (errno.EAGAIN, errno.EBUSY, errno.EIO, errno.EREMOTEIO, errno.ESTALE, err
 UNREACHABLE = {"ConnectError", "ConnectTimeout", "ClientConnectorError", "ConnectionTimeoutError"}
 UNREACHABLE |= {"EndpointConnectionError", "ConnectTimeoutError"}
 PROXY_FAULTS = {"ProxyError", "ClientProxyConnectionError", "ClientHttpProxyError", "ProxyConnectionError"}
-BROKEN = {"TransportError", "ClientError", "HTTPClientError"}  # of the same
+BROKEN = {"TransportError", "ClientError", "HTTPClientError", "IncompleteReadError"}  # of the same
 RATE_LIMIT = re.compile(r"r=0\s*;\s*t=(\d+)")  # the Hub's `ratelimit`: no requests left, and seconds to the next
 
 
@@ -89,7 +89,8 @@ def _answer(error: Any) -> Answer | None:
         return Answer(int(about.get("HTTPStatusCode", 0)), _lower(about.get("HTTPHeaders")), code)
     if response is not None and hasattr(response, "status_code"):  # httpx2, huggingface_hub, requests
         return Answer(int(response.status_code), _lower(response.headers))
-    if isinstance(status := getattr(error, "status", None), int):  # aiohttp
+    name = "code" if type(error).__name__ == "HttpError" else "status"  # gcsfs; aiohttp
+    if isinstance(status := getattr(error, name, None), int):
         return Answer(status, _lower(getattr(error, "headers", None)))
     return None
 
@@ -153,10 +154,10 @@ def no_answer(error: BaseException, url: str, server: str) -> str | None:
             f"{server} shows a certificate that is not trusted ({why}): "
             "put the certificate of its issuer into the file that SSL_CERT_FILE names, or correct this machine's clock"
         )
-    if any(_is_one_of(cause, PROXY_FAULTS) for cause in causes(error)) or (is_unreachable(error) and proxy_of(url)):
-        return (
-            f"{server} can't be reached through the proxy {proxy_of(url)}: correct or unset HTTPS_PROXY and HTTP_PROXY"
-        )
+    proxy = proxy_of(url)
+    if any(_is_one_of(cause, PROXY_FAULTS) for cause in causes(error)) or (is_unreachable(error) and proxy):
+        which = f"proxy {proxy}" if proxy else "proxy"
+        return f"{server} can't be reached through the {which}: correct or unset HTTPS_PROXY and HTTP_PROXY"
     if is_unreachable(error):
         return f"{server} can't be reached ({_innermost(error)}): check the network, then try again"
     return None

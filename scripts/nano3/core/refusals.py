@@ -5,7 +5,16 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from nano3.core.answers import TRANSIENT_STATUSES, Answer, answer_in, causes, first_line, no_answer, requested_wait
+from nano3.core.answers import (
+    TRANSIENT_STATUSES,
+    Answer,
+    answer_in,
+    causes,
+    first_line,
+    is_transient,
+    no_answer,
+    requested_wait,
+)
 
 DRIVERS = {
     "s3": "'nano3-pretraining[s3]'",
@@ -46,6 +55,12 @@ S3_ERRORS = {
     "UnauthorizedSSOTokenError": "the login of AWS_PROFILE has expired: run `aws sso login`",
     "ParamValidationError": "source is not s3://bucket/prefix: correct it",
 }
+LOGIN_ERRORS = {
+    "DefaultCredentialsError",
+    "RefreshError",
+    "ClientAuthenticationError",
+}  # of Google's and Azure's drivers
+HOSTS = ("http", "https", "ftp", "sftp", "ssh", "webdav")  # protocols whose URLs name a server
 OTHER_LOGINS = {"gs": "GOOGLE_APPLICATION_CREDENTIALS", "gcs": "GOOGLE_APPLICATION_CREDENTIALS"}
 OTHER_LOGINS |= {"az": "AZURE_STORAGE_CONNECTION_STRING", "abfs": "AZURE_STORAGE_CONNECTION_STRING"}
 
@@ -61,13 +76,17 @@ def _of_driver(error: Exception, url: str) -> str | None:
     if isinstance(error, ImportError):
         driver = DRIVERS.get(_protocol(url))
         return f"needs a driver that is not installed: {f'`pip install {driver}`' if driver else first_line(error)}"
-    return next((S3_ERRORS[name] for name in _type_names(error) if name in S3_ERRORS), None)
+    names = _type_names(error)
+    if LOGIN_ERRORS & {*names}:
+        return f"nobody is logged in, or no longer: {_login(url)}"
+    return next((S3_ERRORS[name] for name in names if name in S3_ERRORS), None)
 
 
 def _of_connection(error: Exception, url: str) -> str | None:
     if "TooManyRedirects" in _type_names(error):
         return "the server redirects in a circle: correct source"
-    return no_answer(error, url, f"its server {_host(url)}".strip())
+    server = f"its server {_host(url)}" if _protocol(url) in HOSTS else "its storage service"
+    return no_answer(error, url, server)
 
 
 def _of_answer(error: Exception, url: str) -> str | None:
@@ -96,7 +115,7 @@ def _of_type(error: Exception, url: str) -> str:
         return "no such file: correct source, then pin its dataset again"
     if isinstance(error, PermissionError):
         return f"no access ({first_line(error)}): {_login(url)}"
-    remedy = "correct source" if isinstance(error, ValueError) else "try again later"
+    remedy = "try again later" if is_transient(error) else "correct source"
     return f"can't be read: {type(error).__name__}: {first_line(error)}: {remedy}"
 
 

@@ -19,17 +19,12 @@ from nano3.core.answers import TRANSIENT_STATUSES, RemoteError, answer_in, cause
 from nano3.core.refusals import again, card_refusal
 from nano3.core.retry import ATTENDED, UNATTENDED, Patience, Result, retry
 from nano3.raw.datasets import HUB
-from nano3.raw.readers import FORMATS
 
 Kind = Literal["dataset", "model"]
 PREFIX = HUB + "datasets/"
 PATHS_PER_REQUEST = 500
-LIBRARY_FILES = (
-    "dataset_infos.json",
-    "dataset_dict.json",
-    "dataset_info.json",
-    "state.json",
-)  # of `datasets`, not data
+# What the library `datasets` writes beside data.
+LIBRARY_FILES = ("dataset_infos.json", "dataset_dict.json", "dataset_info.json", "state.json")
 CONNECT_SECONDS, READ_SECONDS = 10, 60  # without an answer, and without a byte
 
 
@@ -109,6 +104,8 @@ def _loaded(repository: str, commit: str, subset: str | None) -> Iterator[Any]:
 
 
 def _is_data(path: str) -> bool:
+    from nano3.raw.readers import FORMATS
+
     names = PurePosixPath(path).parts
     hidden = any(name.startswith((".", "_")) for name in names)
     return path.endswith(tuple(FORMATS)) and not hidden and names[-1] not in LIBRARY_FILES
@@ -273,7 +270,8 @@ def _card_explained(repository: str, commit: str) -> Iterator[None]:
         yield
     except Exception as error:
         answer = answer_in(error)
-        if isinstance(error, Nano3Error) or is_transient(error) or (answer and answer.status != 404):
+        refused = answer.status != 404 if answer else isinstance(error, OSError) and error.errno is not None
+        if refused or isinstance(error, Nano3Error) or is_transient(error):
             raise
         raise HubError(f"{repository} at {commit}: {card_refusal(error)}") from None
 
