@@ -149,8 +149,24 @@ def test_what_lies_beside_a_tokenizer_is_not_exported(last_segment: Path) -> Non
     assert names == {"added_tokens.json", "chat_template.jinja", "tokenizer.json"}
 
 
-def test_a_tokenizer_that_transformers_reads_otherwise_is_refused(last_segment: Path) -> None:
-    folder = write_tokenizer(Path("tokenizer"), tokenizer_config={"added_tokens_decoder": {"50": {"content": "<new>"}}})
-    with pytest.raises(ExportError, match=r"the tokenizer's configuration adds '<new>' to its tokenizer\.json: remove"):
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        (
+            {"added_tokens_decoder": {"50": {"content": "<new>"}}},
+            r"the tokenizer's configuration adds '<new>' to its tokenizer\.json: remove that from tok",
+        ),
+        (
+            {"auto_map": {"AutoTokenizer": ["own.Tokenizer", None]}},
+            r"transformers can't read the tokenizer \(.*\): write",
+        ),
+    ],
+)
+def test_a_tokenizer_that_transformers_reads_otherwise_is_refused(
+    last_segment: Path, config: dict[str, Any], said: str
+) -> None:
+    folder = write_tokenizer(Path("tokenizer"), tokenizer_config=config)
+    with pytest.raises(ExportError, match=said) as error:
         exported(last_segment, folder)
+    assert "\n" not in str(error.value)
     assert not Path("results/exports/tiny/model/config.json").exists()

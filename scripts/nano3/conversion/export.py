@@ -20,7 +20,8 @@ from nano3.artifact.files import write_json
 from nano3.artifact.receipt import Input, Output, Run
 from nano3.artifact.steps import ExportFacts, ExportKey, ExportReceipt, LogitCheck, SegmentReceipt, read_receipt
 from nano3.conversion.manifest import next_stage_manifest
-from nano3.conversion.special_tokens import SpecialTokens, read_vocabulary, settle, special_tokens
+from nano3.conversion.special_tokens import CLASS, SpecialTokens, read_vocabulary, settle, special_tokens
+from nano3.core.answers import first_line
 from nano3.raw.tokenizers import DEFINITION, files_in
 from nano3.training.cpu.patches import patch_megatron
 from nano3.training.cpu.process_group import init_process_group
@@ -129,17 +130,24 @@ def to_transformers(
 
 
 def check_tokenizer(folder: Path, tokens: SpecialTokens) -> None:
-    """Raises ExportError if transformers reads other control tokens than these there, or ids past the tokenizer's."""
-    tokenizer = AutoTokenizer.from_pretrained(folder)
+    """Raises ExportError if transformers reads no tokenizer there, other control tokens, or more than it has."""
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    except Exception as error:
+        raise ExportError(
+            f"{folder}: transformers can't read the tokenizer ({first_line(error)}): "
+            f"write tokenizer_class: {CLASS} into its tokenizer_config.json, without auto_map, or remove that file"
+        ) from None
     if different := [name for name, id in tokens.ids.items() if getattr(tokenizer, name) != id]:
         name = different[0]
         raise ExportError(
             f"{folder}: transformers reads {name} {getattr(tokenizer, name)}, not {tokens.ids[name]}: "
-            "remove tokenizer_config.json from the tokenizer's folder"
+            "correct the tokenizer's tokenizer_config.json, or remove it"
         )
     if added := sorted(tokenizer.get_vocab().keys() - read_vocabulary(folder / DEFINITION).keys()):
         raise ExportError(
-            f"{folder}: the tokenizer's configuration adds {added[0]!r} to its tokenizer.json: remove that from it"
+            f"{folder}: the tokenizer's configuration adds {added[0]!r} to its tokenizer.json: "
+            f"remove that from tokenizer_config.json or added_tokens.json, or write tokenizer_class: {CLASS}"
         )
 
 
