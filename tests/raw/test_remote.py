@@ -51,6 +51,27 @@ def part(tmp_path: Path) -> Path:
     return tmp_path / "folder" / PART
 
 
+KEYS = {"AWS_ACCESS_KEY_ID": "someone", "AWS_SECRET_ACCESS_KEY": "secret"}
+AskS3 = Callable[[str, dict[str, str]], None]
+
+
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[AskS3]:
+    """S3 by the endpoint that the fixture is called with, for someone with that environment and no files in ~/.aws."""
+    import s3fs
+
+    def ask(endpoint: str, environment: dict[str, str]) -> None:
+        for name in (*KEYS, "AWS_PROFILE", "AWS_SESSION_TOKEN"):
+            monkeypatch.delenv(name, raising=False)
+        place = {"AWS_ENDPOINT_URL": endpoint, "AWS_DEFAULT_REGION": "us-east-1", "AWS_EC2_METADATA_DISABLED": "true"}
+        for name, value in {**place, "HOME": str(tmp_path), **environment}.items():
+            monkeypatch.setenv(name, value)
+        s3fs.S3FileSystem.clear_instance_cache()
+
+    yield ask
+    s3fs.S3FileSystem.clear_instance_cache()
+
+
 def pinned_and_downloaded(catalogue: Path, source: str) -> None:
     """Pin the shard of `there`, count it, download it."""
     describe(catalogue, source=source, files="'deep/*.jsonl'")
@@ -129,6 +150,26 @@ def test_no_folder_is_left_out_because_its_listing_failed(web: Web) -> None:
     web.replies = [Reply(403, line="GET /deep/deeper")]
     with pytest.raises(UrlError, match="access is refused"):
         remote.list_files(web.url, "**/*.jsonl")
+
+
+def test_the_page_of_a_folder_is_asked_for_by_the_folders_name(web: Web) -> None:
+    web.files = {f"/deep/part-{number}.jsonl": LINES for number in range(3)}
+    assert len(remote.list_files(f"{web.url}/deep/", "*.jsonl")) == 3
+    assert len(web.asked(r"GET /deep/$")) == 1
+    assert len(web.asked("HEAD")) == 3  # a page has no sizes
+
+
+def test_a_listing_that_has_sizes_is_all_that_is_asked_of_s3(web: Web, s3: AskS3) -> None:
+    s3(web.url, KEYS)
+    keys = "".join(
+        f"<Contents><Key>raw/{number}.jsonl</Key><Size>{number}</Size><ETag>e</ETag>"
+        "<LastModified>2026-01-01T00:00:00.000Z</LastModified></Contents>"
+        for number in range(3)
+    )
+    body = f"<?xml version='1.0'?><ListBucketResult><IsTruncated>false</IsTruncated>{keys}</ListBucketResult>".encode()
+    web.replies = [Reply(headers={"Content-Type": "application/xml"}, body=body, times=9)]
+    assert remote.list_files("s3://corpus/raw", "*.jsonl") == {"0.jsonl": 0, "1.jsonl": 1, "2.jsonl": 2}
+    assert len(web.requests) == 1
 
 
 def test_a_folder_whose_name_looks_like_a_glob_is_itself(catalogue: Path) -> None:
@@ -356,27 +397,6 @@ def test_a_missing_local_url_is_named(catalogue: Path) -> None:
 
 
 # ---- S3 --------------------------------------------------------------------------------------------------------------
-KEYS = {"AWS_ACCESS_KEY_ID": "someone", "AWS_SECRET_ACCESS_KEY": "secret"}
-AskS3 = Callable[[str, dict[str, str]], None]
-
-
-@pytest.fixture
-def s3(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[AskS3]:
-    """S3 by the endpoint that the fixture is called with, for someone with that environment and no files in ~/.aws."""
-    import s3fs
-
-    def ask(endpoint: str, environment: dict[str, str]) -> None:
-        for name in (*KEYS, "AWS_PROFILE", "AWS_SESSION_TOKEN"):
-            monkeypatch.delenv(name, raising=False)
-        place = {"AWS_ENDPOINT_URL": endpoint, "AWS_DEFAULT_REGION": "us-east-1", "AWS_EC2_METADATA_DISABLED": "true"}
-        for name, value in {**place, "HOME": str(tmp_path), **environment}.items():
-            monkeypatch.setenv(name, value)
-        s3fs.S3FileSystem.clear_instance_cache()
-
-    yield ask
-    s3fs.S3FileSystem.clear_instance_cache()
-
-
 @pytest.fixture(scope="module")
 def moto() -> Iterator[str]:
     from moto.server import ThreadedMotoServer

@@ -31,30 +31,37 @@ def list_files(source: str, files: str) -> dict[str, int | None]:
     with _explained(source):
         system, root = _resolve(source)
         root = root.rstrip("/")
-        return {name: _size(system, f"{root}/{name}") for name in sorted(_matching(system, root, files))}
+        sizes = dict(_matching(system, root, files))
+        return {name: _size(system, f"{root}/{name}") if sizes[name] is None else sizes[name] for name in sorted(sizes)}
 
 
-def _matching(system: Any, root: str, files: str) -> Iterator[str]:
-    """The files that match, relative to root. An exact name needs no listing, which many web servers do not give."""
+def _matching(system: Any, root: str, files: str) -> Iterator[tuple[str, int | None]]:
+    """
+    The files that match, relative to root, with their sizes if the listing has them.
+
+    An exact name needs no listing, which many web servers do not give.
+    """
     from fsspec.utils import glob_translate
 
     if not MAGIC.search(files):
-        yield files
+        yield files, None
         return
     parts = files.split("/")
     fixed = next(number for number, part in enumerate(parts) if MAGIC.search(part))
     depth = None if "**" in files else len(parts) - fixed
-    found = _files_under(system, "/".join([root, *parts[:fixed]]), depth)
-    yield from filter(re.compile(glob_translate(files)).match, (name.removeprefix(f"{root}/") for name in found))
+    matches = re.compile(glob_translate(files)).match
+    for name, size in _files_under(system, "/".join([root, *parts[:fixed]]), depth):
+        if matches(inside := name.removeprefix(f"{root}/")):
+            yield inside, size
 
 
-def _files_under(system: Any, folder: str, depth: int | None) -> Iterator[str]:
+def _files_under(system: Any, folder: str, depth: int | None) -> Iterator[tuple[str, int | None]]:
     """
-    Full names of the files in a folder and, down to a depth, in those inside.
+    Full names and sizes of the files in a folder and, down to a depth, in those inside.
 
     fsspec's own glob leaves out a folder whose listing fails, in silence.
     """
-    entries = retry(partial(system.ls, folder, detail=True), place=folder)
+    entries = retry(partial(system.ls, f"{folder}/", detail=True), place=folder)
     for entry in entries:
         name = str(entry["name"]).rstrip("/")
         inside = name.removeprefix(folder).strip("/")
@@ -64,7 +71,7 @@ def _files_under(system: Any, folder: str, depth: int | None) -> Iterator[str]:
             if depth is None or depth > 1:
                 yield from _files_under(system, name, depth and depth - 1)
         elif entry["type"] == "file" or system.isfile(name):
-            yield name
+            yield name, entry["size"]
         else:
             raise UrlError(f"{name}: a link to no file, which a URL does not follow: write the folder without file://")
 
