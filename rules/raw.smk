@@ -8,7 +8,7 @@ Shards of the Hub and of URLs become files here. A local folder's are read in pl
 Only the bytes decide: the same ones under another revision are the same file, so where they come from is untracked. A raw
 file has no receipt; that other bytes are pinned Snakemake sees by the one param that it compares. A download that is cut leaves what it has in a hidden folder beside the file, which is no output: the next
 run goes on there. With keep_raw: false a file goes away as soon as its tokens exist. Access to the Hub is by HF_TOKEN
-of the environment.
+of the environment. How many downloads run at a time, those of bundles included, the profile's resource `downloads` says.
 """
 
 
@@ -21,6 +21,8 @@ rule download_shard:
         ending=r"\.parquet|\.jsonl|\.jsonl\.gz|\.jsonl\.zst|\.json",
     conda:
         "../envs/raw.yaml"
+    resources:
+        downloads=1,
     params:
         sha256=lambda w: build.pinned_shard(w.dataset, w.shard).sha256,
         origin=untracked(lambda w: build.shard_origin(w.dataset, w.shard)),
@@ -43,6 +45,8 @@ rule download_tokenizer:
         file="|".join(map(re.escape, tokenizers.FILES)),
     conda:
         "../envs/raw.yaml"
+    resources:
+        downloads=1,
     params:
         sha256=lambda w: build.tokenizer_pin(w.file).sha256,
         origin=untracked(lambda w: build.tokenizer_origin(w.file)),

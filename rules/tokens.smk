@@ -60,6 +60,8 @@ rule tokenize_bundle:
     conda:
         "../envs/tokens.yaml"
     threads: 2
+    resources:
+        downloads=lambda w: build.downloads(w.dataset),
     params:
         key=untracked(lambda w: build.bundle_key(w.dataset)),
         sample=untracked(recipe.sample),

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.clock import Waits, stop_clock
 from tests.hub import Hub, start
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -152,10 +153,16 @@ def house(quick_house: House, tmp_path: Path) -> Iterator[House]:
 
 
 @pytest.fixture
-def hub(monkeypatch: pytest.MonkeyPatch) -> Hub:
+def waits(monkeypatch: pytest.MonkeyPatch) -> Waits:
+    """What would have been waited before asking again."""
+    return stop_clock(monkeypatch)
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch, waits: Waits) -> Hub:
     """An empty Hub that the libraries ask; nobody waits for it to get better."""
     HUB.forget()
-    monkeypatch.setattr("time.sleep", lambda _seconds: None)
+    monkeypatch.setattr("time.sleep", lambda _seconds: None)  # the libraries wait, too
     return HUB
 
 

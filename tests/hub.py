@@ -22,6 +22,7 @@ class Fault:
     line: str
     what: int | str  # a status, or: unknown token, cut, short, wrong
     times: int = 1
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -63,8 +64,9 @@ def start() -> Hub:
 
 
 class _RefusedError(Exception):
-    def __init__(self, status: int, code: str = "", message: str = "no") -> None:
-        self.status, self.headers = status, {"X-Error-Message": message} | ({"X-Error-Code": code} if code else {})
+    def __init__(self, status: int, code: str = "", message: str = "no", **headers: str) -> None:
+        self.status = status
+        self.headers = {"X-Error-Message": message} | ({"X-Error-Code": code} if code else {}) | headers
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -80,7 +82,7 @@ class _Handler(BaseHTTPRequestHandler):
             fault.times -= 1
         try:
             if fault and isinstance(fault.what, int):
-                raise _RefusedError(fault.what)
+                raise _RefusedError(fault.what, **fault.headers)
             if fault and fault.what == "unknown token":
                 raise _RefusedError(401, message="Invalid credentials in Authorization header")
             self._answer(unquote(urlsplit(self.path).path), parse_qs(urlsplit(self.path).query), form, fault)

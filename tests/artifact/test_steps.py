@@ -27,7 +27,7 @@ MODELS_OF_SCHEMAS = {
     ("write_blend", 1): "b7b374718bdae455da9d4e6b1a06cb7dcbb10147801028320e1d137fa303bea5",
     ("build_index_cache", 1): "c8d51bbbe7c03cc84d254c550109e0623e408ee17525c4a026ebaabb70233365",
     ("train_segment", 1): "ae309aa0d148da3be6f51ef3b14bc51f7b2e1473f444e54663d08d75341e5c0e",
-    ("export_hf", 1): "77e4db77ced13ce3e4f48dafcb1ce223e26c6e60b3b05b206ff7e8c0c4cf401d",
+    ("export_hf", 1): "47adba014ae21e27c4ea70157ef743e4fdd7f5a8ddb737e0a0cf2728f10f8add",
     ("write_lineage", 1): "43f9e6ae8112f11d916214768b0d9d4a5efddfb0d8b25c833a488ddcb41e0ebe",
     ("write_report", 1): "dbc7ac8ddf0638dbc4b6d655087878d22da6d56ffd4b2ff38e67bbc39db192c8",
 }

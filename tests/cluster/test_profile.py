@@ -77,5 +77,13 @@ def test_the_profile_in_use_is_checked_however_it_is_named_and_written(
 
 def test_both_profiles_agree_on_what_makes_an_artifact_stale() -> None:
     default, slurm = profile("default"), profile("slurm")
-    shared = default.keys() - {"cores"}
+    shared = default.keys() - {"cores", "resources"}
     assert {key: slurm[key] for key in shared} == {key: default[key] for key in shared}
+
+
+@pytest.mark.parametrize("name", ["default", "slurm"])
+def test_each_profile_limits_the_downloads_at_a_time(name: str) -> None:
+    (limit,) = profile(name)["resources"]
+    resource, _, most = limit.partition("=")
+    assert resource == "downloads"
+    assert 1 <= int(most) <= 32

@@ -1,5 +1,6 @@
 """A recipe is one typed value whose parts fit together; what can't be meant names file, key and remedy."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -92,3 +93,17 @@ def test_a_curriculum_that_cannot_be_meant_names_key_and_remedy(change: str, mes
     with pytest.raises(ConfigError) as caught:
         load_recipe("nano3", f'"{change}"')
     assert message in str(caught.value)
+
+
+def test_a_tokenizer_is_its_own_files_and_not_what_lies_beside_them(tmp_path: Path) -> None:
+    folder = tmp_path / "tokenizer"
+    shutil.copytree("resources/tiny/tokenizer", folder)
+    recipe = load_recipe("tiny", f"tokenizer.path={folder}")[1]
+    before = recipe.tokenizer_digests()
+    assert before.keys() == {"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"}
+    (folder / ".cache/huggingface").mkdir(parents=True)
+    (folder / "model.safetensors").write_bytes(b"weights")
+    (folder / "vocab.json").mkdir()
+    assert recipe.tokenizer_digests() == before
+    (folder / "chat_template.jinja").write_text("{{ messages }}")
+    assert recipe.tokenizer_digests().keys() == before.keys() | {"chat_template.jinja"}

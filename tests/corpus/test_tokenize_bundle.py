@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -9,14 +10,17 @@ import pytest
 
 from nano3.artifact.digest import digest_json
 from nano3.artifact.steps import BundleKey, IndexReceipt, read_receipt
+from nano3.core.retry import UNATTENDED
 from nano3.corpus.index_dataset import index_dataset
 from nano3.corpus.shard_table import read_entries
 from nano3.corpus.tokenize_bundle import BundleError, tokenize_bundle
 from nano3.raw.datasets import Shard, read_pins, write_pins
 from nano3.raw.pin import pin_datasets
+from tests.clock import Waits
 from tests.raw.corpus import describe
 from tests.receipts import INDEX_KEY
 from tests.tokens.test_tokenize_shard import TOKENIZER, key, tokenize
+from tests.web import serving
 
 
 @pytest.fixture
@@ -102,3 +106,28 @@ def test_shards_of_odd_names_are_tokenized_and_indexed(tmp_path: Path) -> None:
     facts = read_receipt(folder / "index.json", IndexReceipt).facts
     assert [entry.shard for entry in read_entries(folder, facts.shards.digest)] == sorted(ODD)
     assert facts.documents + facts.valid.documents + facts.test.documents == len(ODD)
+
+
+def test_a_server_that_is_out_is_not_asked_for_the_other_shards(catalogue: Path, tmp_path: Path, waits: Waits) -> None:
+    description = (
+        (tmp_path / "math.yaml").read_text().replace("source: resources/tiny/math", "source: http://127.0.0.1:9")
+    )
+    (tmp_path / "math.yaml").write_text(description)
+    pins = [replace(shard, path=Path(shard.path).name) for shard in read_pins("math", tmp_path)]
+    write_pins(catalogue, pins)
+    with pytest.raises(BundleError, match=r"1 of 1 shards failed:\n.*set-mm-00.*can't be reached") as error:
+        tokenized(catalogue, tmp_path)
+    assert "set-mm-01" not in str(error.value)
+    assert waits.total < 2 * UNATTENDED.seconds
+
+
+def test_a_file_that_is_gone_does_not_stop_the_other_shards(catalogue: Path, tmp_path: Path) -> None:
+    with serving() as web:
+        shards = read_pins("math", tmp_path)
+        web.files = {f"/{Path(shard.path).name}": Path(shard.path).read_bytes() for shard in shards[1:]}
+        description = (tmp_path / "math.yaml").read_text().replace("source: resources/tiny/math", f"source: {web.url}")
+        (tmp_path / "math.yaml").write_text(description)
+        write_pins(catalogue, [replace(shard, path=Path(shard.path).name) for shard in shards])
+        with pytest.raises(BundleError, match=r"1 of 3 shards failed:\n.*set-mm-00.*no such file"):
+            tokenized(catalogue, tmp_path)
+    assert len(contents(tmp_path)) == 2

@@ -89,6 +89,7 @@ def test_an_index_cache_is_decided_by_its_own_phases_segments(tiny_house: Path) 
 def test_an_export_is_decided_by_its_tokenizer_and_the_longest_sequence() -> None:
     key = keys.export_key(tiny().recipe)
     assert (key["longest_sequence"], key["tokenizer"]) == (1024, tiny().recipe.tokenizer_digests())
+    assert key["tokens"] == {"bos": "<s>", "eos": "</s>"}
 
 
 def test_a_report_without_templates_has_no_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,11 +2,13 @@
 
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 
+from nano3.raw.datasets import Shard, write_pins
 from tests.conftest import House
 from tests.hub import Fault, Hub
 
@@ -112,3 +114,20 @@ def test_wrong_bytes_fail_the_job_with_one_sentence(hub: Hub, remote: House, mon
 def test_a_sample_of_uncounted_shards_says_how_to_count_them(remote: House) -> None:
     done = remote.try_snakemake("-n", "--config", "sample=10")
     assert "run `python scripts/pin_dataset.py --rows tiny-english`" in done.stdout + done.stderr
+
+
+def test_every_job_that_downloads_counts_as_one_download(bare_house: House) -> None:
+    catalogue = bare_house.root / "config/datasets"
+    for name, count in (("tiny-english", 2), ("tiny-code", 40)):
+        pins = [Shard(f"part-{number:02}", f"part-{number:02}.parquet", 1, 1, "0" * 64) for number in range(count)]
+        write_pins(catalogue / f"{name}.tsv", pins)
+        (catalogue / f"{name}.yaml").write_text(
+            f"source: hf://{REPOSITORY}\nrevision: {'a' * 40}\ntext_column: text\ncategory: x\nlicence: y\nabout: z\n"
+        )
+    printed = bare_house.snakemake("--dry-run")
+    jobs = [job for job in re.split(r"\n(?=rule |checkpoint )", printed) if "downloads=" in job]
+    counts: dict[str, set[str]] = {}
+    for job in jobs:
+        dataset = re.search("dataset=([a-z-]+)", job)
+        counts.setdefault(f"{job.split()[1]} {dataset and dataset[1]}", set()).update(re.findall(r"downloads=\d", job))
+    assert counts == {"download_shard: tiny-english": {"downloads=1"}, "tokenize_bundle: tiny-code": {"downloads=1"}}

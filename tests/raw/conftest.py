@@ -2,8 +2,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.clock import Waits
 from tests.hub import Hub
 from tests.raw.corpus import FILES, REPOSITORY
+
+
+@pytest.fixture(autouse=True)
+def nobody_waits(waits: Waits) -> None:
+    """What fails in passing is asked for again at once."""
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from nano3 import Nano3Error
+from nano3.core.retry import Patience
 from nano3.raw import remote
 from nano3.raw.download import DownloadError, download_shard
 from nano3.raw.remote import UrlError
@@ -52,13 +53,13 @@ def test_a_part_is_resumed_for_the_same_bytes_alone(tmp_path: Path, monkeypatch:
     source.write_bytes(PART)
     chunks, begins = remote.chunks, []
 
-    def broken(url: str, begin: int = 0) -> Iterator[bytes]:
+    def broken(url: str, _begin: int, _patience: Patience) -> Iterator[bytes]:
         yield PART[:1000]
         raise UrlError(f"{url}: broke")
 
-    def recorded(url: str, begin: int = 0) -> Iterator[bytes]:
+    def recorded(url: str, begin: int, patience: Patience) -> Iterator[bytes]:
         begins.append(begin)
-        return chunks(url, begin)
+        return chunks(url, begin, patience)
 
     monkeypatch.setattr("nano3.raw.remote.chunks", broken)
     with pytest.raises(UrlError, match="broke"):

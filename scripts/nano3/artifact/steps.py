@@ -272,11 +272,15 @@ class SegmentReceipt(Receipt[Spec, SegmentFacts], frozen=True, kw_only=True, tag
 
 
 class ExportKey(TypedDict):
-    """What accompanies the weights: digests of the tokenizer's files, and tokens of the longest training sequence."""
+    """
+    What accompanies the weights: digests of the tokenizer's files, and tokens of the longest training sequence. tokens:
+    the recipe's `bos` and `eos`.
+    """
 
     tokenizer: dict[str, str]
     longest_sequence: int
     code: str
+    tokens: NotRequired[dict[str, str]]
 
 
 class LogitCheck(msgspec.Struct, frozen=True):

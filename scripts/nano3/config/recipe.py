@@ -332,7 +332,7 @@ class Recipe(Closed):
     def tokenizer_digests(self) -> dict[str, str]:
         """SHA-256 of the tokenizer's files, by name: those of its folder, or the pinned ones."""
         if self.tokenizer.path:
-            return {path.name: digest_file(path) for path in sorted(Path(self.tokenizer.path).iterdir())}
+            return {path.name: digest_file(path) for path in tokenizers.files_in(Path(self.tokenizer.path))}
         return {file.name: file.sha256 for file in tokenizers.read_pins(self.tokenizer.name)}
 
     @property

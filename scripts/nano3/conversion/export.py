@@ -20,13 +20,16 @@ from nano3.artifact.files import write_json
 from nano3.artifact.receipt import Input, Output, Run
 from nano3.artifact.steps import ExportFacts, ExportKey, ExportReceipt, LogitCheck, SegmentReceipt, read_receipt
 from nano3.conversion.manifest import next_stage_manifest
+from nano3.conversion.special_tokens import CLASS, SpecialTokens, read_vocabulary, settle, special_tokens
+from nano3.core.answers import first_line
+from nano3.raw.tokenizers import DEFINITION, files_in
 from nano3.training.cpu.patches import patch_megatron
 from nano3.training.cpu.process_group import init_process_group
 
 patch_megatron()
 
 from megatron.core.models.mamba.mamba_model import MambaModel  # noqa: E402
-from transformers import NemotronHConfig, NemotronHForCausalLM  # noqa: E402
+from transformers import AutoTokenizer, NemotronHConfig, NemotronHForCausalLM  # noqa: E402
 
 from nano3.training.cpu.checkpoints import load_model  # noqa: E402
 from nano3.training.cpu.model import build_model, logits  # noqa: E402
@@ -46,11 +49,14 @@ def export_hf(checkpoint: Path, tokenizer: Path, key: ExportKey, model: Path, ma
     """
     The folder that transformers' from_pretrained reads, and its receipt.
 
-    checkpoint: receipt of a segment. tokenizer: folder of the tokenizer. key: `longest_sequence`, in tokens. model:
-    folder to write, whole or not at all. manifest: what the next stage needs to know, see nano3.conversion.manifest.
-    Raises ExportError if its logits differ from Megatron-Core's by more than TOLERANCE.
+    checkpoint: receipt of a segment. tokenizer: folder of the tokenizer, and perhaps of other files. key: `tokens`, the
+    recipe's `bos` and `eos`, and `longest_sequence`, in tokens. model: folder to write, whole or not at all. manifest:
+    what the next stage needs to know, see nano3.conversion.manifest.
+    Raises ExportError if its logits differ from Megatron-Core's by more than TOLERANCE, or if transformers reads other
+    control tokens; SpecialTokenError if the tokenizer does not have them.
     """
     run = Run(PACKAGES)
+    tokens = special_tokens(tokenizer, key["tokens"])
     trained = read_receipt(checkpoint, SegmentReceipt)
     spec = trained.key
     init_process_group(spec["seed"])
@@ -60,10 +66,12 @@ def export_hf(checkpoint: Path, tokenizer: Path, key: ExportKey, model: Path, ma
     aside = model.with_name(f".{model.name}.part")
     shutil.rmtree(aside, ignore_errors=True)
     longest = key["longest_sequence"]
-    to_transformers(megatron, spec["model"], longest).save_pretrained(aside)
-    tokenizer_files = sorted(tokenizer.iterdir())
+    to_transformers(megatron, spec["model"], longest, tokens).save_pretrained(aside)
+    tokenizer_files = files_in(tokenizer)
     for file in tokenizer_files:
         shutil.copyfile(file, aside / file.name)
+    changes = settle(aside, tokens)
+    check_tokenizer(aside, tokens)
     for file in aside.iterdir():
         shutil.copymode(aside / "config.json", file)  # safetensors lets only the owner read
     difference = largest_difference(megatron, NemotronHForCausalLM.from_pretrained(aside), longest)
@@ -72,7 +80,7 @@ def export_hf(checkpoint: Path, tokenizer: Path, key: ExportKey, model: Path, ma
     shutil.rmtree(model, ignore_errors=True)
     aside.rename(model)
     files = [Output.of(path) for path in sorted(model.iterdir())]
-    write_json(manifest, next_stage_manifest(manifest, checkpoint, trained, model, files, longest))
+    write_json(manifest, next_stage_manifest(manifest, checkpoint, trained, model, files, longest, tokens, changes))
     ExportReceipt.made(
         run,
         key=key,
@@ -86,8 +94,13 @@ def export_hf(checkpoint: Path, tokenizer: Path, key: ExportKey, model: Path, ma
     ).write(receipt)
 
 
-def to_transformers(megatron: MambaModel, model: Mapping[str, Any], longest: int) -> NemotronHForCausalLM:
-    """The same network in transformers. model: the recipe's model section. longest: tokens of a training sequence."""
+def to_transformers(
+    megatron: MambaModel, model: Mapping[str, Any], longest: int, tokens: SpecialTokens
+) -> NemotronHForCausalLM:
+    """
+    The same network in transformers. model: the recipe's model section. longest: tokens of a training sequence. tokens:
+    the control tokens, whose ids its configurations name.
+    """
     config = NemotronHConfig(
         vocab_size=model["vocab_size"],
         hidden_size=model["hidden_size"],
@@ -109,10 +122,33 @@ def to_transformers(megatron: MambaModel, model: Mapping[str, Any], longest: int
         initializer_range=model["init_method_std"],
         time_step_min=NO_LOWER_LIMIT,
         dtype=torch.float32,
+        **tokens.ids,
     )
     out = NemotronHForCausalLM(config).eval()
     out.load_state_dict(dict(_renamed(megatron.state_dict(), model)))
     return out
+
+
+def check_tokenizer(folder: Path, tokens: SpecialTokens) -> None:
+    """Raises ExportError if transformers reads no tokenizer there, other control tokens, or more than it has."""
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    except Exception as error:
+        raise ExportError(
+            f"{folder}: transformers can't read the tokenizer ({first_line(error)}): "
+            f"write tokenizer_class: {CLASS} into its tokenizer_config.json, without auto_map, or remove that file"
+        ) from None
+    if different := [name for name, id in tokens.ids.items() if getattr(tokenizer, name) != id]:
+        name = different[0]
+        raise ExportError(
+            f"{folder}: transformers reads {name} {getattr(tokenizer, name)}, not {tokens.ids[name]}: "
+            "correct the tokenizer's tokenizer_config.json, or remove it"
+        )
+    if added := sorted(tokenizer.get_vocab().keys() - read_vocabulary(folder / DEFINITION).keys()):
+        raise ExportError(
+            f"{folder}: the tokenizer's configuration adds {added[0]!r} to its tokenizer.json: "
+            f"remove that from tokenizer_config.json or added_tokens.json, or write tokenizer_class: {CLASS}"
+        )
 
 
 def largest_difference(megatron: MambaModel, exported: NemotronHForCausalLM, length: int) -> float:

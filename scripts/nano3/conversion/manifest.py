@@ -13,14 +13,23 @@ from typing import Any
 from nano3.artifact.digest import digest_json
 from nano3.artifact.receipt import Output
 from nano3.artifact.steps import SegmentReceipt
+from nano3.conversion.special_tokens import Changes, SpecialTokens
 
 
 def next_stage_manifest(
-    manifest: Path, checkpoint: Path, trained: SegmentReceipt, model: Path, files: Sequence[Output], longest: int
+    manifest: Path,
+    checkpoint: Path,
+    trained: SegmentReceipt,
+    model: Path,
+    files: Sequence[Output],
+    longest: int,
+    tokens: SpecialTokens,
+    changes: Changes,
 ) -> dict[str, Any]:
     """
     The manifest's content. manifest: where it will lie. checkpoint, trained: the last segment's receipt. model: the
-    exported folder. files: in it. longest: tokens of the longest training sequence.
+    exported folder. files: in it. longest: tokens of the longest training sequence. tokens: the control tokens.
+    changes: what the tokenizer's own files said otherwise, see nano3.conversion.special_tokens.
     """
     facts, spec = trained.facts, trained.key
     weights = Path(facts.checkpoint)
@@ -52,6 +61,8 @@ def next_stage_manifest(
             "path": _relative(model, manifest),
             "sha256": exported["tokenizer.json"],
             "vocab_size": spec["model"]["vocab_size"],
+            **tokens.as_json(),
+            "changes": changes,
         },
     }
 

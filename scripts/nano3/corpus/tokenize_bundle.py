@@ -5,6 +5,7 @@ from pathlib import Path
 from nano3 import Nano3Error
 from nano3.artifact.files import write_json
 from nano3.artifact.steps import BundleKey, ShardKey, ShardSettings
+from nano3.core.answers import RemoteError
 from nano3.corpus.bundles import Bundle
 from nano3.corpus.freshness import shard_reason
 from nano3.raw.datasets import raw_file, read_dataset, read_pins, sampled, shards_digest
@@ -36,7 +37,7 @@ def tokenize_bundle(
     what decides all shards' tokens alike, and `shards`, the digest of what was planned. folder: of the dataset's
     tokens. done: the file to write when all is well. sample: rows taken of the dataset. keep_raw: 0 deletes downloads
     that were tokenized. threads: how many processors to keep busy. A shard that can't be tokenized does not stop the
-    others. Raises BundleError with all that failed.
+    others; a server that does not come back does. Raises BundleError with all that failed.
     """
     name = pins.stem
     dataset, taken = read_dataset(name, pins.parent), sampled(read_pins(name, pins.parent), sample, name)
@@ -67,6 +68,8 @@ def tokenize_bundle(
                     raw.unlink()
             except (Nano3Error, OSError) as error:
                 faults.append(str(error))
+                if isinstance(error, RemoteError) and error.outage:
+                    break
     if faults:
         raise BundleError(f"{len(faults)} of {made + len(faults)} shards failed:\n" + "\n".join(faults))
     write_json(done, {"bundle": bundle, "made": made})

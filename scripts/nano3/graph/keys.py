@@ -114,10 +114,11 @@ def index_cache_key(specs: Mapping[tuple[str, str], Spec], phase: str) -> Key:
 
 
 def export_key(recipe: Recipe) -> Key:
-    """What goes beside the weights: the tokenizer's files, and how long a sequence may be."""
+    """What goes beside the weights: the tokenizer's files, its control tokens, and how long a sequence may be."""
     longest = max(scheduled.sequence_length for scheduled in scheduled_segments(recipe))
     return {
         "tokenizer": recipe.tokenizer_digests(),
+        "tokens": {"bos": recipe.tokenizer.bos_token, "eos": recipe.tokenizer.eos_token},
         "longest_sequence": longest,
         "code": digest_code("export_hf"),
     }

@@ -110,6 +110,10 @@ class ShardInputs:
         """All that decides a dataset index, given its shards' tokens."""
         return canonical_json(self.request.index_key(dataset))
 
+    def downloads(self, dataset: str) -> int:
+        """How many downloads a bundle of a dataset makes at a time: one, or none of files that are read in place."""
+        return int(self.request.datasets[dataset].remote)
+
     def pins(self, dataset: str) -> Any:
         """The pins of a dataset; what they say is part of the keys."""
         return ancient(str(pins_path(dataset)))

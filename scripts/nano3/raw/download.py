@@ -22,13 +22,15 @@ def download_shard(origin: str, sha256: str, size: int, raw: Path) -> None:
     Raises HubError or UrlError if origin can't be read, DownloadError for other bytes; raw is then not written.
     """
     folder = raw.with_name(f".{raw.name}.{short(sha256)}")
-    folder.mkdir(parents=True, exist_ok=True)
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         file = hub.fetch(origin, folder) if origin.startswith(HUB) else remote.fetch(origin, folder)
-    except Nano3Error:
+    except (Nano3Error, OSError) as error:
         if not any(file.stat().st_size for file in folder.glob(remote.PART)):
             shutil.rmtree(folder, ignore_errors=True)
-        raise
+        if isinstance(error, Nano3Error):
+            raise
+        raise DownloadError(f"{raw}: can't be written: {error.strerror}: make room, then run snakemake again") from None
     if fault := _fault(file, sha256, size):
         shutil.rmtree(folder)
         raise DownloadError(f"{origin}: {fault}: if it was meant to change, pin its dataset again; if not, try again")

@@ -7,24 +7,28 @@ prefix of names would include sibling subsets. The libraries read HF_TOKEN from 
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
-from pathlib import Path
-from typing import BinaryIO, Literal
+from functools import cache, partial
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO, Literal
 
 from nano3 import Nano3Error
 from nano3.artifact.digest import digest_file
-from nano3.core.retry import Result, causes, first_line, retry
+from nano3.core.answers import TRANSIENT_STATUSES, RemoteError, answer_in, causes, first_line, is_transient, no_answer
+from nano3.core.refusals import again, card_refusal
+from nano3.core.retry import ATTENDED, UNATTENDED, Patience, Result, retry
 from nano3.raw.datasets import HUB
 
 Kind = Literal["dataset", "model"]
 PREFIX = HUB + "datasets/"
 PATHS_PER_REQUEST = 500
-TRANSIENT_STATUSES = (408, 429, 500, 502, 503, 504)
+# What the library `datasets` writes beside data.
+LIBRARY_FILES = ("dataset_infos.json", "dataset_dict.json", "dataset_info.json", "state.json")
+CONNECT_SECONDS, READ_SECONDS = 10, 60  # without an answer, and without a byte
 
 
-class HubError(Nano3Error):
+class HubError(RemoteError):
     """The Hub does not deliver what was requested."""
 
 
@@ -53,28 +57,75 @@ def full_commit(repository: str, begin: str, kind: Kind = "dataset") -> str:
 
 def split_files(repository: str, commit: str, subset: str | None, split: str) -> list[str]:
     """Paths in the repository of a split's files, as the library `datasets` would load them. subset None: default."""
+    with _loaded(repository, commit, subset) as builder:
+        splits = builder.config.data_files or {}
+        if split not in splits:
+            names = ", ".join(map(str, splits))
+            raise HubError(
+                f"split: {repository} has no split {split} in subset {builder.config.name}: name one of: {names}"
+            )
+        return [_path(file) for file in splits[split]]
+
+
+def left_out(repository: str, commit: str, subset: str | None) -> list[str]:
+    """
+    Paths of the repository's data files that are in no split of any subset, sorted: the library `datasets` loads none
+    of them, and says nothing. subset: one of the repository's; None: its default.
+    """
+    from huggingface_hub import HfApi
+
+    with _loaded(repository, commit, subset) as builder:
+        paths = _retry(lambda: HfApi().list_repo_files(repository, revision=commit, repo_type="dataset"))
+        splits = [_retry(partial(_resolved, builder, config)) for config in builder.builder_configs.values()]
+    used = {_path(file) for files in splits for split in files.values() for file in split}
+    return sorted(path for path in paths if _is_data(path) and path not in used)
+
+
+@contextmanager
+def _loaded(repository: str, commit: str, subset: str | None) -> Iterator[Any]:
+    """The library's builder of a subset, which knows the files of all subsets. None of them is downloaded."""
     from datasets import get_dataset_config_names, load_dataset_builder
     from huggingface_hub import HfApi
 
+    source = PREFIX + repository  # without the prefix, a local folder of that name would be read
     with _explained(repository, commit), tempfile.TemporaryDirectory() as cache:
         _retry(lambda: HfApi().auth_check(repository, repo_type="dataset"))
         _retry(lambda: HfApi().dataset_info(repository, revision=commit))
-        source = PREFIX + repository  # without the prefix, a local folder of that name would be read
-        try:
-            config = _retry(lambda: load_dataset_builder(source, subset, revision=commit, cache_dir=cache).config)
-        except ValueError:
-            subsets = _retry(lambda: get_dataset_config_names(source, revision=commit, cache_dir=cache))
-            if subset in subsets or (subsets == ["default"] and not subset):
-                raise
-            problem = f"has no subset {subset}" if subset else "has no default subset"
-            raise HubError(f"subset: {repository} {problem}: name one of: {', '.join(subsets)}") from None
-    if split not in (config.data_files or {}):
-        raise HubError(
-            f"split: {repository} has no split {split} in subset {config.name}: "
-            f"name one of: {', '.join(map(str, config.data_files or {}))}"
-        )
-    begin = f"{PREFIX}{repository}@{commit}/"
-    return [str(file).removeprefix(begin) for file in config.data_files[split]]
+        with _card_explained(repository, commit):
+            try:
+                builder = _retry(lambda: load_dataset_builder(source, subset, revision=commit, cache_dir=cache))
+            except ValueError:
+                subsets = _retry(lambda: get_dataset_config_names(source, revision=commit, cache_dir=cache))
+                if subset in subsets or (subsets == ["default"] and not subset):
+                    raise
+                problem = f"has no subset {subset}" if subset else "has no default subset"
+                raise HubError(f"subset: {repository} {problem}: name one of: {', '.join(subsets)}") from None
+        yield builder
+
+
+def _is_data(path: str) -> bool:
+    from nano3.raw.readers import FORMATS
+
+    names = PurePosixPath(path).parts
+    hidden = any(name.startswith((".", "_")) for name in names)
+    return path.endswith(tuple(FORMATS)) and not hidden and names[-1] not in LIBRARY_FILES
+
+
+def _resolved(builder: Any, config: Any) -> Mapping[str, Sequence[str]]:
+    """The files of a subset by split; none if its patterns match none."""
+    from datasets import DownloadConfig
+    from datasets.data_files import DataFilesPatternsDict
+
+    files = config.data_files or {}
+    try:
+        return files.resolve(builder.base_path, DownloadConfig()) if isinstance(files, DataFilesPatternsDict) else files
+    except FileNotFoundError:
+        return {}
+
+
+def _path(file: object) -> str:
+    """The path in its repository of hf://datasets/org/repo@commit/path."""
+    return str(file).partition("@")[2].partition("/")[2]
 
 
 def list_files(repository: str, commit: str) -> list[str]:
@@ -114,10 +165,10 @@ def describe_files(
 
 def _digest(origin: str) -> str:
     with tempfile.TemporaryDirectory() as folder:
-        return digest_file(fetch(origin, Path(folder) / "file"))
+        return digest_file(fetch(origin, Path(folder) / "file", ATTENDED))
 
 
-def fetch(origin: str, folder: Path) -> Path:
+def fetch(origin: str, folder: Path, patience: Patience = UNATTENDED) -> Path:
     """
     Download a file into a folder of its own; returns the file's path.
 
@@ -127,11 +178,16 @@ def fetch(origin: str, folder: Path) -> Path:
     from huggingface_hub import hf_hub_download
 
     repository, commit, path, kind = _parts(origin)
+
+    def download() -> str:
+        try:
+            return str(hf_hub_download(repository, path, repo_type=kind, revision=commit, local_dir=folder))
+        except RuntimeError as error:  # of the Xet client
+            raise ConnectionError(first_line(error)) from error
+
     try:
         with _explained(repository, commit, path, kind):
-            return Path(
-                _retry(lambda: hf_hub_download(repository, path, repo_type=kind, revision=commit, local_dir=folder))
-            )
+            return Path(_retry(download, patience))
     except HubError:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -142,7 +198,7 @@ def opened(origin: str) -> Iterator[BinaryIO]:
     """A file of a repository for random access: one request per read. origin: as for fetch."""
     from huggingface_hub import HfFileSystem
 
-    with _explained(*_parts(origin)), HfFileSystem().open(origin.removeprefix(HUB), "rb") as file:
+    with _explained(*_parts(origin)), _retry(lambda: HfFileSystem().open(origin.removeprefix(HUB), "rb")) as file:
         yield file
 
 
@@ -159,21 +215,36 @@ def _origin(repository: str, commit: str, path: str, kind: Kind) -> str:
     return f"{PREFIX if kind == 'dataset' else HUB}{repository}@{commit}/{path}"
 
 
-def _retry(action: Callable[[], Result]) -> Result:
-    return retry(action, _is_transient)
+def _retry(action: Callable[[], Result], patience: Patience = ATTENDED) -> Result:
+    _ask_once()
+    return retry(action, patience, "the Hub")
 
 
-def _is_transient(error: Exception) -> bool:
-    """True if a retry may succeed: no connection, a cut one, an overloaded server."""
-    from httpx2 import TransportError
-    from huggingface_hub.errors import HfHubHTTPError
+@cache
+def _ask_once() -> None:
+    """Keep huggingface_hub from asking again by itself: it would, as often and as late as it likes, with warnings."""
+    import httpx2
+    from huggingface_hub import get_session, set_client_factory
+    from huggingface_hub.utils import hf_raise_for_status, logging
 
-    for cause in causes(error):
-        if isinstance(cause, HfHubHTTPError):
-            return cause.response.status_code in TRANSIENT_STATUSES
-        if isinstance(cause, TransportError) or (type(cause) is OSError and cause.errno is None):
-            return True
-    return isinstance(error, RuntimeError)  # what the Xet client raises
+    hooks = get_session().event_hooks
+
+    class AskingOnce(httpx2.Client):
+        """What fails leaves it as an error that the library does not retry."""
+
+        def send(self, *arguments: Any, **options: Any) -> httpx2.Response:
+            try:
+                response = super().send(*arguments, **options)
+            except httpx2.TransportError as error:
+                raise ConnectionError(first_line(error)) from error
+            if response.status_code in TRANSIENT_STATUSES:
+                response.read()
+                hf_raise_for_status(response)
+            return response
+
+    timeout = httpx2.Timeout(READ_SECONDS, connect=CONNECT_SECONDS)
+    set_client_factory(lambda: AskingOnce(event_hooks=hooks, follow_redirects=True, timeout=timeout))
+    logging.set_verbosity_error()
 
 
 @contextmanager
@@ -189,25 +260,34 @@ def _explained(repository: str, commit: str, path: str = "", kind: Kind = "datas
         if sentence is None and not isinstance(error, OSError | ValueError | RuntimeError):
             raise
         place = _origin(repository, commit, path, kind).rstrip("/")
-        raise HubError(sentence or f"{place}: {first_line(error)}") from None
+        raise HubError(sentence or f"{place}: {first_line(error)}", outage=is_transient(error)) from None
+
+
+@contextmanager
+def _card_explained(repository: str, commit: str) -> Iterator[None]:
+    """Turn what the library `datasets` raises about a repository's card into one sentence with the remedy."""
+    try:
+        yield
+    except Exception as error:
+        answer = answer_in(error)
+        refused = answer.status != 404 if answer else isinstance(error, OSError) and error.errno is not None
+        if refused or isinstance(error, Nano3Error) or is_transient(error):
+            raise
+        raise HubError(f"{repository} at {commit}: {card_refusal(error)}") from None
 
 
 def _sentence(error: BaseException, repository: str, commit: str, path: str, kind: Kind) -> str | None:
     """An error's meaning and remedy; None if it has none of its own."""
-    from httpx2 import TransportError
     from huggingface_hub import constants, errors
 
     hub = f"the Hub at {constants.ENDPOINT}"
     page = f"{constants.ENDPOINT}/{'datasets/' if kind == 'dataset' else ''}{repository}"
-    status = error.response.status_code if isinstance(error, errors.HfHubHTTPError) else 0
+    answer = answer_in(error)
+    status = answer.status if answer and isinstance(error, errors.HfHubHTTPError) else 0
     meanings = [
         (
             isinstance(error, errors.OfflineModeIsEnabled),
             "HF_HUB_OFFLINE is set: unset it to reach the Hub",
-        ),
-        (
-            isinstance(error, TransportError),
-            f"{hub} can't be reached ({first_line(error)}): check the network, then try again",
         ),
         (
             isinstance(error, errors.GatedRepoError) and status == 401,
@@ -235,6 +315,7 @@ def _sentence(error: BaseException, repository: str, commit: str, path: str, kin
         ),
         (status == 401, f"{hub} rejects HF_TOKEN: create a new token on {constants.ENDPOINT}/settings/tokens"),
         (status == 403, f"HF_TOKEN may not read {repository}: give it read access, see {page}"),
-        (status in TRANSIENT_STATUSES, f"{hub} answered {status} for {repository} every time: try again later"),
     ]
-    return next((sentence for applies, sentence in meanings if applies), None)
+    if answer and status in TRANSIENT_STATUSES:
+        return f"{hub} answered {status} for {repository} every time: {again(answer)}"
+    return next((sentence for applies, sentence in meanings if applies), no_answer(error, constants.ENDPOINT, hub))

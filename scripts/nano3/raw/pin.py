@@ -5,7 +5,6 @@ Nothing of a source is lost in silence: what can't be a shard is refused by name
 left out, empty or there twice is told.
 """
 
-import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -81,7 +80,7 @@ def _pin(name: str, folder: Path, rows: bool) -> list[str]:
     after = {shard.name: _with_rows(shard, before, dataset, rows) for shard in inventory.shards}
     notes += [*damage, *inventory.notes, *_empty(after.values()), *looks.near_names(after)]
     notes += _refused_duplicates(after, inventory.contents, dataset, str(source))
-    notes += _shared(name, dataset, after.values(), folder)
+    notes += [*_shared(name, dataset, after.values(), folder), *_left_out(dataset)]
     if before != after:
         write_pins(pins_path(name, folder), list(after.values()))
     changes = [complete_revision(source, commit)] if commit else []
@@ -213,6 +212,12 @@ def _location(dataset: Dataset, path: str) -> str:
     return f"{dataset.source.rstrip('/')}/{path}" if dataset.remote else path
 
 
+def _left_out(dataset: Dataset) -> Iterator[str]:
+    """A line if a repository of the Hub has data files that no subset's split has."""
+    if dataset.on_hub and (files := hub.left_out(dataset.repository, str(dataset.revision), dataset.subset)):
+        yield f"{many(len(files), 'data file')} of {dataset.repository} in no split of any subset: {some(files)}"
+
+
 def pin_tokenizer(name: str) -> list[str]:
     """
     Pin a tokenizer of config/tokenizers; returns the changes, one line each.
@@ -306,6 +311,7 @@ def _on_hub(dataset: Dataset, source: str) -> Inventory:
 
 
 def _at_url(dataset: Dataset, source: str) -> Inventory:
+    sizes: dict[str, int | None]
     if dataset.source.startswith(FILE):
         folder = Path(dataset.source.removeprefix(FILE))
         listing = list_folder(folder, str(dataset.files))
@@ -315,16 +321,12 @@ def _at_url(dataset: Dataset, source: str) -> Inventory:
         listing = without_hidden(sizes, str(dataset.files))
     names = looks.shard_names(dataset, source, listing)
     inventory, faults = Inventory(notes=listing.notes), []
-    total = sum(sizes[path] for path in names)
+    total = sum(sizes[path] or 0 for path in names)
     with tqdm(desc=dataset.source, total=total, unit="B", unit_scale=True, disable=None) as progress:
         for path, name in names.items():
-            digest, head = hashlib.sha256(), b""
-            for chunk in remote.chunks(dataset.origin(path)):
-                head = head or chunk[: looks.HEAD_BYTES]
-                digest.update(chunk)
-                progress.update(len(chunk))
-            if fault := looks.refusal(head, PurePath(path)):
+            file = remote.digest(dataset.origin(path), sizes[path], progress.update)
+            if fault := looks.refusal(file.head, PurePath(path)):
                 faults.append(f"{path}: {fault}")
-            inventory.add(Shard(name, path, sizes[path], None, digest.hexdigest()), digest.hexdigest())
+            inventory.add(Shard(name, path, file.size, None, file.sha256), file.sha256)
     refuse(source, faults)
     return inventory

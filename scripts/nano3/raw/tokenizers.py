@@ -18,7 +18,20 @@ from nano3.core.tsv import read_table, write_table
 TOKENIZERS = Path("config/tokenizers")
 DOWNLOADS = Path("resources/tokenizers")
 DEFINITION = "tokenizer.json"
-FILES = (DEFINITION, "tokenizer_config.json", "special_tokens_map.json")
+# All that transformers reads of a tokenizer; whatever else lies in its folder or repository is not the tokenizer.
+FILES = (
+    DEFINITION,
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "chat_template.jinja",
+    "vocab.json",
+    "merges.txt",
+    "vocab.txt",
+    "tokenizer.model",
+    "spiece.model",
+    "sentencepiece.bpe.model",
+)
 
 
 class HubTokenizer(Closed):
@@ -51,6 +64,11 @@ class TokenizerFile:
     name: str
     bytes: int
     sha256: str
+
+
+def files_in(folder: Path) -> list[Path]:
+    """The tokenizer's files in a folder that may hold others, sorted by name."""
+    return sorted(folder / name for name in FILES if (folder / name).is_file())
 
 
 def folder(name: str) -> Path:
