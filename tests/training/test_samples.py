@@ -12,7 +12,7 @@ from megatron.core.datasets.utils import Split
 from nano3.artifact.digest import digest_file
 from nano3.artifact.steps import IndexCacheReceipt, Spec, read_receipt
 from nano3.sampling.index_cache import IndexCacheError, build_index_cache, open_streams
-from nano3.sampling.streams import document_order, pair_seed
+from nano3.sampling.streams import document_order, pool_seed
 from nano3.training.cpu.process_group import init_process_group
 from nano3.training.samples import TrainSamples, ValidationSamples
 from tests.training.conftest import BATCH, LENGTH, SHARES, Corpus, index_cache_key
@@ -55,7 +55,7 @@ def test_an_epoch_of_a_pair_is_that_of_megatrons_own_dataset(corpus: Corpus, tmp
     streams = open_streams(corpus.blend, read_receipt(corpus.indexed(spec), IndexCacheReceipt).facts.folders)
     for dataset, epoch in {(place.dataset, place.epoch) for place in places if place.epoch < 2}:
         (prefix,) = streams[dataset].prefixes
-        seed = pair_seed(spec["seed"], digest_file(f"{prefix}.bin"), epoch)
+        seed = pool_seed(spec["seed"], [digest_file(f"{prefix}.bin")], epoch)
         theirs = gpt_dataset(prefix, seed, tmp_path / f"{dataset}{epoch}")
         assert streams[dataset].epoch(epoch).of(0)[0].tolist() == theirs.document_index.tolist()
         mine = [number for number, place in enumerate(places) if (place.dataset, place.epoch) == (dataset, epoch)]

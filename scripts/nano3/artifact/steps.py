@@ -173,11 +173,16 @@ class IndexCacheKey(TypedDict):
 
 
 class IndexCacheFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """By dataset: folder of its document orders, epochs in use, number of pairs."""
+    """
+    By dataset: folder of its document orders, epochs in use, number of pairs and of the pools that they form; skipped:
+    tokens of an epoch that are in no sample, by tokens of a sample.
+    """
 
     folders: dict[str, str]
     epochs: dict[str, list[int]]
     pairs: dict[str, int]
+    pools: dict[str, int] = {}
+    skipped: dict[str, dict[int, int]] = {}
 
 
 class IndexCacheReceipt(Receipt[IndexCacheKey, IndexCacheFacts], frozen=True, kw_only=True, tag="build_index_cache"):

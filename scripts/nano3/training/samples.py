@@ -40,7 +40,7 @@ class TrainSamples(Dataset[Sample]):
     ) -> None:
         self.length, self.count = length, count
         self._streams: dict[str, DatasetStream] = open_streams(blend, folders)
-        tokens = {name: stream.tokens for name, stream in self._streams.items()}
+        tokens = {name: stream.pools.tokens for name, stream in self._streams.items()}
         self.sampler = SegmentSampler(data, length, seed, tokens)
         self._epochs: dict[tuple[str, int], EpochIndex] = {}
         for name, (first, last) in self.sampler.epochs(count).items():
@@ -57,9 +57,13 @@ class TrainSamples(Dataset[Sample]):
 
     def read(self, place: SamplePlace) -> Numbers:
         """The tokens of a sample and the one after it, shape [length + 1]."""
-        order, offsets = self._epoch(place.dataset, place.epoch).of(place.pair)
-        pair = _pair(self._streams[place.dataset].prefixes[place.pair])
-        return _joined(pair, order, offsets, place.begin, self.length + 1)
+        stream = self._streams[place.dataset]
+        order, offsets = self._epoch(place.dataset, place.epoch).of(place.pool)
+        parts = []
+        for number, token, tokens in ranges(offsets, place.begin, self.length + 1):
+            pair, document = stream.pools.document(place.pool, int(order[number]))
+            parts.append(_pair(stream.prefixes[pair]).get(document, offset=token, length=tokens))
+        return np.concatenate(parts, dtype=np.int64)
 
     def _epoch(self, dataset: str, number: int) -> EpochIndex:
         if (dataset, number) not in self._epochs:
@@ -87,7 +91,11 @@ class ValidationSamples(Dataset[Sample]):
     def __getitem__(self, number: int) -> Sample:
         if not 0 <= number < self.count:
             raise IndexError(f"sample {number} of {self.count}")
-        return _sample(_joined(self._pair, self._order, self._offsets, number * self.length, self.length + 1))
+        parts = [
+            self._pair.get(int(self._order[document]), offset=token, length=tokens)
+            for document, token, tokens in ranges(self._offsets, number * self.length, self.length + 1)
+        ]
+        return _sample(np.concatenate(parts, dtype=np.int64))
 
 
 def validation_samples(blend: Path, length: int, tokens: int) -> dict[str, ValidationSamples]:
@@ -124,15 +132,6 @@ def _most_pairs() -> int:
 @lru_cache(maxsize=_most_pairs())  # a blend can have tens of thousands; each is mapped when it is first read
 def _pair(prefix: str) -> IndexedDataset:
     return IndexedDataset(prefix, multimodal=False, mmap=True)
-
-
-def _joined(pair: IndexedDataset, order: Any, offsets: Numbers, begin: int, count: int) -> Numbers:
-    """Tokens of a pair from begin on, its documents in an order, shape [count]."""
-    parts = [
-        pair.get(int(order[place]), offset=within, length=tokens)
-        for place, within, tokens in ranges(offsets, begin, count)
-    ]
-    return np.concatenate(parts, dtype=np.int64)
 
 
 def _sample(tokens: Numbers) -> Sample:
