@@ -1,88 +1,26 @@
 """An index cache holds each pool's documents in the order of each epoch; nothing of it is built twice."""
 
-import json
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from nano3.artifact.digest import digest_file
-from nano3.artifact.receipt import Output, Run
-from nano3.artifact.steps import (
-    BlendedDataset,
-    BlendFacts,
-    BlendReceipt,
-    IndexCacheFacts,
-    IndexCacheKey,
-    IndexCacheReceipt,
-    SegmentData,
-    read_receipt,
-)
+from nano3.artifact.steps import IndexCacheReceipt, read_receipt
 from nano3.sampling.index_cache import DatasetStream, IndexCacheError, build_index_cache, open_streams
 from nano3.sampling.streams import document_order, pool_seed, skipped_tokens
-from nano3.tokens.indexed_dataset import Pair, PairWriter
-from tests.receipts import BLEND_KEY, receipt_input
-from tests.training.conftest import BATCH, Corpus, corpus, index_cache_key, index_of
+from tests.mixture import Mixture
+from tests.training.conftest import BATCH, Corpus, corpus, index_cache_key
 
 __all__ = ["corpus"]
 
 SHARDS = {"a": [3, 5, 8], "empty": [], "b": [4, 1, 7, 2], "c": [2, 3], "d": [1, 4, 2]}  # tokens of each document
-NAMES = [name for name, lengths in SHARDS.items() if lengths]
 POOLS = [["a"], ["b"], ["c", "d"]]  # by blocks of 8 tokens
-
-
-@dataclass(frozen=True)
-class Mixture:
-    """A blend of one dataset of some shards."""
-
-    folder: Path
-
-    def __post_init__(self) -> None:
-        shards = {name: self.write_shard(name, lengths) for name, lengths in SHARDS.items()}
-        index = index_of(self.folder / "many", shards)
-        words = [word for name in NAMES for word in ("0.5", str(self.prefix(name)))]
-        self.blend.write_text(json.dumps({"train": words, "valid": [], "test": []}))
-        outputs = [Output.of(self.blend)]
-        facts = BlendFacts(datasets={"many": BlendedDataset(1.0, 0, 0)}, pairs={})
-        receipt = BlendReceipt.made(Run(), key=BLEND_KEY, inputs=[receipt_input(index)], outputs=outputs, facts=facts)
-        receipt.write(self.folder / "blend.receipt.json")
-
-    @property
-    def blend(self) -> Path:
-        return self.folder / "blend.json"
-
-    def prefix(self, shard: str) -> Path:
-        return self.folder / "many/train" / shard
-
-    def write_shard(self, name: str, lengths: list[int]) -> PairWriter:
-        with PairWriter(Pair(self.prefix(name)), np.uint16) as writer:
-            for length in lengths:
-                writer.add(np.full(length, len(name)), np.array([length]))
-        return writer
-
-    def key(self, seed: int = 7) -> IndexCacheKey:
-        """Of a segment that reads some epochs."""
-        content = read_receipt(self.folder / "blend.receipt.json").content
-        data: SegmentData = {
-            "blend": content,
-            "shares": {"many": 1.0},
-            "block_tokens": 8,
-            "first_sample": 0,
-            "consumed": {},
-        }
-        return {"segments": [{"data": data, "length": 2, "samples": 30}], "seed": seed, "code": "c"}
-
-    def build(self, key: IndexCacheKey, streams: str = "streams", processes: int = 1) -> IndexCacheFacts:
-        receipt = self.folder / "index_cache.json"
-        inputs = (self.blend, self.folder / "blend.receipt.json", key)
-        build_index_cache(*inputs, self.folder / streams, receipt, processes)
-        return read_receipt(receipt, IndexCacheReceipt).facts
 
 
 @pytest.fixture
 def mixture(tmp_path: Path) -> Mixture:
-    return Mixture(tmp_path)
+    return Mixture(tmp_path, SHARDS)
 
 
 def test_an_epoch_has_each_pools_documents_in_an_order_of_its_own(mixture: Mixture) -> None:
@@ -184,4 +122,4 @@ def test_an_index_cache_of_before_pools_is_refused(mixture: Mixture) -> None:
     folder = Path(mixture.build(mixture.key()).folders["many"])
     np.save(folder / "pairs.npy", np.load(folder / "pairs.npy")[:, :2])
     with pytest.raises(IndexCacheError, match="written by an older version: run snakemake again, which builds another"):
-        DatasetStream.open(folder, [str(mixture.prefix(name)) for name in NAMES])
+        DatasetStream.open(folder, [str(mixture.prefix(name)) for name in mixture.names])

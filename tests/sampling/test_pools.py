@@ -1,5 +1,6 @@
 """Short pairs are read as one, so that each document of each pair is read."""
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -41,7 +42,9 @@ def offsets_of(pairs: list[list[int]], pools: Pools, pool: int) -> Numbers:
         ([7], 100, [0, 1]),
     ],
 )
-def test_pairs_are_collected_until_they_hold_more_than_a_block(tokens: list[int], block: int, begins: list[int]) -> None:
+def test_pairs_are_collected_until_they_hold_more_than_a_block(
+    tokens: list[int], block: int, begins: list[int]
+) -> None:
     assert pool_begins(tokens, block) == begins
 
 
@@ -52,7 +55,7 @@ def test_each_pair_is_in_one_pool_and_each_pool_of_a_large_dataset_has_a_whole_b
     begins = pool_begins(tokens, block)
     assert begins == sorted(set(begins))
     assert (begins[0], begins[-1]) == (0, len(tokens))
-    held = [sum(tokens[begin:end]) for begin, end in zip(begins, begins[1:], strict=False)]
+    held = [sum(tokens[begin:end]) for begin, end in pairwise(begins)]
     assert all(count > block for count in held) or len(held) == 1
 
 

@@ -100,7 +100,9 @@ def test_a_token_that_was_read_before_is_in_no_sample() -> None:
 
 
 def test_a_dataset_that_is_too_short_is_named_with_the_remedy() -> None:
-    with pytest.raises(StreamError, match=r"^code: has 107 tokens, and one sample of 100 needs 101: lower the sequence"):
+    with pytest.raises(
+        StreamError, match=r"^code: has 107 tokens, and one sample of 100 needs 101: lower the sequence"
+    ):
         Stream(np.array([100, 7]), 1, [], 100, 1000, "code")
 
 

@@ -1,5 +1,5 @@
 """
-Which pairs are read as one? Consecutive ones that are short, because a sample never reaches from one pool into the next.
+Which pairs are read as one? Short ones that follow each other: they form a pool, and samples are cut from pools.
 
 The pairs of a dataset, in catalogue order, are collected into a pool until it holds more than a shuffle block: a whole
 block, and the token after it, which is its last label. A pair that is longer than a block and begins a pool is that

@@ -195,7 +195,7 @@ def skipped_tokens(tokens: Numbers, block: int, length: int) -> int:
 
 
 def pool_seed(seed: int, digests: Sequence[str], epoch: int) -> int:
-    """Seed of the order of a pool's documents in an epoch. digests: of its pairs' .bin; where they lie does not matter."""
+    """Seed of the order of a pool's documents in an epoch. digests: of its pairs' .bin; where they lie is no matter."""
     return int(digest_json([seed, *digests, epoch])[:8], 16) % 2**31
 
 
