@@ -242,8 +242,9 @@ class SegmentFacts(msgspec.Struct, frozen=True, kw_only=True):
     """
     A trained segment in numbers. checkpoint: folder of its weights. steps, tokens_seen: from the beginning of training.
     tokens: of the segment. validation: loss by dataset, `after` it and, in a phase's first segment, `before` it.
-    ledger: samples consumed of each dataset so far, as [tokens of a sample, samples]. ranks, gpus, layout: how the work
-    was laid out. attempts: number of them.
+    skipped_validation: tokens of the validation sets that are shorter than a sample, by dataset. ledger: samples
+    consumed of each dataset so far, as [tokens of a sample, samples]. ranks, gpus, layout: how the work was laid out.
+    attempts: number of them.
     """
 
     phase: str
@@ -262,6 +263,7 @@ class SegmentFacts(msgspec.Struct, frozen=True, kw_only=True):
     gpus: int = 0
     layout: dict[str, Any] = {}
     attempts: int = 1
+    skipped_validation: dict[str, int] = {}
 
 
 class SegmentReceipt(Receipt[Spec, SegmentFacts], frozen=True, kw_only=True, tag="train_segment"):

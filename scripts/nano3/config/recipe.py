@@ -191,6 +191,10 @@ class Evaluation(Closed):
     """How validation loss is measured."""
 
     tokens: PositiveInt = Field(description="Tokens of each dataset's validation set; at least one sequence.")
+    too_small: Literal["fail", "skip"] = Field(
+        "fail",
+        description="A validation set that is shorter than one sequence: an error before training, or left out.",
+    )
 
 
 class Recipe(Closed):
@@ -298,6 +302,10 @@ class Recipe(Closed):
             return None
         most, here = self.repetition.most(dataset), self.phases[phase].max_epochs
         return most if here is None else min(most, here)
+
+    def sequence_lengths(self, phase: str) -> list[int]:
+        """Tokens of the sequences of a phase's segments, each length once, shortest first."""
+        return sorted({length for name, _, _, _, length in self.segments() if name == phase})
 
     def layout_of(self, phase: str) -> Layout:
         """A phase's layout: its own, or the recipe's."""

@@ -21,6 +21,7 @@ from nano3.artifact.steps import (
     BlendReceipt,
     ExportReceipt,
     IndexCacheReceipt,
+    IndexFacts,
     IndexReceipt,
     LineageReceipt,
     R,
@@ -44,6 +45,7 @@ class IndexHead(msgspec.Struct, frozen=True, tag_field="step", tag="index_datase
     schema: int
     content: str
     key: dict[str, Any]
+    facts: IndexFacts
 
 
 @dataclass(frozen=True)

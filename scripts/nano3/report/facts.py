@@ -16,6 +16,7 @@ from nano3.artifact.receipt import Output
 from nano3.artifact.steps import (
     BlendReceipt,
     ExportReceipt,
+    IndexCacheReceipt,
     IndexFacts,
     IndexReceipt,
     LogitCheck,
@@ -176,6 +177,18 @@ class PhaseSummary:
         """Validation loss per dataset after the phase, at its last segment's sequence length."""
         return self.segments[-1].facts.validation["after"]
 
+    @property
+    def means(self) -> tuple[float | None, float | None]:
+        """Mean validation loss before and after the phase, over the datasets that were measured both times."""
+        both = self.before.keys() & self.after.keys()
+        before, after = ({name: losses[name] for name in sorted(both)} for losses in (self.before, self.after))
+        return mean(before), mean(after)
+
+    @property
+    def skipped_validation(self) -> dict[int, dict[str, int]]:
+        """By sequence length, the validation sets that were left out, and their tokens."""
+        return {each.length: each.facts.skipped_validation for each in self.segments if each.facts.skipped_validation}
+
 
 @dataclass(frozen=True)
 class Story:
@@ -227,9 +240,19 @@ class Story:
         }
 
     @property
-    def validation(self) -> float:
-        """Final validation loss, the mean over datasets, each with the same weight."""
+    def validation(self) -> float | None:
+        """Final validation loss, the mean over datasets, each with the same weight; None if none was measured."""
         return mean(self.phases[-1].after)
+
+    @property
+    def skipped(self) -> dict[str, dict[int, int]]:
+        """Tokens of each dataset's epoch that are in no sample, by tokens of a sample."""
+        skipped: dict[str, dict[int, int]] = {}
+        for receipt in self.receipts.values():
+            if isinstance(receipt, IndexCacheReceipt):
+                for dataset, tokens in receipt.facts.skipped.items():
+                    skipped.setdefault(dataset, {}).update(tokens)
+        return skipped
 
     @property
     def logits(self) -> LogitCheck:
@@ -237,9 +260,9 @@ class Story:
         return _of(self.receipts[self.export], ExportReceipt).facts.logits
 
 
-def mean(losses: Mapping[str, float]) -> float:
-    """Mean over datasets, each with the same weight."""
-    return sum(losses.values()) / len(losses)
+def mean(losses: Mapping[str, float]) -> float | None:
+    """Mean over datasets, each with the same weight; None if none was measured."""
+    return sum(losses.values()) / len(losses) if losses else None
 
 
 def collect(receipts: Receipts, shards: Iterable[ShardRecord]) -> Story:

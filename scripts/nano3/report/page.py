@@ -17,7 +17,7 @@ from nano3.drawing.templates import write_page
 from nano3.provenance.lineage import closure
 from nano3.provenance.shard_records import read_shards
 from nano3.report import artifacts, figures, graph
-from nano3.report.facts import collect, mean
+from nano3.report.facts import collect
 from nano3.report.sources import values
 
 CRATE = "ro-crate-metadata.json"  # written with the lineage
@@ -52,7 +52,6 @@ def write_report(
         Path(__file__).with_name("page.html.j2"),
         recipe=key["recipe"],
         story=story,
-        mean=mean,
         picture=graph.picture(story),
         tokens_chart=figures.tokens_chart(story),
         mixture_chart=figures.mixture_chart(story),

@@ -37,9 +37,9 @@ from nano3.artifact.steps import (
 from nano3.corpus.shard_table import ShardEntry, read_entries
 from nano3.sampling.blend_json import train_prefixes
 from nano3.sampling.interleave import Numbers
-from nano3.sampling.pools import Pools, pool_begins
+from nano3.sampling.pools import Pools, pool_begins, skipped_by_length
 from nano3.sampling.sampler import SegmentSampler
-from nano3.sampling.streams import boundaries, document_order, pool_seed, skipped_tokens
+from nano3.sampling.streams import boundaries, document_order, pool_seed
 from nano3.tokens.indexed_dataset import Pair, read_lengths
 
 PAIRS, COLUMNS = "pairs.npy", 3
@@ -151,8 +151,8 @@ def build_index_cache(
             pairs={name: len(entries) for name, entries in pairs.items()},
             pools={name: len(each) for name, each in pools.items()},
             skipped={
-                name: {length: skipped_tokens(each, block, length) for length in lengths}
-                for name, each in tokens.items()
+                name: skipped_by_length([entry.tokens for entry in entries], block, lengths)
+                for name, entries in pairs.items()
             },
         ),
     ).write(receipt)

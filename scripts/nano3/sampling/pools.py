@@ -11,13 +11,13 @@ same token with another one. It reads the catalogue from the beginning: an appen
 opens others after it, and leaves those before it as they are.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from nano3.sampling.interleave import Numbers
-from nano3.sampling.streams import boundaries
+from nano3.sampling.streams import boundaries, skipped_tokens
 
 
 def pool_begins(tokens: Sequence[int], block: int) -> list[int]:
@@ -35,6 +35,16 @@ def pool_begins(tokens: Sequence[int], block: int) -> list[int]:
     if begins[-1] < len(tokens):
         begins = [*(begins[:-1] or [0]), len(tokens)]
     return begins
+
+
+def skipped_by_length(tokens: Sequence[int], block: int, lengths: Iterable[int]) -> dict[int, int]:
+    """
+    Tokens of a dataset's epoch that are in no sample, by tokens of a sample.
+
+    tokens: of each pair, in catalogue order. block: tokens of a shuffle block. lengths: tokens of a sample.
+    """
+    pools = np.add.reduceat(np.asarray(tokens, dtype=np.int64), pool_begins(tokens, block)[:-1])
+    return {length: skipped_tokens(pools, block, length) for length in lengths}
 
 
 @dataclass(frozen=True)

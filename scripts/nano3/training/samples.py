@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from nano3.artifact.steps import SegmentData
-from nano3.sampling.blend_json import dataset_of
+from nano3.sampling.blend_json import dataset_of, train_prefixes
 from nano3.sampling.index_cache import DatasetStream, EpochIndex, open_streams
 from nano3.sampling.interleave import Numbers
 from nano3.sampling.sampler import SamplePlace, SegmentSampler
@@ -75,7 +75,7 @@ class ValidationSamples(Dataset[Sample]):
     """
     The first samples of a validation pair, at most `most`, its documents in a fixed order.
 
-    prefix: of the pair. length: tokens of a sample.
+    prefix: of the pair. length: tokens of a sample. tokens: of the whole pair.
     """
 
     def __init__(self, prefix: str, length: int, most: int) -> None:
@@ -83,7 +83,8 @@ class ValidationSamples(Dataset[Sample]):
         lengths = self._pair.sequence_lengths
         self._order = document_order(len(lengths), seed=0)
         self._offsets = boundaries(lengths[self._order])
-        self.count = max(0, min(most, (int(self._offsets[-1]) - 1) // length))
+        self.tokens = int(self._offsets[-1])
+        self.count = max(0, min(most, (self.tokens - 1) // length))
 
     def __len__(self) -> int:
         return self.count
@@ -98,13 +99,29 @@ class ValidationSamples(Dataset[Sample]):
         return _sample(np.concatenate(parts, dtype=np.int64))
 
 
-def validation_samples(blend: Path, length: int, tokens: int) -> dict[str, ValidationSamples]:
-    """Samples of each validation set of a blend, by dataset; a set too short for one is left out."""
+@dataclass(frozen=True)
+class ValidationSets:
+    """The validation sets of a blend by dataset: samples of each, and the tokens of those shorter than a sample."""
+
+    samples: dict[str, ValidationSamples]
+    skipped: dict[str, int]
+
+
+def validation_sets(blend: Path, length: int, tokens: int) -> ValidationSets:
+    """
+    The validation sets of a blend. length: tokens of a sample. tokens: of each set, at least one sample.
+
+    A dataset without a validation document has a set of 0 tokens.
+    """
     prefixes = json.loads(blend.read_text(encoding="utf-8"))["valid"][1::2]
     sets = {
         dataset_of(prefix, "valid"): ValidationSamples(prefix, length, max(1, tokens // length)) for prefix in prefixes
     }
-    return {dataset: samples for dataset, samples in sets.items() if len(samples)}
+    there = {dataset: samples.tokens for dataset, samples in sets.items()}
+    return ValidationSets(
+        {dataset: samples for dataset, samples in sets.items() if len(samples)},
+        {dataset: there.get(dataset, 0) for dataset in train_prefixes(blend) if there.get(dataset, 0) <= length},
+    )
 
 
 @dataclass(frozen=True)
