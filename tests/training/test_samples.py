@@ -14,7 +14,7 @@ from nano3.artifact.steps import IndexCacheReceipt, Spec, read_receipt
 from nano3.sampling.index_cache import IndexCacheError, build_index_cache, open_streams
 from nano3.sampling.streams import document_order, pool_seed
 from nano3.training.cpu.process_group import init_process_group
-from nano3.training.samples import TrainSamples, ValidationSamples
+from nano3.training.samples import TrainSamples, ValidationSamples, validation_sets
 from tests.mixture import Mixture
 from tests.training.conftest import BATCH, LENGTH, SHARES, Corpus, index_cache_key
 
@@ -132,3 +132,18 @@ def test_a_document_of_a_pool_is_read_from_its_own_pair(tmp_path: Path) -> None:
     seed = pool_seed(7, [digest_file(f"{mixture.prefix(name)}.bin") for name in "abc"], 0)
     pairs = [(0, 6), (1, 5), (2, 7), (2, 4)]
     assert tokens == [token for number in document_order(4, seed) for token in [pairs[number][0]] * pairs[number][1]]
+
+
+def test_validation_sets_that_are_shorter_than_a_sample_are_left_out_by_name(corpus: Corpus, tmp_path: Path) -> None:
+    sets = validation_sets(corpus.blend, LENGTH, 4 * LENGTH)
+    assert {name: len(samples) for name, samples in sets.samples.items()} == {"plain": 4, "shifted": 4}
+    assert sets.skipped == {}
+    tokens = {name: samples.tokens for name, samples in sets.samples.items()}
+    [(shorter, least), (longer, most)] = sorted(tokens.items(), key=lambda each: each[1])
+    sets = validation_sets(corpus.blend, least, 1)
+    assert (list(sets.samples), sets.skipped) == ([longer], {shorter: least})
+    assert validation_sets(corpus.blend, most, 1).skipped == tokens
+    blend = json.loads(corpus.blend.read_text())
+    (tmp_path / "blend.json").write_text(json.dumps({**blend, "valid": []}))
+    sets = validation_sets(tmp_path / "blend.json", LENGTH, LENGTH)
+    assert (sets.samples, sets.skipped) == ({}, {"plain": 0, "shifted": 0})
