@@ -106,8 +106,9 @@ class Train(Closed):
     )
     block_tokens: PositiveInt = Field(
         2**24,
-        description="Tokens of a shuffle block. The blocks of a shard are read side by side, which spreads long "
-        "documents over an epoch. At least the longest sequence, ideally a multiple of all sequence lengths.",
+        description="Tokens of a shuffle block. The blocks of a dataset are read side by side, which spreads long "
+        "documents over an epoch; consecutive shards that are shorter than a block are read as one. At least the "
+        "longest sequence, ideally a multiple of all sequence lengths.",
     )
     seed: NonNegativeInt = Field(description="Seed of the initial weights and of the data order.")
     precision: Literal["fp32", "bf16"] = Field(description="Arithmetic of forward and backward pass.")
