@@ -17,7 +17,7 @@ from nano3.drawing.templates import write_page
 from nano3.provenance.lineage import closure
 from nano3.provenance.shard_records import read_shards
 from nano3.report import artifacts, figures, graph
-from nano3.report.facts import collect
+from nano3.report.collect import collect
 from nano3.report.sources import values
 
 CRATE = "ro-crate-metadata.json"  # written with the lineage
