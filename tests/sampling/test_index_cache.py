@@ -46,6 +46,16 @@ def test_a_document_of_a_pool_is_one_of_its_pairs(mixture: Mixture) -> None:
         assert [(Path(stream.prefixes[pair]).name, document) for pair, document in located] == expected
 
 
+def test_an_appended_shard_leaves_the_orders_of_all_pools_but_the_last(mixture: Mixture, tmp_path: Path) -> None:
+    longer = Mixture(tmp_path / "longer", {**SHARDS, "e": [1, 2]})
+    before, after = (
+        open_streams(each.blend, each.build(each.key()).folders)["many"].epoch(0) for each in (mixture, longer)
+    )
+    for pool in range(len(POOLS) - 1):
+        for one, other in zip(before.of(pool), after.of(pool), strict=True):
+            assert one.tolist() == other.tolist()
+
+
 def test_facts_count_pools_and_the_tokens_that_an_epoch_skips(mixture: Mixture) -> None:
     key = mixture.key()
     key["segments"].append({**key["segments"][0], "length": 5})

@@ -144,3 +144,24 @@ def test_a_dataset_of_one_short_document_a_shard_is_read() -> None:
         for number, _, _ in ranges(offsets_of(pairs, pools, pool), begin, 16):
             read.add(pools.document(pool, number)[0])
     assert len(read) >= 1000 - 4 * len(pools.tokens)  # at most 15 tokens of a block are skipped
+
+
+@settings(max_examples=100, deadline=None)
+@given(PAIRS, BLOCKS, st.data())
+def test_a_document_leads_to_the_samples_that_hold_some_of_it_and_to_no_other(
+    pairs: list[list[int]], block: int, data: st.DataObject
+) -> None:
+    pools = pools_of(pairs, block)
+    length = data.draw(st.integers(1, block))
+    if pools.tokens.sum() <= length:
+        return
+    held: dict[tuple[int, int], list[tuple[int, int]]] = {}
+    for sample, (pool, begin) in enumerate(epoch_places(pools.tokens, block, length)):
+        for number, _, _ in ranges(offsets_of(pairs, pools, pool), begin, length):
+            held.setdefault(pools.document(pool, number), []).append((sample, begin))
+    stream = Stream(pools.tokens, SEED, [], length, block)
+    for pair, lengths in enumerate(pairs):
+        for document in range(len(lengths)):
+            pool, number = pools.number(pair, document)
+            begin, end = offsets_of(pairs, pools, pool)[number : number + 2].tolist()
+            assert sorted(stream.holding(0, pool, begin, end)) == sorted(held.get((pair, document), []))
