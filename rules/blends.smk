@@ -24,10 +24,12 @@ checkpoint write_blend:
         "../envs/tokens.yaml"
     params:
         key=untracked(lambda w: build.blend_key(w.phase)),
+        needs=untracked(lambda w: build.sequence_needs(w.phase)),
     shell:
         "python scripts/write_blend.py"
         " --indexes {input.indexes:q}"
         " --key {params.key:q}"
+        " --needs {params.needs:q}"
         " --blend {output.blend:q}"
         " --receipt {output.receipt:q}"
         " > {log:q} 2>&1"

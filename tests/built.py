@@ -108,7 +108,7 @@ def tokens(request: Request, dataset: str) -> IndexReceipt:
         rows=len(entries),
         skipped=0,
         shards=ShardsDigest(len(entries), digest),
-        valid=SplitCount(0, 0),
+        valid=SplitCount(TOKENS, 1),
         test=SplitCount(0, 0),
     )
     shards = {request.paths.train(dataset, entry.shard, ".json"): entry.content for entry in entries}

@@ -17,7 +17,7 @@ from nano3.training.bridge import trainer as bridge
 from nano3.training.bridge.settings import bridge_settings
 from nano3.training.bridge.trainer import counters, newest_whole
 from nano3.training.cpu.model import _layers, build_model
-from tests.training.conftest import BATCH, LENGTH, MODEL, Corpus
+from tests.training.conftest import BATCH, LENGTH, MODEL, SHARES, Corpus
 
 LAYOUT = {"trainer": "bridge", "micro_batch_tokens": BATCH * LENGTH, "threads": 1}
 # Layers of torch instead of Transformer Engine's and Mamba's kernels, and nothing that only a GPU can do.
@@ -118,6 +118,13 @@ def test_losses_are_the_cpu_trainers(corpus: Corpus) -> None:
         assert facts["validation"][when] == pytest.approx(expected["validation"][when], abs=1e-4)
     same = ("steps", "tokens", "tokens_seen", "mixture", "ledger", "parameters", "ranks", "phase", "segment")
     assert {key: facts[key] for key in same} == {key: expected[key] for key in same}
+
+
+def test_a_segment_without_any_validation_set_trains_and_says_which_were_left_out(corpus: Corpus) -> None:
+    facts = read_receipt(trained(corpus, "without_validation", corpus.long_spec()), SegmentReceipt).facts
+    assert facts.validation == {"before": {}, "after": {}}
+    assert set(facts.skipped_validation) == set(SHARES)
+    assert facts.steps == 2
 
 
 def test_a_segment_that_runs_out_of_time_goes_on_where_it_was(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -94,7 +94,10 @@ def test_an_override_that_changes_nothing_keeps_the_name() -> None:
     assert load_recipe("tiny", "train.seed=1234")[0] == "tiny"
 
 
-@pytest.mark.parametrize("override", ["layout.threads=7", "layout.micro_batch_tokens=128", "checkpoint.save=/scratch"])
+@pytest.mark.parametrize(
+    "override",
+    ["layout.threads=7", "layout.micro_batch_tokens=128", "checkpoint.save=/scratch", "evaluation.too_small=skip"],
+)
 def test_where_and_how_it_runs_keeps_the_name(override: str) -> None:
     assert load_recipe("tiny", override)[0] == "tiny"
 

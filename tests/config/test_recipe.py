@@ -35,6 +35,7 @@ from nano3.core.schema import ConfigError
         ("tokenizer.add_bos=[1]", "tokenizer.add_bos: must be true or false, not [1]"),
         ("layout.trainer=gpu", "layout.trainer: must be 'cpu' or 'bridge', not 'gpu'"),
         ("layout=3", "layout: must be a group of keys, not 3"),
+        ("evaluation.too_small=ignore", "evaluation.too_small: must be 'fail' or 'skip', not 'ignore'"),
         ("tokenizer.name=3", "tokenizer.name: must be text, not 3"),
         ("tokenizer.name=a/b", "tokenizer.name: must be text that matches ^[A-Za-z0-9._-]+$, not 'a/b'"),
         ("phases={}", "phases: must be of length 1 or more, not {}"),
@@ -107,3 +108,12 @@ def test_a_tokenizer_is_its_own_files_and_not_what_lies_beside_them(tmp_path: Pa
     assert recipe.tokenizer_digests() == before
     (folder / "chat_template.jinja").write_text("{{ messages }}")
     assert recipe.tokenizer_digests().keys() == before.keys() | {"chat_template.jinja"}
+
+
+def test_a_phase_has_each_of_its_sequence_lengths_once() -> None:
+    recipe = load_recipe("tiny")[1]
+    assert {phase: recipe.sequence_lengths(phase) for phase in recipe.phases} == {
+        "phase1": [128],
+        "phase2": [128],
+        "long_context": [128, 1024],
+    }

@@ -2,7 +2,20 @@
 
 import pytest
 
-from nano3.core.formatting import MINUS, compact, duration, many, moment, percent, points, rate, signed, size
+from nano3.core.formatting import (
+    MINUS,
+    compact,
+    duration,
+    loss,
+    many,
+    moment,
+    percent,
+    points,
+    rate,
+    signed,
+    size,
+    skipped,
+)
 
 
 @pytest.mark.parametrize(
@@ -22,6 +35,10 @@ from nano3.core.formatting import MINUS, compact, duration, many, moment, percen
         (signed(0.0001), "±0.000"),
         (points(0.0052), "+0.52"),
         (percent(0.25), "25.0 %"),
+        (loss(4.9571), "4.957"),
+        (loss(None), "–"),
+        (skipped({128: 3, 1024: 21}, 1000), "2.1 % at 1,024, 0.3 % at 128"),
+        (skipped({}, 0), ""),
         (many(1, "shard"), "1 shard"),
         (many(12_000, "shard"), "12,000 shards"),
         (moment("2026-01-02T03:04:05.678+00:00"), "2026-01-02 03:04:05 UTC"),

@@ -111,3 +111,17 @@ def test_a_comment_in_any_module_changes_no_key(tmp_path: Path) -> None:
     for path in scripts.rglob("*.py"):
         path.write_text(path.read_text(encoding="utf-8") + "\n\n# a thought\n", encoding="utf-8")
     assert {step: digest_code(step, scripts) for step in STEPS} == {step: digest_code(step) for step in STEPS}
+
+
+def test_what_sequences_need_is_of_one_phase_and_decides_no_blend() -> None:
+    plain = tiny().recipe
+    other = tiny({"phases.long_context.segments.long_1.sequence_length": 512, "evaluation.too_small": "skip"}).recipe
+    for phase in plain.phases:
+        assert keys.blend_key(other, phase) == keys.blend_key(plain, phase)
+    assert keys.sequence_needs(plain, "long_context") == {
+        "phase": "long_context",
+        "lengths": [128, 1024],
+        "too_small": "fail",
+    }
+    assert keys.sequence_needs(other, "long_context")["lengths"] == [128, 512, 1024]
+    assert keys.sequence_needs(other, "phase1") == {"phase": "phase1", "lengths": [128], "too_small": "skip"}

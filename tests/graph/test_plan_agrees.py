@@ -134,7 +134,7 @@ SHARE = edited(RECIPE, "tiny-math: 35", "tiny-math: 36")
         ),
         (edited("scripts/nano3/sampling/blend.py", "if part.share}", "if part.share > 0}"), {"write_blend": 3}),
         (
-            edited("scripts/nano3/training/spec.py", "NUMERICS_VERSION = 2", "NUMERICS_VERSION = 3"),
+            edited("scripts/nano3/training/spec.py", "NUMERICS_VERSION = 3", "NUMERICS_VERSION = 4"),
             {"train_segment": 4, "end": 3},
         ),
         (SHARE, {"write_blend": 1, "build_index_cache": 1, "train_segment": 2, "end": 3}),

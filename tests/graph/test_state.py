@@ -12,10 +12,11 @@ import pytest
 from nano3.corpus.freshness import NEW
 from nano3.graph import judge, reasons
 from nano3.graph.nodes import Certainty, Node, settle
-from nano3.graph.state import State, bundles, read_state, refusals
+from nano3.graph.state import State, bundles, read_state, refusals, shortage
 from tests.graph.changes import new_shard, pin, pinned_shards
-from tests.graph.conftest import rewrite, tiny
+from tests.graph.conftest import few_validation_tokens, rewrite, tiny
 
+CAPPED = {"repetition": {"max_epochs": 400, "over_cap": "redistribute"}}
 IF, WILL, NO = Certainty.IF, Certainty.WILL, Certainty.NO
 MATH = "tiny-math"
 
@@ -156,3 +157,22 @@ def test_stale_shards_are_bundled_where_there_are_many(bare: Path) -> None:
     assert all(one.end == other.begin for one, other in zip(lists[MATH], lists[MATH][1:], strict=False))
     assert bundles(request, surveys, 1)[MATH][0].end == 100
     assert bundles(request, surveys, 0) == {dataset: [] for dataset in surveys}
+
+
+def test_short_sets_are_known_of_phases_whose_indexes_all_stay(tiny_house: Path) -> None:
+    few_validation_tokens(MATH, 128)
+    short = shortage(tiny(), "phase1", lambda _: True)
+    assert short is not None
+    assert (short.train, short.valid) == ({}, {128: {MATH: 128}})
+    assert shortage(tiny(), "phase1", lambda dataset: dataset != MATH) is None
+    Path(tiny().paths.index(MATH)).unlink()
+    assert shortage(tiny(CAPPED), "phase1", lambda _: True) is None, "nobody knows its share"
+
+
+def test_a_dataset_without_a_share_may_be_short(tiny_house: Path) -> None:
+    few_validation_tokens("tiny-spanish", 0)
+    edits = {"phases.phase1.mixture": {MATH: 50, "tiny-code": 50}}
+    short = shortage(tiny(edits), "phase1", lambda _: True)
+    assert short is not None
+    assert short.valid == {}
+    assert shortage(tiny(), "phase1", lambda _: True).valid == {128: {"tiny-spanish": 0}}  # type: ignore[union-attr]

@@ -14,10 +14,11 @@ from nano3.core.schema import ConfigError
 from nano3.graph import judge, keys, workflow
 from nano3.graph.inputs import WorkflowError
 from nano3.graph.workflow import PENDING, FrozenError, Workflow
+from nano3.sampling.sufficiency import SufficiencyError
 from nano3.training.spec import segment_specs
 from tests.conftest import REPOSITORY
 from tests.graph.changes import RECIPE, edited, new_shard, pin, pinned_shards
-from tests.graph.conftest import rewrite, tiny
+from tests.graph.conftest import few_validation_tokens, rewrite, tiny
 from tests.graph.engine import FakeEngine, WaitError, is_ancient
 
 LAST = ("long_context", "long_2")
@@ -188,10 +189,38 @@ def test_a_frozen_phase_whose_blend_may_come_out_the_same_is_refused_once_that_i
     assert Answers(thaw="phase1").forced_by("judged_segment", "phase1", "decay") == {stale}
 
 
+def test_a_set_that_is_too_short_is_refused_before_any_job_for_the_phases_that_need_more(tiny_house: Path) -> None:
+    few_validation_tokens("tiny-code", 500)
+    said = (
+        r"^config/recipes/tiny\.yaml: phase long_context: validation sets are shorter than one sample: sequences of "
+        r"1,024 need 1,025 tokens, tiny-code has 500: raise holdout\.valid, lower the sequence length, or leave such "
+        r"sets out with evaluation\.too_small: skip$"
+    )
+    with pytest.raises(SufficiencyError, match=said):
+        Answers().indexes_to_blend("long_context")
+    assert Answers().indexes_to_blend("phase1"), "its sequences are short"
+    assert Answers(main=False).indexes_to_blend("long_context"), "a job was planned"
+    assert Answers(set="evaluation.too_small=skip").indexes_to_blend("long_context")
+    pin_again(tiny_house)
+    assert Answers().indexes_to_blend("long_context"), "its blend checks it"
+
+
+def test_a_changed_length_or_another_answer_to_short_sets_makes_no_blend_again(tiny_house: Path) -> None:
+    before = Answers()
+    edited(
+        tiny_house, RECIPE, "short: {tokens: 4_096, sequence_length: 128", "short: {tokens: 4_096, sequence_length: 64"
+    )
+    edited(tiny_house, RECIPE, "evaluation:", "evaluation:\n  too_small: skip")
+    after = Answers()
+    assert after.sequence_needs("long_context") != before.sequence_needs("long_context")
+    assert after.blend_key("long_context") == before.blend_key("long_context")
+    assert after.forced_by("indexes_to_blend", "long_context") == set()
+
+
 def test_no_key_in_the_rules_is_a_param_that_snakemake_compares() -> None:
     rules = "".join(path.read_text(encoding="utf-8") for path in (REPOSITORY / "rules").glob("*.smk"))
-    params = re.findall(r"^ +\w+=(.*build\.\w*(?:_key|_spec)\(.*),$", rules, re.M)
-    assert len(params) >= 9
+    params = re.findall(r"^ +\w+=(.*build\.\w*(?:_key|_spec|_needs)\(.*),$", rules, re.M)
+    assert len(params) >= 10
     assert [param for param in params if not param.startswith("untracked(")] == []
 
 

@@ -186,6 +186,49 @@ def test_a_frozen_phase_says_that_it_will_not_be_trained(house: Path) -> None:
     assert "phase2 is frozen: if the bytes of a blend change, snakemake will stop before it is trained" in text
 
 
+def few_validation_tokens(dataset: str, tokens: int) -> None:
+    """As if a dataset's validation set, and nothing else of its index, were another."""
+    index = Path(Request.of(*load_recipe("tiny")).paths.index(dataset))
+    receipt = json.loads(index.read_text())
+    receipt["facts"]["valid"]["tokens"] = tokens
+    index.write_text(json.dumps(receipt))
+
+
+def test_a_validation_set_that_is_too_short_stops_the_run_or_is_told_to_be_left_out(house: Path) -> None:
+    assert plan().shortages == {}
+    few_validation_tokens("tiny-code", 500)
+    found = plan()
+    said = (
+        "snakemake will stop before any job: phase long_context: validation sets are shorter than one sample: "
+        "sequences of 1,024 need 1,025 tokens, tiny-code has 500: raise holdout.valid"
+    )
+    assert said in " ".join(as_text(found, colour=False).split())
+    value = json.loads(json.dumps(as_json(found, [])))
+    assert value["shortages"] == {
+        "long_context": {"train": {}, "valid": {"1024": {"tiny-code": 500}}, "stops": True},
+    }
+    left_out = plan(what_if={"evaluation.too_small": "skip"})
+    text = " ".join(as_text(left_out, colour=False).split())
+    assert left_out.empty
+    assert "snakemake will stop" not in text
+    assert "phase long_context leaves out validation sets that are shorter than one sample: sequences of 1,024" in text
+    assert as_json(left_out, [])["shortages"]["long_context"]["stops"] is False
+    assert plan("phase1").shortages == {}, "its sequences are short"
+    pin_again("tiny-code", "shard_0000")
+    assert plan().shortages == {}, "nobody knows yet how many tokens there will be"
+
+
+def test_what_an_epoch_skips_is_told_where_it_is_much(house: Path) -> None:
+    assert "in no sample" not in as_text(plan(), colour=False)
+    cache = Path(Request.of(*load_recipe("tiny")).paths.index_cache("long_context"))
+    receipt = json.loads(cache.read_text())
+    receipt["facts"]["skipped"] = {"tiny-code": {"128": 20_000, "1024": 150_000}, "tiny-math": {"128": 1}}
+    cache.write_text(json.dumps(receipt))
+    found = plan()
+    assert "tokens of a sequence: tiny-code 5 % at 1,024." in " ".join(as_text(found, colour=False).split())
+    assert as_json(found, [])["skipped"] == {"tiny-code": {128: 20_000, 1024: 150_000}, "tiny-math": {128: 1}}
+
+
 def test_json_tells_what_the_text_tells(house: Path) -> None:
     pin_again("tiny-math", "set-mm-01")
     found = plan()

@@ -53,6 +53,21 @@ def test_a_setting_is_named_once_with_all_segments_that_have_it() -> None:
     assert "batch.global_batch_size  8 -> 16  phase1/stable, phase1/decay" in found()
 
 
+def test_held_out_losses_are_means_over_the_sets_that_both_trainings_measured() -> None:
+    path = CHECKPOINTS / "phase1/stable/receipt.json"
+    receipt = json.loads(path.read_text())
+    after = receipt["facts"]["validation"]["after"]
+    del after["code"]
+    path.write_text(json.dumps(receipt))
+    before = str(BEFORE / EXPORT.relative_to("results"))
+    [loss] = [each for each in compare(before, "tiny").losses if each.segment == "phase1/stable"]
+    assert loss.validation == (after["web"], after["web"])
+    after.clear()
+    path.write_text(json.dumps(receipt))
+    [loss] = [each for each in compare(before, "tiny").losses if each.segment == "phase1/stable"]
+    assert loss.validation == (None, None)
+
+
 def test_a_name_of_nothing_is_an_error_that_knows_names() -> None:
     with pytest.raises(CompareError, match=r"tinny: no receipt, and no recipe with a checkpoint: there are tiny"):
         compare("tinny", "tiny")

@@ -10,7 +10,7 @@ from nano3.artifact.receipt import Run
 from nano3.provenance.lineage import closure
 from tests.lineage import build
 from tests.provenance.conftest import DATASETS, crate, write_again
-from tests.receipts import CRATE, EXPORT, LINEAGE, SHARDS
+from tests.receipts import CHECKPOINTS, CRATE, EXPORT, LINEAGE, SHARDS
 
 pytestmark = pytest.mark.usefixtures("lineage")
 
@@ -65,3 +65,21 @@ def test_the_same_receipts_make_the_same_bytes() -> None:
     before = [digest_file(path) for path in (LINEAGE, SHARDS, CRATE)]
     write_again()
     assert [digest_file(path) for path in (LINEAGE, SHARDS, CRATE)] == before
+
+
+def test_validation_sets_that_a_segment_left_out_are_said_with_the_reason() -> None:
+    path = CHECKPOINTS / "long_context/long_1/receipt.json"
+    receipt = json.loads(path.read_text())
+    receipt["facts"]["skipped_validation"] = {"web": 300, "code": 0}
+    path.write_text(json.dumps(receipt))
+    write_again()
+    activities = json.loads(LINEAGE.read_text())["activity"]
+    said = {
+        name: each["nano3:skippedValidation"] for name, each in activities.items() if "nano3:skippedValidation" in each
+    }
+    assert said == {
+        f"step:{path}": [
+            "code: 0 tokens, a sequence of 1,024 needs 1,025",
+            "web: 300 tokens, a sequence of 1,024 needs 1,025",
+        ]
+    }

@@ -7,7 +7,8 @@ import pytest
 from nano3.artifact.steps import ReportKey
 from nano3.provenance.lineage import closure
 from nano3.provenance.shard_records import read_shards
-from nano3.report.facts import Story, collect
+from nano3.report.collect import collect
+from nano3.report.facts import Story
 from nano3.report.page import write_report
 from tests.conftest import REPOSITORY
 from tests.lineage import build

@@ -1,14 +1,11 @@
-"""A report's numbers come from receipts and from the metrics that they list."""
+"""A report's numbers come from receipts."""
 
-import re
 from pathlib import Path
 
 import pytest
 
-from nano3.report.facts import ReportError
-from nano3.report.page import write_report
-from tests.receipts import LINEAGE, PAGE, RECEIPT, SHARDS
-from tests.report.conftest import KEY, RECIPE, page, read_story
+from nano3.report.facts import mean
+from tests.report.conftest import read_story
 
 
 def test_a_realized_mixture_is_counted_in_tokens_not_in_samples(house: Path) -> None:
@@ -35,13 +32,20 @@ def test_what_was_read_is_told_in_tokens_and_epochs(house: Path) -> None:
     assert story.epochs["maths"] == pytest.approx(story.read["maths"] / 60_000)
 
 
-def test_metrics_that_are_not_the_listed_ones_are_refused(house: Path) -> None:
-    metrics = Path("results/checkpoints/tiny/phase2/anneal/metrics.jsonl")
-    metrics.write_text(metrics.read_text().replace("0", "1", 1))
-    with pytest.raises(ReportError, match=re.escape(f"{metrics}: not the file that")):
-        page()
+def test_the_means_of_a_phase_are_over_the_sets_that_were_measured_both_times(house: Path) -> None:
+    phase = read_story().phases[0]
+    assert list(phase.means) == pytest.approx([mean(phase.before), mean(phase.after)])
+    del phase.segments[-1].facts.validation["after"]["web"]
+    others = {name: loss for name, loss in phase.before.items() if name != "web"}
+    assert phase.means[0] == pytest.approx(mean(others))
+    phase.segments[-1].facts.validation["after"].clear()
+    assert phase.means == (None, None)
 
 
-def test_a_receipt_without_a_segment_is_no_report(house: Path) -> None:
-    with pytest.raises(ReportError, match="stands on no trained segment"):
-        write_report(Path("results/tokens/tiny/web/index.json"), LINEAGE, SHARDS, KEY, PAGE, RECEIPT, RECIPE, [])
+def test_validation_sets_that_were_left_out_are_told_by_length(house: Path) -> None:
+    story = read_story()
+    assert [phase.skipped_validation for phase in story.phases] == [{}, {}, {}]
+    long_1, _, long_2 = story.phases[2].segments
+    for segment in (long_1, long_2):
+        segment.facts.skipped_validation["web"] = 300
+    assert story.phases[2].skipped_validation == {1024: {"web": 300}}

@@ -4,15 +4,16 @@ import json
 import re
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from nano3.artifact.receipt import Output
-from nano3.artifact.steps import ReportReceipt, read_receipt
+from nano3.artifact.receipt import Output, Run
+from nano3.artifact.steps import IndexCacheFacts, IndexCacheReceipt, ReportReceipt, read_receipt
 from nano3.provenance.lineage import closure
 from nano3.provenance.shard_records import read_shards
 from nano3.report.facts import ReportError
 from nano3.report.page import write_report
-from tests.receipts import CRATE, EXPORT, LINEAGE, PAGE, PHASES, RECEIPT, SHARDS
+from tests.receipts import CRATE, EXPORT, LINEAGE, PAGE, PHASES, RECEIPT, SHARDS, receipt_input
 from tests.report.conftest import KEY, RECIPE, page
 
 
@@ -87,6 +88,50 @@ def test_a_layout_is_told_once_where_segments_agree_and_beside_each_what_differs
     html = page()
     assert html.count("trainer cpu") == html.count(">threads 4</td>") == 1
     assert html.count(">threads 2</td>") == len(receipts) - 1
+
+
+def without_validation(sets: dict[str, int]) -> None:
+    """Take sets out of all segments' losses, as if they had been left out."""
+    for path in [path for path in closure(EXPORT) if path.endswith("/receipt.json") and "checkpoints" in path]:
+        receipt = json.loads(Path(path).read_text())
+        for losses in receipt["facts"]["validation"].values():
+            for name in sets:
+                del losses[name]
+        receipt["facts"]["skipped_validation"] = sets
+        Path(path).write_text(json.dumps(receipt))
+
+
+def test_validation_sets_that_were_left_out_are_named_with_the_reason(house: Path) -> None:
+    assert "left out validation sets" not in page()
+    without_validation({"code": 12})
+    html = page()
+    assert "phase1 left out validation sets that are shorter than one sequence of 128 tokens, which needs 129" in html
+    assert html.count("code has 12.") == 4  # phase1, phase2, long_context with two lengths
+    assert "<small>mean of 2 datasets</small>" in html
+
+
+def test_a_training_without_any_validation_set_has_its_report(house: Path) -> None:
+    without_validation({"web": 1, "code": 12, "maths": 0})
+    html = page()
+    assert "<dt>Final validation loss</dt><dd>–" in html
+    assert "no validation loss</text>" in html
+
+
+def test_what_an_epoch_skips_is_told_of_each_dataset(house: Path) -> None:
+    assert "is in no sample of that epoch" not in page()
+    first = Path("results/checkpoints/tiny/phase1/stable/receipt.json")
+    cache = Path("results/blends/tiny/phase1/index_cache.json")
+    IndexCacheReceipt.made(
+        Run(),
+        key={"segments": [], "seed": 1, "code": "c"},
+        inputs=[],
+        outputs=[],
+        facts=IndexCacheFacts(folders={}, epochs={}, pairs={}, skipped={"code": {128: 40, 1024: 800}}),
+    ).write(cache)
+    receipt = json.loads(first.read_text())
+    receipt["inputs"].append(msgspec.to_builtins(receipt_input(cache)))
+    first.write_text(json.dumps(receipt))
+    assert "code 2\N{NARROW NO-BREAK SPACE}% at 1,024, 0.1\N{NARROW NO-BREAK SPACE}% at 128." in page()
 
 
 def test_missing_metrics_are_one_clear_error_and_leave_no_page(house: Path) -> None:

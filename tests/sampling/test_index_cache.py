@@ -1,101 +1,80 @@
-"""An index cache holds each pair's documents in the order of each epoch; nothing of it is built twice."""
+"""An index cache holds each pool's documents in the order of each epoch; nothing of it is built twice."""
 
-import json
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from nano3.artifact.digest import digest_file
-from nano3.artifact.receipt import Output, Run
-from nano3.artifact.steps import (
-    BlendedDataset,
-    BlendFacts,
-    BlendReceipt,
-    IndexCacheFacts,
-    IndexCacheKey,
-    IndexCacheReceipt,
-    SegmentData,
-    read_receipt,
-)
+from nano3.artifact.steps import IndexCacheReceipt, read_receipt
 from nano3.sampling.index_cache import DatasetStream, IndexCacheError, build_index_cache, open_streams
-from nano3.sampling.streams import document_order, pair_seed
-from nano3.tokens.indexed_dataset import Pair, PairWriter
-from tests.receipts import BLEND_KEY, receipt_input
-from tests.training.conftest import BATCH, Corpus, corpus, index_cache_key, index_of
+from nano3.sampling.streams import document_order, pool_seed, skipped_tokens
+from tests.mixture import Mixture
+from tests.training.conftest import BATCH, Corpus, corpus, index_cache_key
 
 __all__ = ["corpus"]
 
-SHARDS = {"a": [3, 5, 8], "empty": [], "b": [4, 1, 7, 2]}  # tokens of each document
-NAMES = [name for name, lengths in SHARDS.items() if lengths]
-
-
-@dataclass(frozen=True)
-class Mixture:
-    """A blend of one dataset of some shards."""
-
-    folder: Path
-
-    def __post_init__(self) -> None:
-        shards = {name: self.write_shard(name, lengths) for name, lengths in SHARDS.items()}
-        index = index_of(self.folder / "many", shards)
-        words = [word for name in NAMES for word in ("0.5", str(self.prefix(name)))]
-        self.blend.write_text(json.dumps({"train": words, "valid": [], "test": []}))
-        outputs = [Output.of(self.blend)]
-        facts = BlendFacts(datasets={"many": BlendedDataset(1.0, 0, 0)}, pairs={})
-        receipt = BlendReceipt.made(Run(), key=BLEND_KEY, inputs=[receipt_input(index)], outputs=outputs, facts=facts)
-        receipt.write(self.folder / "blend.receipt.json")
-
-    @property
-    def blend(self) -> Path:
-        return self.folder / "blend.json"
-
-    def prefix(self, shard: str) -> Path:
-        return self.folder / "many/train" / shard
-
-    def write_shard(self, name: str, lengths: list[int]) -> PairWriter:
-        with PairWriter(Pair(self.prefix(name)), np.uint16) as writer:
-            for length in lengths:
-                writer.add(np.full(length, len(name)), np.array([length]))
-        return writer
-
-    def key(self, seed: int = 7) -> IndexCacheKey:
-        """Of a segment that reads some epochs."""
-        content = read_receipt(self.folder / "blend.receipt.json").content
-        data: SegmentData = {
-            "blend": content,
-            "shares": {"many": 1.0},
-            "block_tokens": 8,
-            "first_sample": 0,
-            "consumed": {},
-        }
-        return {"segments": [{"data": data, "length": 2, "samples": 30}], "seed": seed, "code": "c"}
-
-    def build(self, key: IndexCacheKey, streams: str = "streams", processes: int = 1) -> IndexCacheFacts:
-        receipt = self.folder / "index_cache.json"
-        inputs = (self.blend, self.folder / "blend.receipt.json", key)
-        build_index_cache(*inputs, self.folder / streams, receipt, processes)
-        return read_receipt(receipt, IndexCacheReceipt).facts
+SHARDS = {"a": [3, 5, 8], "empty": [], "b": [4, 1, 7, 2], "c": [2, 3], "d": [1, 4, 2]}  # tokens of each document
+POOLS = [["a"], ["b"], ["c", "d"]]  # by blocks of 8 tokens
 
 
 @pytest.fixture
 def mixture(tmp_path: Path) -> Mixture:
-    return Mixture(tmp_path)
+    return Mixture(tmp_path, SHARDS)
 
 
-def test_an_epoch_has_each_pairs_documents_in_an_order_of_its_own(mixture: Mixture) -> None:
+def test_an_epoch_has_each_pools_documents_in_an_order_of_its_own(mixture: Mixture) -> None:
     facts = mixture.build(mixture.key())
     stream = open_streams(mixture.blend, facts.folders)["many"]
-    assert stream.tokens.tolist() == [sum(SHARDS[name]) for name in NAMES]
+    assert stream.pools.tokens.tolist() == [sum(sum(SHARDS[name]) for name in names) for names in POOLS]
     assert len(facts.epochs["many"]) > 1
     for epoch in facts.epochs["many"]:
-        for pair, name in enumerate(NAMES):
-            seed = pair_seed(7, digest_file(f"{mixture.prefix(name)}.bin"), epoch)
-            order, offsets = stream.epoch(epoch).of(pair)
-            assert order.tolist() == document_order(len(SHARDS[name]), seed).tolist()
+        for pool, names in enumerate(POOLS):
+            seed = pool_seed(7, [digest_file(f"{mixture.prefix(name)}.bin") for name in names], epoch)
+            order, offsets = stream.epoch(epoch).of(pool)
+            lengths = [length for name in names for length in SHARDS[name]]
+            assert order.tolist() == document_order(len(lengths), seed).tolist()
             assert offsets[0] == 0
-            assert np.diff(offsets).tolist() == [SHARDS[name][document] for document in order]
+            assert np.diff(offsets).tolist() == [lengths[document] for document in order]
+
+
+def test_a_document_of_a_pool_is_one_of_its_pairs(mixture: Mixture) -> None:
+    stream = open_streams(mixture.blend, mixture.build(mixture.key()).folders)["many"]
+    for pool, names in enumerate(POOLS):
+        expected = [(name, document) for name in names for document in range(len(SHARDS[name]))]
+        located = [stream.pools.document(pool, number) for number in range(len(expected))]
+        assert [(Path(stream.prefixes[pair]).name, document) for pair, document in located] == expected
+
+
+def test_an_appended_shard_leaves_the_orders_of_all_pools_but_the_last(mixture: Mixture, tmp_path: Path) -> None:
+    longer = Mixture(tmp_path / "longer", {**SHARDS, "e": [1, 2]})
+    before, after = (
+        open_streams(each.blend, each.build(each.key()).folders)["many"].epoch(0) for each in (mixture, longer)
+    )
+    for pool in range(len(POOLS) - 1):
+        (order, offsets), (later_order, later_offsets) = before.of(pool), after.of(pool)
+        assert order.tolist() == later_order.tolist()
+        assert offsets.tolist() == later_offsets.tolist()
+
+
+def test_facts_count_pools_and_the_tokens_that_an_epoch_skips(mixture: Mixture) -> None:
+    key = mixture.key()
+    key["segments"].append({**key["segments"][0], "length": 5})
+    facts = mixture.build(key)
+    assert (facts.pairs, facts.pools) == ({"many": 4}, {"many": 3})
+    tokens = np.array([16, 14, 12])
+    assert facts.skipped == {"many": {length: skipped_tokens(tokens, 8, length) for length in (2, 5)}}
+    assert facts.skipped["many"][5] == 42 - 5 * (1 + 1 + 1 + 1 + 1)
+
+
+def test_pools_of_other_blocks_have_a_folder_of_their_own_and_the_same_pools_share_it(mixture: Mixture) -> None:
+    def folder(block: int) -> str:
+        key = mixture.key()
+        key["segments"][0]["data"]["block_tokens"] = block
+        return mixture.build(key).folders["many"]
+
+    assert folder(8) == folder(9)
+    assert folder(15) != folder(8)
 
 
 def test_many_pairs_are_read_by_other_processes_to_the_same_files(
@@ -146,5 +125,12 @@ def test_a_pair_that_its_index_does_not_know_is_refused_and_its_epoch_not_writte
 
 def test_an_index_cache_of_other_pairs_is_refused(mixture: Mixture) -> None:
     folder = Path(mixture.build(mixture.key()).folders["many"])
-    with pytest.raises(IndexCacheError, match=r"holds 2 pairs, the blend 1: delete it and run snakemake again"):
+    with pytest.raises(IndexCacheError, match=r"holds 4 pairs, the blend 1: delete it and run snakemake again"):
         DatasetStream.open(folder, [str(mixture.prefix("a"))])
+
+
+def test_an_index_cache_of_before_pools_is_refused(mixture: Mixture) -> None:
+    folder = Path(mixture.build(mixture.key()).folders["many"])
+    np.save(folder / "pairs.npy", np.load(folder / "pairs.npy")[:, :2])
+    with pytest.raises(IndexCacheError, match="written by an older version: run snakemake again, which builds another"):
+        DatasetStream.open(folder, [str(mixture.prefix(name)) for name in mixture.names])

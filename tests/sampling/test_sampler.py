@@ -36,8 +36,8 @@ def test_no_token_is_read_twice_in_an_epoch_over_all_phases(
         places = sampler.at(0, segment["count"])
         for number, place in enumerate(places):
             tokens = set(range(place.begin, place.begin + segment["length"]))
-            assert not tokens & consumed.setdefault((place.dataset, place.epoch, place.pair), set())
-            consumed[place.dataset, place.epoch, place.pair] |= tokens
+            assert not tokens & consumed.setdefault((place.dataset, place.epoch, place.pool), set())
+            consumed[place.dataset, place.epoch, place.pool] |= tokens
             assert sampler.holding(place, place.begin + segment["length"]) == [(number, place.begin)]
         epochs = sampler.epochs(segment["count"])
         for name, (low, high) in epochs.items():

@@ -51,6 +51,7 @@ MODEL = {
 }
 OPTIMIZER = {"adam_beta1": 0.9, "adam_beta2": 0.95, "adam_eps": 1e-8, "weight_decay": 0.1, "clip_grad": 1.0}
 LENGTH, BATCH = 16, 4
+LONG = 512  # tokens of a sample that no validation set has
 SHARES = {"plain": 0.7, "shifted": 0.3}
 
 
@@ -95,6 +96,11 @@ class Corpus:
             "before": None,
         }
         return cast(Spec, spec | changes)
+
+    def long_spec(self) -> Spec:
+        """The spec of a segment whose samples are longer than any validation set."""
+        data = {**self.spec()["data"], "block_tokens": 2 * LONG}
+        return self.spec(steps=2, batch={"global_batch_size": 1, "sequence_length": LONG}, data=data)
 
     def indexed(self, spec: Spec) -> Path:
         """The receipt of an index cache for a spec."""

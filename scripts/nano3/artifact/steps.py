@@ -181,11 +181,16 @@ class IndexCacheKey(TypedDict):
 
 
 class IndexCacheFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """By dataset: folder of its document orders, epochs in use, number of pairs."""
+    """
+    By dataset: folder of its document orders, epochs in use, number of pairs and of the pools that they form; skipped:
+    tokens of an epoch that are in no sample, by tokens of a sample.
+    """
 
     folders: dict[str, str]
     epochs: dict[str, list[int]]
     pairs: dict[str, int]
+    pools: dict[str, int] = {}
+    skipped: dict[str, dict[int, int]] = {}
 
 
 class IndexCacheReceipt(Receipt[IndexCacheKey, IndexCacheFacts], frozen=True, kw_only=True, tag="build_index_cache"):
@@ -245,8 +250,9 @@ class SegmentFacts(msgspec.Struct, frozen=True, kw_only=True):
     """
     A trained segment in numbers. checkpoint: folder of its weights. steps, tokens_seen: from the beginning of training.
     tokens: of the segment. validation: loss by dataset, `after` it and, in a phase's first segment, `before` it.
-    ledger: samples consumed of each dataset so far, as [tokens of a sample, samples]. ranks, gpus, layout: how the work
-    was laid out. attempts: number of them.
+    skipped_validation: tokens of the validation sets that are shorter than a sample, by dataset. ledger: samples
+    consumed of each dataset so far, as [tokens of a sample, samples]. ranks, gpus, layout: how the work was laid out.
+    attempts: number of them.
     """
 
     phase: str
@@ -265,6 +271,7 @@ class SegmentFacts(msgspec.Struct, frozen=True, kw_only=True):
     gpus: int = 0
     layout: dict[str, Any] = {}
     attempts: int = 1
+    skipped_validation: dict[str, int] = {}
 
 
 class SegmentReceipt(Receipt[Spec, SegmentFacts], frozen=True, kw_only=True, tag="train_segment"):

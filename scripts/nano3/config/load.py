@@ -131,7 +131,14 @@ def _identity(recipe: Recipe) -> dict[str, Any]:
     """The values that decide the result: not where it is saved, how it is laid out or what it is called."""
     phases = {"__all__": {"frozen", "layout"}}
     return recipe.model_dump(
-        exclude={"about": True, "checkpoint": True, "layout": True, "tokenizer": SAME_TOKENS, "phases": phases}
+        exclude={
+            "about": True,
+            "checkpoint": True,
+            "layout": True,
+            "tokenizer": SAME_TOKENS,
+            "evaluation": {"too_small"},
+            "phases": phases,
+        }
     )
 
 

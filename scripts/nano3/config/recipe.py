@@ -119,8 +119,9 @@ class Train(Closed):
     )
     block_tokens: PositiveInt = Field(
         2**24,
-        description="Tokens of a shuffle block. The blocks of a shard are read side by side, which spreads long "
-        "documents over an epoch. At least the longest sequence, ideally a multiple of all sequence lengths.",
+        description="Tokens of a shuffle block. The blocks of a dataset are read side by side, which spreads long "
+        "documents over an epoch; consecutive shards that are shorter than a block are read as one. At least the "
+        "longest sequence, ideally a multiple of all sequence lengths.",
     )
     seed: NonNegativeInt = Field(description="Seed of the initial weights and of the data order.")
     precision: Literal["fp32", "bf16"] = Field(description="Arithmetic of forward and backward pass.")
@@ -204,6 +205,10 @@ class Evaluation(Closed):
     """How validation loss is measured."""
 
     tokens: PositiveInt = Field(description="Tokens of each dataset's validation set; at least one sequence.")
+    too_small: Literal["fail", "skip"] = Field(
+        "fail",
+        description="A validation set that is shorter than one sequence: an error before training, or left out.",
+    )
 
 
 class Recipe(Closed):
@@ -311,6 +316,10 @@ class Recipe(Closed):
             return None
         most, here = self.repetition.most(dataset), self.phases[phase].max_epochs
         return most if here is None else min(most, here)
+
+    def sequence_lengths(self, phase: str) -> list[int]:
+        """Tokens of the sequences of a phase's segments, each length once, shortest first."""
+        return sorted({length for name, _, _, _, length in self.segments() if name == phase})
 
     def layout_of(self, phase: str) -> Layout:
         """A phase's layout: its own, or the recipe's."""

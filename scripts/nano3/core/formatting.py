@@ -1,8 +1,9 @@
 """How are numbers, times and shares written for people?"""
 
+from collections.abc import Mapping
 from datetime import datetime
 
-MINUS = "\N{MINUS SIGN}"
+MINUS, NONE = "\N{MINUS SIGN}", "\N{EN DASH}"
 SPACE = "\N{NARROW NO-BREAK SPACE}"
 
 
@@ -64,9 +65,16 @@ def signed(number: float, digits: int = 3) -> str:
     return f"{MINUS if number < 0 else '+'}{written}"
 
 
-def loss(number: float) -> str:
-    """A loss in nats per token: 4.957."""
-    return f"{number:.3f}"
+def loss(number: float | None) -> str:
+    """A loss in nats per token: 4.957; a dash where none was measured."""
+    return NONE if number is None else f"{number:.3f}"
+
+
+def skipped(tokens: Mapping[int, int], total: int) -> str:
+    """What an epoch skips: 2.1 % at 1,024, 0.3 % at 128. tokens: by tokens of a sample. total: of the epoch."""
+    return ", ".join(
+        f"{count / total * 100:.2g}{SPACE}% at {length:,}" for length, count in sorted(tokens.items(), reverse=True)
+    )
 
 
 def rate(number: float) -> str:

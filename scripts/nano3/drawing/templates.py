@@ -11,12 +11,25 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from nano3.artifact.digest import short
 from nano3.artifact.files import replaced
-from nano3.core.formatting import compact, count, duration, loss, many, moment, percent, points, rate, signed, size
+from nano3.core.formatting import (
+    compact,
+    count,
+    duration,
+    loss,
+    many,
+    moment,
+    percent,
+    points,
+    rate,
+    signed,
+    size,
+    skipped,
+)
 from nano3.drawing.svg import DARK, LIGHT
 
 FILTERS: dict[str, Callable[..., Any]] = {
     each.__name__: each
-    for each in (count, compact, size, duration, moment, percent, points, signed, loss, rate, many, short)
+    for each in (count, compact, size, duration, moment, percent, points, signed, loss, rate, many, short, skipped)
 }
 
 

@@ -13,6 +13,7 @@ from nano3.artifact.steps import BlendReceipt, Spec
 from nano3.config.mixture import MixtureError, as_floats, resolved
 from nano3.config.recipe import Recipe
 from nano3.raw.datasets import Dataset, Shard, shards_digest
+from nano3.sampling.sufficiency import SequenceNeeds
 from nano3.training.spec import scheduled_segments
 
 Key = dict[str, Any]
@@ -97,6 +98,15 @@ def expected_shares(recipe: Recipe, phase: str, blends: Iterable[BlendReceipt]) 
 def blend_key(recipe: Recipe, phase: str) -> Key:
     """The shares, and which tokens they are shares of: tokens made otherwise lie in another folder."""
     return mixture_decision(recipe, phase) | {"tokens": recipe.tokens_name, "code": digest_code("write_blend")}
+
+
+def sequence_needs(recipe: Recipe, phase: str) -> SequenceNeeds:
+    """What the sets of a phase's datasets are checked for, which is in no key: it decides no byte."""
+    return {
+        "phase": phase,
+        "lengths": recipe.sequence_lengths(phase),
+        "too_small": recipe.evaluation.too_small,
+    }
 
 
 def index_cache_key(specs: Mapping[tuple[str, str], Spec], phase: str) -> Key:

@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nano3.artifact.steps import BlendReceipt, IndexReceipt, SegmentReceipt, ShardReceipt, Spec
+from nano3.config.mixture import MixtureError, resolved
 from nano3.corpus.bundles import Bundle, bundle_bytes, bundle_shards
 from nano3.corpus.freshness import NEW, Survey
 from nano3.graph import judge, keys, reasons
 from nano3.graph.judge import Freshness
 from nano3.graph.nodes import Certainty, Node, Source, settle
 from nano3.graph.request import Place, Request
+from nano3.sampling.sufficiency import Shortage
 from nano3.training.spec import PhaseBlend, segment_specs
 
 
@@ -86,6 +88,27 @@ def refusals(nodes: Iterable[Node], request: Request, thawed: Sequence[str]) -> 
         if node.kind == "segment" and request.recipe.phases[phase].frozen and phase not in thawed:
             segments[node] = Certainty.WILL if node.absent else node.runs
     return {node: how for node, how in segments.items() if how}
+
+
+def shortage(request: Request, phase: str, rests: Callable[[str], bool]) -> Shortage | None:
+    """
+    The sets of a phase that are shorter than a sample; None as long as that is unknown.
+
+    rests: whether the index of a dataset is there and stays as it is. A phase of which one does not is checked when its
+    blend is written, and so is one whose shares can't be drawn.
+    """
+    datasets = keys.blend_datasets(request.recipe, phase)
+    if not all(map(rests, datasets)):
+        return None
+    heads = {dataset: judge.read_index(request.paths.index(dataset)) for dataset in datasets}
+    facts = {dataset: head.facts for dataset, head in heads.items() if head}
+    try:
+        tokens = {dataset: each.tokens for dataset, each in facts.items()}
+        parts = resolved(keys.mixture_decision(request.recipe, phase), tokens)
+    except (KeyError, MixtureError):
+        return None
+    used = {part.dataset: facts[part.dataset] for part in parts if part.share}
+    return Shortage.of(keys.sequence_needs(request.recipe, phase), used)
 
 
 def _tokens(request: Request, dataset: str, survey: Survey) -> Node:

@@ -29,7 +29,8 @@ from nano3.graph.judge import Freshness
 from nano3.graph.nodes import Certainty, ancestors, settle
 from nano3.graph.request import Place, Request
 from nano3.graph.shards import ShardInputs
-from nano3.graph.state import State, read_state, refusals
+from nano3.graph.state import State, read_state, refusals, shortage
+from nano3.sampling.sufficiency import SufficiencyError
 from nano3.training.spec import segment_specs, why_trained
 
 # A key while blends are unknown. Snakemake may ask for the params of a job that waits, and throws the answers away.
@@ -77,10 +78,15 @@ class Workflow(ShardInputs):
         """
         The indexes that decide a phase's blend. A blend that is not there whole is made again, needed or not: as long
         as it is not, Snakemake does not look whether what was made from it is stale.
+
+        Raises SufficiencyError if these indexes stay and one of them counts too few tokens for the phase's sequences.
         """
         files = {dataset: self.paths.index(dataset) for dataset in keys.blend_datasets(self.recipe, phase)}
         if not self.engine.main:
             return list(files.values())
+        short = shortage(self.request, phase, self.index_rests)
+        if short and short.error:
+            raise SufficiencyError(f"config/recipes/{self.settings.recipe}.yaml: {short.error}")
         if not judge.judge_blend(self.request, phase, self.survey).fresh:
             self.engine.force(self.paths.blend_files(phase))
         return [_as_input(file, self.index_rests(dataset)) for dataset, file in files.items()]
@@ -88,6 +94,10 @@ class Workflow(ShardInputs):
     def blend_key(self, phase: str) -> str:
         """All that decides a phase's blend, given its indexes."""
         return canonical_json(keys.blend_key(self.recipe, phase))
+
+    def sequence_needs(self, phase: str) -> str:
+        """What a phase's sequences need of its datasets, which is checked and decides nothing."""
+        return canonical_json(keys.sequence_needs(self.recipe, phase))
 
     def blend(self, phase: str) -> Any:
         """A phase's blend, once it is known."""

@@ -9,17 +9,19 @@ from pathlib import Path
 from typing import Any
 
 from nano3 import Nano3Error
+from nano3.artifact.steps import IndexCacheReceipt
 from nano3.config.load import Settings, load_recipe, require_pins
 from nano3.core.formatting import many
 from nano3.core.schema import did_you_mean
 from nano3.corpus.dropped import dropped_rows
 from nano3.corpus.freshness import shard_reason
-from nano3.graph.judge import read_index
+from nano3.graph import judge
 from nano3.graph.nodes import Cause, Certainty, Node, ancestors, causes, settle
 from nano3.graph.request import Request
-from nano3.graph.state import State, bundles, read_state, refusals
+from nano3.graph.state import State, bundles, read_state, refusals, shortage
 from nano3.plan.estimate import Estimate, estimate
 from nano3.raw.listing import shown, unpinned_files
+from nano3.sampling.sufficiency import Shortage
 
 # Words of every view of a plan: kinds of artifacts, one and many, and the states that Counts counts.
 KINDS = {
@@ -82,6 +84,7 @@ class Plan:
     """
     What would be made. what_if: edits of the recipe it was asked for. nodes: settled, sources first. jobs: of
     tokenizing, where bundles of shards are one. refused: frozen phases that would be trained, and how certainly.
+    shortages: by phase, the sets that are shorter than a sample, as far as the indexes that stay tell.
     """
 
     state: State
@@ -91,6 +94,7 @@ class Plan:
     estimate: Estimate
     jobs: int
     refused: Mapping[str, Certainty]
+    shortages: Mapping[str, Shortage]
 
     @property
     def counts(self) -> dict[str, Counts]:
@@ -127,9 +131,26 @@ class Plan:
     @property
     def dropped(self) -> list[str]:
         """A sentence for each dataset that has rows in no pair, as it is indexed now."""
-        indexes = {name: read_index(self.state.request.paths.index(name)) for name in self.datasets}
+        indexes = {name: judge.read_index(self.state.request.paths.index(name)) for name in self.datasets}
         lines = (dropped_rows(name, index.facts) for name, index in indexes.items() if index)
         return [line for line in lines if line]
+
+    @property
+    def skipped(self) -> dict[str, dict[int, int]]:
+        """Tokens of each dataset's epoch that are in no sample, by tokens of a sample; from index caches that stay."""
+        skipped: dict[str, dict[int, int]] = {}
+        for phase in [node.name for node in self.nodes if node.kind == "cache" and not node.runs]:
+            cache = judge.read(self.state.request.paths.index_cache(phase), IndexCacheReceipt)
+            for dataset, tokens in cache.facts.skipped.items() if cache else ():
+                skipped.setdefault(dataset, {}).update(tokens)
+        return skipped
+
+    @property
+    def tokens(self) -> dict[str, int]:
+        """Tokens of each dataset whose index is there."""
+        request = self.state.request
+        heads = {dataset: judge.read_index(request.paths.index(dataset)) for dataset in request.datasets}
+        return {dataset: head.facts.tokens for dataset, head in heads.items() if head}
 
     @property
     def empty(self) -> bool:
@@ -158,7 +179,20 @@ def make_plan(settings: Settings, what_if: Mapping[str, Any], targets: Sequence[
         phase = node.name.split("/")[0]
         refused[phase] = max(how, refused.get(phase, how))
     most = settings.bundles if settings.prune else 0
-    return Plan(state, what_if, nodes, causes(nodes), cost, _jobs(state, nodes, most), refused)
+    jobs_of_tokenizing = _jobs(state, nodes, most)
+    return Plan(state, what_if, nodes, causes(nodes), cost, jobs_of_tokenizing, refused, _shortages(state, nodes))
+
+
+def _shortages(state: State, nodes: Sequence[Node]) -> dict[str, Shortage]:
+    """By phase, the sets that are shorter than a sample. nodes: settled."""
+
+    def rests(dataset: str) -> bool:
+        index = state.node("index", dataset)
+        return not index.runs and not index.absent
+
+    phases = [node.name for node in nodes if node.kind == "blend"]
+    known = {phase: shortage(state.request, phase, rests) for phase in phases}
+    return {phase: short for phase, short in known.items() if short and (short.train or short.valid)}
 
 
 def _target(state: State, word: str) -> Node:
@@ -227,9 +261,10 @@ def as_json(plan: Plan, sentences: Sequence[str]) -> dict[str, Any]:
 
     recipe: name of the artifacts. what_if: edits by dotted key. kinds: by kind the fields of Counts. jobs: of
     tokenizing. unpinned, dropped: sentences on datasets with files that are not pinned, and with rows that are in no
-    pair. certified: shards that are fresh by
-    certificate, by digest of the code that made them. refused: frozen phases by how certainly they would be trained,
-    "will" or "if".
+    pair. certified: shards that are fresh by certificate, by digest of the code that made them. refused: frozen phases
+    by how certainly they would be trained, "will" or "if". shortages: by phase, the tokens of training and of
+    validation sets that are shorter than a sample, by tokens of a sequence and dataset, and whether snakemake stops for
+    them. skipped: tokens of an epoch that are in no sample, by dataset and tokens of a sequence.
     causes: kind, reason, sentence, certain and conditional (names of what follows, as kind:name), and artifacts, by
     dataset, phase, segment or recipe how many and the first few names.
     estimate: tokenizing, training and perhaps (training that may follow) with the fields of estimate.Tokenizing and
@@ -246,6 +281,11 @@ def as_json(plan: Plan, sentences: Sequence[str]) -> dict[str, Any]:
         "dropped": plan.dropped,
         "certified": plan.certified,
         "refused": {phase: how.name.lower() for phase, how in plan.refused.items()},
+        "shortages": {
+            phase: {"train": short.train, "valid": short.valid, "stops": short.error is not None}
+            for phase, short in plan.shortages.items()
+        },
+        "skipped": plan.skipped,
         "causes": [
             {
                 "kind": cause.kind,

@@ -3,7 +3,7 @@
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from nano3.core.formatting import SPACE, compact, duration, many, size
+from nano3.core.formatting import SPACE, compact, duration, many, size, skipped
 from nano3.corpus.certificates import CERTIFICATES
 from nano3.graph.nodes import Certainty
 from nano3.graph.reasons import written
@@ -15,6 +15,7 @@ WIDTH = 100
 COLUMNS = {name: words for name, words in STATES.items() if name != "unneeded"}
 PAINT = {"fresh": "32", "stale": "33", "new": "36", "conditional": "35", "bold": "1"}
 UNMEASURED = "no estimate"
+TOLD = 0.01  # part of an epoch's tokens; less in no sample is not worth a line
 
 
 def sentences(plan: Plan) -> list[str]:
@@ -34,15 +35,31 @@ def verdict(plan: Plan) -> str:
 
 
 def refusals(plan: Plan) -> list[str]:
-    """A sentence for each frozen phase that snakemake would refuse to train."""
+    """A sentence for each phase that snakemake would refuse to train: a set is too short, or it is frozen."""
     when = {
         Certainty.WILL: "snakemake will stop before any job",
         Certainty.IF: "if the bytes of a blend change, snakemake will stop before it is trained",
     }
-    return [
+    short = [f"snakemake will stop before any job: {each.error}" for each in plan.shortages.values() if each.error]
+    return short + [
         f"{phase} is frozen: {when[how]}; undo the change, or allow it with --config thaw={phase}"
         for phase, how in plan.refused.items()
     ]
+
+
+def left_out(plan: Plan) -> list[str]:
+    """A sentence for each phase that leaves out validation sets, and one about the tokens that an epoch skips."""
+    phases = [f"{short.skipped}." for short in plan.shortages.values() if short.skipped]
+    totals, much = plan.tokens, []
+    for dataset, tokens in plan.skipped.items():
+        total = totals.get(dataset, 0)
+        if large := {length: count for length, count in tokens.items() if count > TOLD * total > 0}:
+            much.append(f"{dataset} {skipped(large, total)}")
+    if not much:
+        return phases
+    listed = "; ".join(much)
+    words = f"Of an epoch, ends of shuffle blocks are in no sample, by tokens of a sequence: {listed}."
+    return [*phases, words.replace(SPACE, " ")]
 
 
 def certified(plan: Plan) -> str | None:
@@ -100,7 +117,7 @@ def _lines(plan: Plan, colour: bool) -> Iterator[str]:
         yield from ("", f"{many(unneeded, 'missing artifact')} that nothing needs now: made when something does.")
     for told in filter(None, (plan.dropped, plan.unpinned)):
         yield from ("", *(line for each in told for line in textwrap.wrap(each, WIDTH, break_on_hyphens=False)))
-    for line in filter(None, (certified(plan), verdict(plan), *refusals(plan))):
+    for line in filter(None, (certified(plan), *left_out(plan), verdict(plan), *refusals(plan))):
         yield from ("", *textwrap.wrap(line, WIDTH))
 
 

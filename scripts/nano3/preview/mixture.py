@@ -12,9 +12,9 @@ from nano3.artifact.paths import TOKENS
 from nano3.artifact.steps import IndexReceipt, read_receipt
 from nano3.config.mixture import MixtureError, Part, resolved
 from nano3.config.recipe import Recipe
-from nano3.core.formatting import compact
+from nano3.core.formatting import SPACE, compact, skipped
 from nano3.core.schema import ConfigError
-from nano3.corpus.shard_table import INDEX_FILES
+from nano3.corpus.shard_table import INDEX_FILES, read_entries
 from nano3.graph.keys import mixture_decision
 from nano3.raw.datasets import read_dataset
 
@@ -26,7 +26,8 @@ def mixture_plan(name: str, recipe: Recipe) -> dict[str, Any]:
     By phase: tokens, without_data and datasets, each with its category, asked and share (of the phase's samples, before
     and after caps), needed (tokens), available (tokens; null if nobody knows), estimated (whether that is its
     publisher's count), epochs (when the phase ends), epochs_asked (had all phases drawn what was asked up to this one's
-    end) and max_epochs (null without a cap).
+    end) and max_epochs (null without a cap). skipped: tokens of an epoch that are in no sample, by dataset, where it is
+    tokenized, and by tokens of a sample.
 
     Raises MixtureError if the shares can't be drawn, ConfigError if they depend on tokens that nobody knows.
     """
@@ -53,7 +54,8 @@ def mixture_plan(name: str, recipe: Recipe) -> dict[str, Any]:
                 "max_epochs": recipe.max_epochs(phase, part.dataset),
             }
         phases[phase] = {"tokens": section.tokens, "without_data": section.without_data, "datasets": rows}
-    return {"recipe": name, "over_cap": recipe.repetition and recipe.repetition.over_cap, "phases": phases}
+    over_cap = recipe.repetition and recipe.repetition.over_cap
+    return {"recipe": name, "over_cap": over_cap, "phases": phases, "skipped": _skipped(recipe)}
 
 
 def _key(part: Part, mixture: list[str]) -> str:
@@ -63,19 +65,40 @@ def _key(part: Part, mixture: list[str]) -> str:
 
 def known_tokens(recipe: Recipe) -> tuple[dict[str, int], set[str]]:
     """Tokens of the recipe's datasets, as far as they are known, and which of them are estimates."""
-    try:
-        folder: Path | None = Path(TOKENS) / recipe.tokens_name
-    except ConfigError:  # the tokenizer is not pinned, so nothing is tokenized
-        folder = None
-    tokens, estimated = {}, set()
+    tokens = {dataset: read_receipt(index, IndexReceipt).facts.tokens for dataset, index in _indexes(recipe).items()}
+    estimated = set()
     for dataset in recipe.datasets:
-        index = folder / dataset / INDEX_FILES[0] if folder else None
-        if index and index.is_file():
-            tokens[dataset] = read_receipt(index, IndexReceipt).facts.tokens
-        elif estimate := read_dataset(dataset).tokens_estimate:
+        if dataset not in tokens and (estimate := read_dataset(dataset).tokens_estimate):
             tokens[dataset] = estimate
             estimated.add(dataset)
     return tokens, estimated
+
+
+def _indexes(recipe: Recipe) -> dict[str, Path]:
+    """The dataset indexes that are there."""
+    try:
+        folder = Path(TOKENS) / recipe.tokens_name
+    except ConfigError:  # the tokenizer is not pinned, so nothing is tokenized
+        return {}
+    indexes = {dataset: folder / dataset / INDEX_FILES[0] for dataset in recipe.datasets}
+    return {dataset: index for dataset, index in indexes.items() if index.is_file()}
+
+
+def _skipped(recipe: Recipe) -> dict[str, dict[int, int]]:
+    """Tokens of an epoch that are in no sample, by dataset and by tokens of a sample."""
+    indexes = _indexes(recipe)
+    if not indexes:
+        return {}
+    from nano3.sampling.pools import skipped_by_length  # imports numpy, which nothing else here needs
+
+    skips = {}
+    for dataset, index in indexes.items():
+        entries = read_entries(index.parent, read_receipt(index, IndexReceipt).facts.shards.digest)
+        phases = [phase for phase in recipe.phases if dataset in recipe.datasets_of(phase)]
+        lengths = sorted({length for phase in phases for length in recipe.sequence_lengths(phase)})
+        tokens = [entry.tokens for entry in entries if entry.tokens]
+        skips[dataset] = skipped_by_length(tokens, recipe.train.block_tokens, lengths) if tokens else {}
+    return skips
 
 
 def _parts(recipe: Recipe, phase: str, tokens: dict[str, int]) -> list[Part]:
@@ -93,6 +116,7 @@ def _parts(recipe: Recipe, phase: str, tokens: dict[str, int]) -> list[Part]:
 HEADING = """\
 needed, in tokens by the phase; there, in tokens of the dataset; epochs, of the dataset when the phase ends, with what
 earlier phases drew of it; most, the cap of epochs."""
+SKIPS = "Of an epoch, in no sample because it ends a shuffle block and is shorter, by tokens of a sample:"
 
 
 def as_text(plan: dict[str, Any]) -> str:
@@ -101,8 +125,16 @@ def as_text(plan: dict[str, Any]) -> str:
         [
             f"Recipe {plan['recipe']}\n{HEADING}",
             *(_phase(phase, data, plan["over_cap"]) for phase, data in plan["phases"].items()),
+            *_skips(plan),
         ]
     )
+
+
+def _skips(plan: dict[str, Any]) -> list[str]:
+    tokens = {name: row["available"] for data in plan["phases"].values() for name, row in data["datasets"].items()}
+    parts = {name: skipped(skips, tokens[name]) for name, skips in plan["skipped"].items() if name in tokens}
+    lines = [f"  {name}: {part.replace(SPACE, ' ')}" for name, part in parts.items() if part]
+    return ["\n".join([SKIPS, *lines])] if lines else []
 
 
 def _phase(phase: str, data: dict[str, Any], over_cap: str | None) -> str:

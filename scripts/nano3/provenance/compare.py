@@ -6,7 +6,7 @@ is a value of a segment's spec; what only follows from another difference (the b
 place in a stream) is left out.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,7 +59,10 @@ class Change:
 
 @dataclass(frozen=True)
 class Loss:
-    """A segment's last loss in training, and the mean over datasets of the loss on held-out documents after it."""
+    """
+    A segment's last loss in training, and the mean loss on held-out documents after it, over the datasets that were
+    measured in both trainings.
+    """
 
     segment: str
     trained: tuple[float | None, float | None]
@@ -210,12 +213,19 @@ def _settings(segments: tuple[Mapping[str, SegmentReceipt], Mapping[str, Segment
 def _losses(segments: tuple[Mapping[str, SegmentReceipt], Mapping[str, SegmentReceipt]]) -> Iterable[Loss]:
     for name in _union(*segments):
         facts = [side[name].facts if name in side else None for side in segments]
-        validation = [list(each.validation["after"].values()) if each else [] for each in facts]
+        validation = _alike([each.validation["after"] if each else None for each in facts])
         yield Loss(
             name,
             _pair(each.loss.last if each else None for each in facts),
             _pair(sum(every) / len(every) if every else None for every in validation),
         )
+
+
+def _alike(sides: Sequence[Mapping[str, float] | None]) -> list[list[float]]:
+    """The losses of each side, of the datasets that all sides have. A side may be missing."""
+    there = [side for side in sides if side is not None]
+    names = sorted(set.intersection(*(set(side) for side in there)))
+    return [[side[name] for name in names] if side is not None else [] for side in sides]
 
 
 def _pair(values: Iterable[Any]) -> tuple[Any, Any]:

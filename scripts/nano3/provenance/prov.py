@@ -18,7 +18,7 @@ from typing import Any
 from nano3.artifact.digest import digest_json
 from nano3.artifact.files import write_json
 from nano3.artifact.receipt import Output, Run
-from nano3.artifact.steps import IndexReceipt, LineageFacts, LineageKey, LineageReceipt
+from nano3.artifact.steps import IndexReceipt, LineageFacts, LineageKey, LineageReceipt, SegmentReceipt
 from nano3.provenance.lineage import Receipts, closure, dataset_of_index, software_name, software_of
 from nano3.provenance.ro_crate import write_crate
 from nano3.provenance.shard_records import Fold, ShardRecords, folded, written
@@ -67,6 +67,7 @@ def provenance(receipts: Receipts, folds: Mapping[str, Fold], records: ShardReco
                 "nano3:host": run.host,
                 "nano3:slurmJob": run.slurm_job,
                 "nano3:key": digest_json(receipt.key),
+                "nano3:skippedValidation": _skipped(receipt) if isinstance(receipt, SegmentReceipt) else None,
             },
             [software_of(receipt)],
         )
@@ -162,6 +163,15 @@ class Document:
             "agent": self.agent,
             **{name: {f"_:r{next(numbers)}": each for each in every} for name, every in relations.items()},
         }
+
+
+def _skipped(segment: SegmentReceipt) -> list[str] | None:
+    """The validation sets that a segment left out, and why; None if it left out none."""
+    length = segment.key["batch"]["sequence_length"]
+    return [
+        f"{name}: {tokens:,} tokens, a sequence of {length:,} needs {length + 1:,}"
+        for name, tokens in sorted(segment.facts.skipped_validation.items())
+    ] or None
 
 
 def _agent(software: Mapping[str, Any]) -> dict[str, Any]:

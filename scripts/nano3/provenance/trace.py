@@ -20,6 +20,7 @@ from nano3.sampling.index_cache import DatasetStream, EpochIndex, open_streams
 from nano3.sampling.sampler import SamplePlace, SegmentSampler
 from nano3.sampling.streams import ranges
 from nano3.tokens.indexed_dataset import Pair, PairReader, read_lengths
+from nano3.training.spec import SAMPLES_SINCE
 
 
 class TraceError(Nano3Error):
@@ -99,7 +100,16 @@ class TracedSegment:
 
     @cached_property
     def streams(self) -> dict[str, DatasetStream]:
-        """The streams of its datasets. Raises IndexCacheError if they are missing."""
+        """
+        The streams of its datasets. Raises IndexCacheError if they are missing, TraceError if its samples lay elsewhere
+        when it was trained.
+        """
+        version = self.spec["numerics_version"]
+        if version < SAMPLES_SINCE:
+            raise TraceError(
+                f"{self.phase}/{self.name}: was trained when samples were read in another order (numerics_version "
+                f"{version}, this code traces {SAMPLES_SINCE} and later): trace it with the commit of its receipt"
+            )
         receipts = [*map(read_receipt, self._inputs())]
         blend = next(each.outputs[0].path for each in receipts if isinstance(each, BlendReceipt))
         folders = next(each.facts.folders for each in receipts if isinstance(each, IndexCacheReceipt))
@@ -108,7 +118,7 @@ class TracedSegment:
     @cached_property
     def sampler(self) -> SegmentSampler:
         """Locates its samples."""
-        tokens = {name: stream.tokens for name, stream in self.streams.items()}
+        tokens = {name: stream.pools.tokens for name, stream in self.streams.items()}
         return SegmentSampler(self.spec["data"], self.length, self.spec["seed"], tokens)
 
     @cache  # noqa: B019 (a tracing process is short-lived)
@@ -190,11 +200,12 @@ def trace_steps(
 
 def _step(segment: TracedSegment, step: int, text: bool) -> Iterator[Piece]:
     for sequence, place in enumerate(segment.sampler.at((step - segment.first) * segment.size, segment.size)):
-        shard = _shard(segment.streams[place.dataset].prefixes[place.pair])
-        order, offsets = segment.epoch(place.dataset, place.epoch).of(place.pair)
+        stream = segment.streams[place.dataset]
+        order, offsets = segment.epoch(place.dataset, place.epoch).of(place.pool)
         position = 0
         for number, token, tokens in ranges(offsets, place.begin, segment.length):
-            document = int(order[number])
+            pair, document = stream.pools.document(place.pool, int(order[number]))
+            shard = _shard(stream.prefixes[pair])
             yield Piece(
                 segment.phase,
                 segment.name,
@@ -245,12 +256,13 @@ def trace_row(trained: Sequence[TracedSegment], dataset: str, file: str, row: in
 def _occurrences(segment: TracedSegment, dataset: str, pair: int, document: int) -> list[Occurrence]:
     """The samples of a segment that hold some of a document's tokens."""
     occurrences = []
+    pool, number = segment.streams[dataset].pools.number(pair, document)
     first, last = segment.sampler.epochs(segment.count * segment.size).get(dataset, (0, -1))
     for epoch in range(first, last + 1):
-        order, offsets = segment.epoch(dataset, epoch).of(pair)
-        place = int(np.flatnonzero(order == document)[0])
+        order, offsets = segment.epoch(dataset, epoch).of(pool)
+        place = int(np.flatnonzero(order == number)[0])
         begin, end = int(offsets[place]), int(offsets[place + 1])
-        for sample, start in segment.sampler.holding(SamplePlace(dataset, epoch, pair, begin), end):
+        for sample, start in segment.sampler.holding(SamplePlace(dataset, epoch, pool, begin), end):
             step, sequence = divmod(sample, segment.size)
             if step < segment.count:
                 token = max(begin, start)

@@ -5,11 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nano3.core.formatting import compact, loss, percent, signed
+from nano3.core.formatting import NONE, compact, loss, percent, signed
 from nano3.drawing.templates import write_page
 from nano3.provenance.compare import Change, Comparison, Data
-
-NONE = "\N{EN DASH}"
 
 
 @dataclass(frozen=True)

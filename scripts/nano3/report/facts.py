@@ -1,35 +1,27 @@
-"""What do the receipts of a training say? Its datasets, its phases, its segments in order."""
+"""What do the receipts of a training say? Its datasets, its phases, its segments in order: see nano3.report.collect."""
 
-import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from nano3 import Nano3Error
-from nano3.artifact.digest import digest_file
-from nano3.artifact.receipt import Output
 from nano3.artifact.steps import (
-    BlendReceipt,
     ExportReceipt,
+    IndexCacheReceipt,
     IndexFacts,
-    IndexReceipt,
     LogitCheck,
     R,
     SegmentFacts,
     SegmentReceipt,
     StepReceipt,
 )
-from nano3.provenance.lineage import Receipts, dataset_of_index
-from nano3.provenance.shard_records import Fold, ShardRecord, folded
+from nano3.provenance.lineage import Receipts
+from nano3.provenance.shard_records import Fold, ShardRecord
 from nano3.sampling.streams import tokens_of
-
-METRICS = "metrics.jsonl"
-LISTED = 100  # shards of a dataset, in the page
 
 Series = npt.NDArray[np.float64]
 
@@ -176,6 +168,18 @@ class PhaseSummary:
         """Validation loss per dataset after the phase, at its last segment's sequence length."""
         return self.segments[-1].facts.validation["after"]
 
+    @property
+    def means(self) -> tuple[float | None, float | None]:
+        """Mean validation loss before and after the phase, over the datasets that were measured both times."""
+        both = self.before.keys() & self.after.keys()
+        before, after = ({name: losses[name] for name in sorted(both)} for losses in (self.before, self.after))
+        return mean(before), mean(after)
+
+    @property
+    def skipped_validation(self) -> dict[int, dict[str, int]]:
+        """By sequence length, the validation sets that were left out, and their tokens."""
+        return {each.length: each.facts.skipped_validation for each in self.segments if each.facts.skipped_validation}
+
 
 @dataclass(frozen=True)
 class Story:
@@ -227,9 +231,19 @@ class Story:
         }
 
     @property
-    def validation(self) -> float:
-        """Final validation loss, the mean over datasets, each with the same weight."""
+    def validation(self) -> float | None:
+        """Final validation loss, the mean over datasets, each with the same weight; None if none was measured."""
         return mean(self.phases[-1].after)
+
+    @property
+    def skipped(self) -> dict[str, dict[int, int]]:
+        """Tokens of each dataset's epoch that are in no sample, by tokens of a sample."""
+        skipped: dict[str, dict[int, int]] = {}
+        for receipt in self.receipts.values():
+            if isinstance(receipt, IndexCacheReceipt):
+                for dataset, tokens in receipt.facts.skipped.items():
+                    skipped.setdefault(dataset, {}).update(tokens)
+        return skipped
 
     @property
     def logits(self) -> LogitCheck:
@@ -237,80 +251,9 @@ class Story:
         return _of(self.receipts[self.export], ExportReceipt).facts.logits
 
 
-def mean(losses: Mapping[str, float]) -> float:
-    """Mean over datasets, each with the same weight."""
-    return sum(losses.values()) / len(losses)
-
-
-def collect(receipts: Receipts, shards: Iterable[ShardRecord]) -> Story:
-    """
-    The story that receipts tell. receipts: of an export and all that it stands on, the export first. shards: of all
-    its datasets.
-
-    Datasets come by tokens, most first; phases and segments in the order of training.
-    Raises ReportError if no segment is among them, or a segment's metrics are not the ones that its receipt lists.
-    """
-    export = next(iter(receipts))
-    trained = [(path, receipt) for path, receipt in receipts.items() if isinstance(receipt, SegmentReceipt)]
-    trained.sort(key=lambda each: each[1].key["steps"]["first"])
-    if not trained:
-        raise ReportError(f"{export}: stands on no trained segment: give the receipt of an export")
-    indexes = {path: receipt for path, receipt in receipts.items() if isinstance(receipt, IndexReceipt)}
-    listed: dict[str, list[ShardRecord]] = {dataset_of_index(path): [] for path in indexes}
-    folds = folded(_listing(shards, listed))
-    datasets = [
-        DatasetSummary(name, path, receipt.facts, folds[name], listed[name])
-        for name, (path, receipt) in zip(listed, indexes.items(), strict=True)
-    ]
-    phases: dict[str, list[SegmentSummary]] = {}
-    blends: dict[str, tuple[str, BlendReceipt]] = {}
-    for path, receipt in trained:
-        phase = receipt.facts.phase
-        phases.setdefault(phase, []).append(SegmentSummary(path, receipt, _metrics(path, receipt.outputs)))
-        blends[phase] = _blend(path, receipts)
-    return Story(
-        receipts,
-        export,
-        tuple(sorted(datasets, key=lambda each: (-each.facts.tokens, each.name))),
-        tuple(
-            PhaseSummary(name, blends[name][0], blends[name][1].facts.pairs["train"], tuple(segments))
-            for name, segments in phases.items()
-        ),
-    )
-
-
-def _listing(shards: Iterable[ShardRecord], listed: Mapping[str, list[ShardRecord]]) -> Iterator[ShardRecord]:
-    """The same shards; the first LISTED of each dataset are noted on the way."""
-    for shard in shards:
-        if len(listed[shard.dataset]) < LISTED:
-            listed[shard.dataset].append(shard)
-        yield shard
-
-
-def _metrics(receipt: str, outputs: Sequence[Output]) -> Metrics:
-    """The metrics that a segment's receipt lists. Raises ReportError if they are not there in that form."""
-    listed = next((output for output in outputs if Path(output.path).name == METRICS), None)
-    if listed is None:
-        raise ReportError(f"{receipt}: lists no {METRICS}: delete it and build it again with `snakemake {receipt}`")
-    path = Path(listed.path)
-    if not path.is_file():
-        raise ReportError(f"{path}: missing, but {receipt} lists it: build it again with `snakemake {path}`")
-    if digest_file(path) != listed.sha256:
-        raise ReportError(
-            f"{path}: not the file that {receipt} lists: delete it and build it again with `snakemake {path}`"
-        )
-    with path.open(encoding="utf-8") as file:
-        rows = [(step["tokens"], step["loss"], step["learning_rate"]) for step in map(json.loads, file)]
-    return Metrics(*np.array(rows, dtype=np.float64).reshape(-1, 3).T)
-
-
-def _blend(path: str, receipts: Receipts) -> tuple[str, BlendReceipt]:
-    """The blend that a segment was trained on."""
-    for source in receipts[path].inputs:
-        blend = receipts.get(source.path)
-        if isinstance(blend, BlendReceipt):
-            return source.path, blend
-    raise ReportError(f"{path}: its inputs name no blend: delete it and build it again with `snakemake {path}`")
+def mean(losses: Mapping[str, float]) -> float | None:
+    """Mean over datasets, each with the same weight; None if none was measured."""
+    return sum(losses.values()) / len(losses) if losses else None
 
 
 def _of(receipt: StepReceipt, kind: type[R]) -> R:

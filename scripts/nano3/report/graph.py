@@ -57,9 +57,10 @@ def _blend(phase: PhaseSummary, colour: int) -> Box:
 
 
 def _segment(segment: SegmentSummary, colour: int) -> Box:
+    measured = mean(segment.facts.validation["after"])
     lines = (
         f"{many(segment.steps, 'step')} · {compact(segment.facts.tokens)} tokens",
-        f"validation loss {loss(mean(segment.facts.validation['after']))} at {segment.length:,}",
+        "no validation loss" if measured is None else f"validation loss {loss(measured)} at {segment.length:,}",
     )
     return Box(segment.name, lines, anchor=anchor(segment.path), colour=colour)
 

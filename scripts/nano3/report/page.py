@@ -18,7 +18,7 @@ from nano3.drawing.templates import write_page
 from nano3.provenance.lineage import closure
 from nano3.provenance.shard_records import read_shards
 from nano3.report import artifacts, figures, graph
-from nano3.report.facts import collect, mean
+from nano3.report.collect import collect
 from nano3.report.sources import values
 
 CRATE = "ro-crate-metadata.json"  # written with the lineage
@@ -53,7 +53,6 @@ def write_report(
         Path(__file__).with_name("page.html.j2"),
         recipe=key["recipe"],
         story=story,
-        mean=mean,
         picture=graph.picture(story),
         dropped=[line for each in story.datasets if (line := dropped_rows(each.name, each.facts))],
         tokens_chart=figures.tokens_chart(story),

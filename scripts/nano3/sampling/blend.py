@@ -18,12 +18,13 @@ from nano3.artifact.receipt import Output, Run
 from nano3.artifact.steps import BlendedDataset, BlendFacts, BlendKey, BlendReceipt, IndexReceipt, read_receipt
 from nano3.config.mixture import MixtureError, as_floats, resolved
 from nano3.corpus.shard_table import ShardEntry, read_entries
+from nano3.sampling.sufficiency import SequenceNeeds, Shortage, SufficiencyError
 
 SPLITS = ("train", "valid", "test")
 
 
 class BlendError(Nano3Error):
-    """A split of a blend would have no documents."""
+    """A blend would have no test documents."""
 
 
 @dataclass(frozen=True)
@@ -51,14 +52,15 @@ def train_entries(share: float, shards: Sequence[ShardEntry], folder: Path) -> l
     ]
 
 
-def write_blend(indexes: list[Path], key: BlendKey, blend: Path, receipt: Path) -> None:
+def write_blend(indexes: list[Path], key: BlendKey, needs: SequenceNeeds, blend: Path, receipt: Path) -> None:
     """
     The blend.json of a phase from its datasets' indexes.
 
     indexes: index.json in each dataset's folder, with shards.tsv beside it. key: decides the shares, see
-    nano3.config.mixture; the receipt holds the result. Validation and test sets weigh as their dataset does in
-    training; a dataset with none, or with a share of 0, is left out. Raises MixtureError if tokens do not suffice for
-    the shares, BlendError if no dataset has a validation or test document.
+    nano3.config.mixture; the receipt holds the result. needs: what the phase's sequences need of its datasets, which is
+    only checked. Validation and test sets weigh as their dataset does in training; a dataset with none, or with a share
+    of 0, is left out. Raises MixtureError if tokens do not suffice for the shares, SufficiencyError if a set is shorter
+    than a sample, BlendError if no dataset has a test document.
     """
     run = Run()
     receipts = {path.parent.name: read_receipt(path, IndexReceipt) for path in indexes}
@@ -67,6 +69,9 @@ def write_blend(indexes: list[Path], key: BlendKey, blend: Path, receipt: Path) 
     except MixtureError as error:
         raise MixtureError(f"{blend}: {error}") from None
     shares = as_floats({part.dataset: part.share for part in parts if part.share})
+    shortage = Shortage.of(needs, {dataset: receipts[dataset].facts for dataset in shares})
+    if shortage.error:
+        raise SufficiencyError(f"{blend}: {shortage.error}")
     folders = {path.parent.name: path.parent for path in indexes}
     splits: dict[str, list[BlendEntry]] = {split: [] for split in SPLITS}
     facts = {}
@@ -79,9 +84,8 @@ def write_blend(indexes: list[Path], key: BlendKey, blend: Path, receipt: Path) 
                 digests = (outputs[0].sha256, outputs[1].sha256)
                 splits[split].append(BlendEntry(share, str(folder / split), digests))
         facts[dataset] = BlendedDataset(share, index.facts.tokens, index.facts.documents)
-    for split, entries in splits.items():
-        if not entries:
-            raise BlendError(f"{blend}: no {split} documents in any dataset: raise holdout.{split} in the recipe")
+    if not splits["test"]:
+        raise BlendError(f"{blend}: no test documents in any dataset: raise holdout.test in the recipe")
     write_json(blend, {split: _flat(entries) for split, entries in splits.items()})
     BlendReceipt.made(
         run,

@@ -22,11 +22,11 @@ ConsumedByDataset = Mapping[str, list[list[int]]]  # by dataset; see nano3.sampl
 
 @dataclass(frozen=True)
 class SamplePlace:
-    """Where a sample is: dataset, epoch, number of the pair among the dataset's, first token in that pair's epoch."""
+    """Where a sample is: dataset, epoch, number of the pool among the dataset's, first token in that pool's epoch."""
 
     dataset: str
     epoch: int
-    pair: int
+    pool: int
     begin: int
 
 
@@ -34,8 +34,8 @@ class SegmentSampler:
     """
     A segment's samples, 0 being its first.
 
-    data: of the segment's spec. length: tokens of a sample. seed: of the training. tokens: of each dataset's pairs,
-    shape [pairs]. Raises StreamError if a dataset's pairs are shorter than a sample.
+    data: of the segment's spec. length: tokens of a sample. seed: of the training. tokens: of each dataset's pools,
+    shape [pools]. Raises StreamError if a dataset is shorter than a sample.
     """
 
     def __init__(self, data: SegmentData, length: int, seed: int, tokens: Mapping[str, Numbers]) -> None:
@@ -56,7 +56,7 @@ class SegmentSampler:
             indices = np.flatnonzero(sources == source)
             if len(indices):  # a source's numbers are consecutive
                 places = stream.at(int(numbers[indices[0]] - self._before[source]), len(indices))
-                columns = (places.epochs.tolist(), places.pairs.tolist(), places.begins.tolist())
+                columns = (places.epochs.tolist(), places.pools.tolist(), places.begins.tolist())
                 for index, *place in zip(indices.tolist(), *columns, strict=True):
                     out[index] = SamplePlace(name, *place)
         return out
@@ -64,7 +64,7 @@ class SegmentSampler:
     def holding(self, place: SamplePlace, end: int) -> list[tuple[int, int]]:
         """Samples that hold tokens from a place up to end, as number and first token."""
         source = self.datasets.index(place.dataset)
-        samples = self._streams[source].holding(place.epoch, place.pair, place.begin, end)
+        samples = self._streams[source].holding(place.epoch, place.pool, place.begin, end)
         before = int(self._before[source])
         return [(self._mix.number(source, before + number) - int(self._first), begin) for number, begin in samples]
 

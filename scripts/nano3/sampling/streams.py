@@ -1,16 +1,17 @@
 """
 Which tokens are the n-th sample of a dataset's stream?
 
-A dataset is one endless stream. An epoch is each of its pairs once, documents shuffled with a seed of the epoch. A
-phase consumes the next samples of each stream, so no token is repeated until all have been seen, over all phases; and a
-later phase changes nothing that an earlier one consumed.
+A dataset is one endless stream. An epoch is each of its pools once, documents shuffled with a seed of the epoch; a pool
+is a long pair or several short ones, see nano3.sampling.pools. A phase consumes the next samples of each stream, so no
+token is repeated until all have been seen, over all phases; and a later phase changes nothing that an earlier one
+consumed.
 
-An epoch of a pair is cut into shuffle blocks of a fixed number of tokens, and all blocks of all pairs are read side by
+An epoch of a pool is cut into shuffle blocks of a fixed number of tokens, and all blocks of all pools are read side by
 side, each from its beginning: so a long document, or a shard of one source, is spread over the epoch. The position in a
 block is a number of tokens, so another sequence length resumes exactly there: the stream is cut again from that
 position, and a long sequence is still whole documents. The end of a block that is shorter than a sample is skipped in
-that epoch, as Megatron-Core's GPTDataset skips the end of a pair; an epoch ends for a sequence length when no block has
-a sample left.
+that epoch, as Megatron-Core's GPTDataset skips the end of a pair, and the last token of a pool is only a label;
+skipped_tokens counts both. An epoch ends for a sequence length when no block has a sample left.
 """
 
 from collections.abc import Iterable, Sequence
@@ -29,7 +30,7 @@ Consumed = Sequence[Sequence[int]]  # [[tokens per sample, samples], ...] in the
 
 
 class StreamError(Nano3Error):
-    """All pairs of a dataset are shorter than a sample."""
+    """A dataset is shorter than a sample."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +43,34 @@ class Position:
 
 @dataclass(frozen=True)
 class Places:
-    """Where samples are: epoch, pair and the token in that pair's epoch where each begins, all of shape [samples]."""
+    """Where samples are: epoch, pool and the token in that pool's epoch where each begins, all of shape [samples]."""
 
     epochs: Numbers
-    pairs: Numbers
+    pools: Numbers
     begins: Numbers
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """
+    The shuffle blocks of a dataset's pools. pools: of each block its pool. begins, tokens: where it begins in the
+    pool's epoch, and how many tokens samples may begin with or go through, all of shape [blocks]. first: the first
+    block of each pool, shape [pools].
+    """
+
+    pools: Numbers
+    begins: Numbers
+    tokens: Numbers
+    first: Numbers
+
+    @classmethod
+    def of(cls, tokens: Numbers, block: int) -> "Blocks":
+        """tokens: of each pool, shape [pools]; the last one is a label only. block: tokens of a block."""
+        blocks = np.maximum(1, -(-(tokens - 1) // block))
+        first = np.cumsum(blocks) - blocks
+        pools = np.repeat(np.arange(len(tokens)), blocks)
+        begins = (np.arange(len(pools)) - first[pools]) * block
+        return cls(pools, begins, np.clip(tokens[pools] - 1 - begins, 0, block), first)
 
 
 def merged(consumed: Consumed) -> list[tuple[int, int]]:
@@ -64,29 +88,25 @@ class Stream:
     """
     A dataset's samples from a position on.
 
-    tokens: of each pair, shape [pairs]. seed: of the whole training. consumed: before the position. length: tokens of a
+    tokens: of each pool, shape [pools]. seed: of the whole training. consumed: before the position. length: tokens of a
     sample after it; one more is read, for the last label. block: tokens of a block. name: the dataset, for the error.
-    Raises StreamError if no pair is long enough for a sample.
+    Raises StreamError if no pool is long enough for a sample.
     """
 
     def __init__(
         self, tokens: Numbers, seed: int, consumed: Consumed, length: int, block: int, name: str = "dataset"
     ) -> None:
-        blocks = np.maximum(1, -(-(tokens - 1) // block))  # the last token is a label only
-        self._block, self._first_block = block, np.cumsum(blocks) - blocks
-        self._pair = np.repeat(np.arange(len(tokens)), blocks)
-        self._begin = (np.arange(len(self._pair)) - self._first_block[self._pair]) * block
-        self._tokens = np.clip(tokens[self._pair] - 1 - self._begin, 0, block)
+        self._block, self._blocks, self._all_tokens = block, Blocks.of(tokens, block), int(tokens.sum())
         self._seed, self._name = seed, name
         self._order = lru_cache(maxsize=8)(self._interleaved)
         cuts = merged(consumed)
         self._done = cuts.pop()[1] if cuts and cuts[-1][0] == length else 0
         self._length = length
-        self._cut = Position(0, np.zeros_like(self._tokens))
+        self._cut = Position(0, np.zeros_like(self._blocks.tokens))
         for earlier, samples in cuts:
             self._cut = self._after(self._cut, earlier, samples)
         self._first = self._samples(self._cut.tokens, length)
-        self._whole = self._samples(np.zeros_like(self._tokens), length)
+        self._whole = self._samples(np.zeros_like(self._blocks.tokens), length)
 
     def at(self, first: int, count: int) -> Places:
         """Places of the samples from number first on; 0 is the first at the position."""
@@ -96,15 +116,15 @@ class Stream:
             epoch, within = self._epoch_of(number)
             sizes, progress = self._sizes(epoch)
             blocks, samples = self._order(epoch).at(within, min(count, int(sizes.sum()) - within))
-            begins = self._begin[blocks] + progress[blocks] + samples * self._length
-            parts.append((np.full(len(blocks), epoch), self._pair[blocks], begins))
+            begins = self._blocks.begins[blocks] + progress[blocks] + samples * self._length
+            parts.append((np.full(len(blocks), epoch), self._blocks.pools[blocks], begins))
             number, count = number + len(blocks), count - len(blocks)
         empty = np.zeros(0, dtype=np.int64)
         return Places(*(np.concatenate(column) for column in zip((empty, empty, empty), *parts, strict=True)))
 
-    def holding(self, epoch: int, pair: int, begin: int, end: int) -> list[tuple[int, int]]:
+    def holding(self, epoch: int, pool: int, begin: int, end: int) -> list[tuple[int, int]]:
         """
-        The inverse of at: samples that hold tokens of a pair's epoch from begin up to end, as number and first token.
+        The inverse of at: samples that hold tokens of a pool's epoch from begin up to end, as number and first token.
         Tokens before the position, or skipped ones, are in none.
         """
         if epoch < self._cut.epoch:
@@ -112,10 +132,11 @@ class Stream:
         sizes, progress = self._sizes(epoch)
         later = epoch - self._cut.epoch
         before = int(self._first.sum()) + (later - 1) * int(self._whole.sum()) if later else 0
-        block = int(self._first_block[pair]) + begin // self._block
+        pools, begins = self._blocks.pools, self._blocks.begins
+        block = int(self._blocks.first[pool]) + begin // self._block
         matches = []
-        while block < len(self._pair) and self._pair[block] == pair and self._begin[block] < end:
-            base = int(self._begin[block] + progress[block])
+        while block < len(pools) and pools[block] == pool and begins[block] < end:
+            base = int(begins[block] + progress[block])
             for sample in range(
                 max(0, (begin - base) // self._length), min(int(sizes[block]), -(-(end - base) // self._length))
             ):
@@ -129,7 +150,7 @@ class Stream:
         """Samples of each block in an epoch, and its tokens before the first of them, both of shape [blocks]."""
         if epoch == self._cut.epoch:
             return self._first, self._cut.tokens
-        return self._whole, np.zeros_like(self._tokens)
+        return self._whole, np.zeros_like(self._blocks.tokens)
 
     def _epoch_of(self, number: int) -> tuple[int, int]:
         """The epoch of a sample, counted from the cut, and its number there."""
@@ -143,7 +164,7 @@ class Stream:
         epoch, progress = position.epoch, position.tokens
         if samples > sizes.sum():
             left = samples - int(sizes.sum())
-            progress = np.zeros_like(self._tokens)
+            progress = np.zeros_like(self._blocks.tokens)
             sizes = self._samples(progress, length)
             whole = int(sizes.sum())
             epoch, samples = epoch + 1 + (left - 1) // whole, (left - 1) % whole + 1
@@ -151,25 +172,35 @@ class Stream:
 
     def _samples(self, progress: Numbers, length: int) -> Numbers:
         """Whole samples that each block has left, shape [blocks]."""
-        if not progress.any() and self._tokens.max(initial=0) < length:
+        if not progress.any() and self._blocks.tokens.max(initial=0) < length:
             raise StreamError(
-                f"{self._name}: no pair has {length + 1:,} tokens, which one sample of {length:,} needs: "
-                "lower the sequence length, remove the dataset from the mixture, or pin larger shards"
+                f"{self._name}: has {self._all_tokens:,} tokens, and one sample of {length:,} needs {length + 1:,}: "
+                "lower the sequence length, remove the dataset from the mixture, or pin more shards"
             )
-        samples: Numbers = np.maximum(0, (self._tokens - progress) // length)
+        samples: Numbers = np.maximum(0, (self._blocks.tokens - progress) // length)
         return samples
 
     def _interleaved(self, epoch: int) -> Interleaving:
         return Interleaving.of_sizes(self._sizes(epoch)[0], [self._seed, epoch])
 
 
-def pair_seed(seed: int, digest: str, epoch: int) -> int:
-    """Seed of the order of a pair's documents in an epoch. digest: of its .bin; where the pair lies does not matter."""
-    return int(digest_json([seed, digest, epoch])[:8], 16) % 2**31
+def skipped_tokens(tokens: Numbers, block: int, length: int) -> int:
+    """
+    Tokens of an epoch that no sample begins with or goes through: the ends of blocks, and the last token of each pool.
+
+    tokens: of each pool, shape [pools]. block: tokens of a block. length: tokens of a sample.
+    """
+    samples = Blocks.of(tokens, block).tokens // length
+    return int(tokens.sum() - samples.sum() * length)
+
+
+def pool_seed(seed: int, digests: Sequence[str], epoch: int) -> int:
+    """Seed of the order of a pool's documents in an epoch. digests: of its pairs' .bin; where they lie is no matter."""
+    return int(digest_json([seed, *digests, epoch])[:8], 16) % 2**31
 
 
 def document_order(documents: int, seed: int) -> npt.NDArray[np.int32]:
-    """A pair's documents as an epoch reads them, shape [documents]: as GPTDataset shuffles them with that seed."""
+    """A pool's documents as an epoch reads them, shape [documents]: as GPTDataset shuffles them with that seed."""
     order = np.arange(documents, dtype=np.int32)
     np.random.RandomState(seed).shuffle(order)
     return order
@@ -192,7 +223,7 @@ def tokens_of(consumed: Consumed) -> int:
 
 def ranges(offsets: Numbers, begin: int, count: int) -> Iterable[tuple[int, int, int]]:
     """
-    The documents of a range of a pair's epoch: place in its order, first token there, tokens.
+    The documents of a range of a pool's epoch: place in its order, first token there, tokens.
 
     offsets: where each document begins in that order and the last ends, shape [documents + 1].
     """

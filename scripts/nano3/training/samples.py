@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from nano3.artifact.steps import SegmentData
-from nano3.sampling.blend_json import dataset_of
+from nano3.sampling.blend_json import dataset_of, train_prefixes
 from nano3.sampling.index_cache import DatasetStream, EpochIndex, open_streams
 from nano3.sampling.interleave import Numbers
 from nano3.sampling.sampler import SamplePlace, SegmentSampler
@@ -40,7 +40,7 @@ class TrainSamples(Dataset[Sample]):
     ) -> None:
         self.length, self.count = length, count
         self._streams: dict[str, DatasetStream] = open_streams(blend, folders)
-        tokens = {name: stream.tokens for name, stream in self._streams.items()}
+        tokens = {name: stream.pools.tokens for name, stream in self._streams.items()}
         self.sampler = SegmentSampler(data, length, seed, tokens)
         self._epochs: dict[tuple[str, int], EpochIndex] = {}
         for name, (first, last) in self.sampler.epochs(count).items():
@@ -57,9 +57,13 @@ class TrainSamples(Dataset[Sample]):
 
     def read(self, place: SamplePlace) -> Numbers:
         """The tokens of a sample and the one after it, shape [length + 1]."""
-        order, offsets = self._epoch(place.dataset, place.epoch).of(place.pair)
-        pair = _pair(self._streams[place.dataset].prefixes[place.pair])
-        return _joined(pair, order, offsets, place.begin, self.length + 1)
+        stream = self._streams[place.dataset]
+        order, offsets = self._epoch(place.dataset, place.epoch).of(place.pool)
+        parts = []
+        for number, token, tokens in ranges(offsets, place.begin, self.length + 1):
+            pair, document = stream.pools.document(place.pool, int(order[number]))
+            parts.append(_pair(stream.prefixes[pair]).get(document, offset=token, length=tokens))
+        return np.concatenate(parts, dtype=np.int64)
 
     def _epoch(self, dataset: str, number: int) -> EpochIndex:
         if (dataset, number) not in self._epochs:
@@ -71,7 +75,7 @@ class ValidationSamples(Dataset[Sample]):
     """
     The first samples of a validation pair, at most `most`, its documents in a fixed order.
 
-    prefix: of the pair. length: tokens of a sample.
+    prefix: of the pair. length: tokens of a sample. tokens: of the whole pair.
     """
 
     def __init__(self, prefix: str, length: int, most: int) -> None:
@@ -79,7 +83,8 @@ class ValidationSamples(Dataset[Sample]):
         lengths = self._pair.sequence_lengths
         self._order = document_order(len(lengths), seed=0)
         self._offsets = boundaries(lengths[self._order])
-        self.count = max(0, min(most, (int(self._offsets[-1]) - 1) // length))
+        self.tokens = int(self._offsets[-1])
+        self.count = max(0, min(most, (self.tokens - 1) // length))
 
     def __len__(self) -> int:
         return self.count
@@ -87,16 +92,36 @@ class ValidationSamples(Dataset[Sample]):
     def __getitem__(self, number: int) -> Sample:
         if not 0 <= number < self.count:
             raise IndexError(f"sample {number} of {self.count}")
-        return _sample(_joined(self._pair, self._order, self._offsets, number * self.length, self.length + 1))
+        parts = [
+            self._pair.get(int(self._order[document]), offset=token, length=tokens)
+            for document, token, tokens in ranges(self._offsets, number * self.length, self.length + 1)
+        ]
+        return _sample(np.concatenate(parts, dtype=np.int64))
 
 
-def validation_samples(blend: Path, length: int, tokens: int) -> dict[str, ValidationSamples]:
-    """Samples of each validation set of a blend, by dataset; a set too short for one is left out."""
+@dataclass(frozen=True)
+class ValidationSets:
+    """The validation sets of a blend by dataset: samples of each, and the tokens of those shorter than a sample."""
+
+    samples: dict[str, ValidationSamples]
+    skipped: dict[str, int]
+
+
+def validation_sets(blend: Path, length: int, tokens: int) -> ValidationSets:
+    """
+    The validation sets of a blend. length: tokens of a sample. tokens: of each set, at least one sample.
+
+    A dataset without a validation document has a set of 0 tokens.
+    """
     prefixes = json.loads(blend.read_text(encoding="utf-8"))["valid"][1::2]
     sets = {
         dataset_of(prefix, "valid"): ValidationSamples(prefix, length, max(1, tokens // length)) for prefix in prefixes
     }
-    return {dataset: samples for dataset, samples in sets.items() if len(samples)}
+    there = {dataset: samples.tokens for dataset, samples in sets.items()}
+    return ValidationSets(
+        {dataset: samples for dataset, samples in sets.items() if len(samples)},
+        {dataset: there.get(dataset, 0) for dataset in train_prefixes(blend) if there.get(dataset, 0) <= length},
+    )
 
 
 @dataclass(frozen=True)
@@ -124,15 +149,6 @@ def _most_pairs() -> int:
 @lru_cache(maxsize=_most_pairs())  # a blend can have tens of thousands; each is mapped when it is first read
 def _pair(prefix: str) -> IndexedDataset:
     return IndexedDataset(prefix, multimodal=False, mmap=True)
-
-
-def _joined(pair: IndexedDataset, order: Any, offsets: Numbers, begin: int, count: int) -> Numbers:
-    """Tokens of a pair from begin on, its documents in an order, shape [count]."""
-    parts = [
-        pair.get(int(order[place]), offset=within, length=tokens)
-        for place, within, tokens in ranges(offsets, begin, count)
-    ]
-    return np.concatenate(parts, dtype=np.int64)
 
 
 def _sample(tokens: Numbers) -> Sample:

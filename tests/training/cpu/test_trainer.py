@@ -20,7 +20,7 @@ from nano3.training.attempts import TrainingError
 from nano3.training.cpu import trainer as cpu
 from nano3.training.segment import train_segment
 from tests.conftest import REPOSITORY
-from tests.training.conftest import BATCH, LENGTH, SHARES, Corpus, trained
+from tests.training.conftest import BATCH, LENGTH, LONG, SHARES, Corpus, trained
 
 pytestmark = pytest.mark.slow
 
@@ -55,6 +55,16 @@ def test_training_lowers_every_held_out_loss_and_records_what_it_drew(corpus: Co
     assert sum(drawn.values()) == 30 * BATCH
     assert drawn["plain"] / (30 * BATCH) == pytest.approx(0.7, abs=0.01)
     assert facts["tokens_seen"] == 30 * BATCH * LENGTH
+
+
+def test_a_segment_without_any_validation_set_trains_and_says_which_were_left_out(corpus: Corpus) -> None:
+    spec = corpus.long_spec()
+    receipt = trained(corpus.arguments("without_validation", spec))
+    assert receipt["facts"]["validation"] == {"before": {}, "after": {}}
+    left_out = receipt["facts"]["skipped_validation"]
+    assert set(left_out) == set(SHARES)
+    assert all(0 < tokens <= LONG for tokens in left_out.values())
+    assert receipt["facts"]["steps"] == 2
 
 
 def test_a_killed_segment_goes_on_with_the_same_losses_to_the_digit(corpus: Corpus, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import torch
 from nano3.training.attempts import TrainingError
 from nano3.training.cpu.process_group import init_process_group
 from nano3.training.cpu.validation import ValidationLosses
-from nano3.training.samples import MicroBatch, ValidationSamples, validation_samples
+from nano3.training.samples import MicroBatch, ValidationSamples, validation_sets
 from tests.training.conftest import LENGTH, Corpus
 
 TOKENS = 5 * LENGTH
@@ -20,7 +20,7 @@ TOKENS = 5 * LENGTH
 @pytest.fixture
 def samples(corpus: Corpus) -> dict[str, ValidationSamples]:
     init_process_group(0)
-    return validation_samples(corpus.blend, LENGTH, TOKENS)
+    return validation_sets(corpus.blend, LENGTH, TOKENS).samples
 
 
 def labels(_model: Any, batch: MicroBatch) -> torch.Tensor:

@@ -33,7 +33,7 @@ from nano3.training.bridge.patches import patch_bridge
 from nano3.training.bridge.settings import bridge_settings
 from nano3.training.bridge.window import Window
 from nano3.training.result import SegmentTask
-from nano3.training.samples import TrainSamples, validation_samples
+from nano3.training.samples import TrainSamples, validation_sets
 
 PACKAGES = ("megatron-bridge", "megatron-core", "torch", "transformer-engine", "mamba-ssm", "causal-conv1d", "numpy")
 WORKERS = 4  # processes that read samples, for each rank
@@ -112,8 +112,8 @@ def train(task: SegmentTask) -> None:
                 count=task.samples,
                 seed=spec["seed"],
             )
-            validation = validation_samples(task.blend, task.length, task.evaluation_tokens)
-            callback = TrainingCallback(spec, settings, task.validation, validation, done, last_rank)
+            sets = validation_sets(task.blend, task.length, task.evaluation_tokens)
+            callback = TrainingCallback(spec, settings, task.validation, sets.samples, done, last_rank)
             callback.measures_before = task.opens_phase
             _pretrain(configured(settings, data), callback, preemption, folder, task.last)
             if not last_rank:
@@ -130,6 +130,7 @@ def train(task: SegmentTask) -> None:
                 layout=layout.model_dump(mode="json"),
                 attempts=len(attempts.attempts()),
                 validation=callback.validation,
+                skipped_validation=sets.skipped,
             )
 
 

@@ -48,7 +48,7 @@ from nano3.training.samples import (  # noqa: E402
     MicroBatch,
     TrainSamples,
     batches,
-    validation_samples,
+    validation_sets,
 )
 
 PACKAGES = ("torch", "megatron-core", "numpy")
@@ -79,8 +79,8 @@ def train(task: SegmentTask) -> None:
             trained = _fresh(spec)
             samples = TrainSamples(task.blend, task.streams, spec["data"], task.length, task.samples, spec["seed"])
             micro_batch = max(1, task.layout.micro_batch_tokens // task.length)
-            validation_set = validation_samples(task.blend, task.length, task.evaluation_tokens)
-            validation = ValidationLosses(task.validation, validation_set, micro_batch, _losses)
+            sets = validation_sets(task.blend, task.length, task.evaluation_tokens)
+            validation = ValidationLosses(task.validation, sets.samples, micro_batch, _losses)
             if first_rank:
                 write_json(folder / "spec.json", spec)
 
@@ -109,6 +109,7 @@ def train(task: SegmentTask) -> None:
                 layout=task.layout.model_dump(mode="json") | {"threads": task.threads},
                 attempts=len(attempts.attempts()),
                 validation=validation.losses,
+                skipped_validation=sets.skipped,
             )
 
 
