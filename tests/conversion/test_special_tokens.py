@@ -11,10 +11,10 @@ from nano3.conversion.special_tokens import (
     SpecialToken,
     SpecialTokenError,
     SpecialTokens,
-    read_vocabulary,
     settle,
     special_tokens,
 )
+from nano3.raw.tokenizer_json import TokenizerJson
 from tests.conversion.tokenizers import IDS, RECIPE, write_tokenizer
 
 BOS, EOS, PAD = (SpecialToken(token, IDS[token]) for token in ("<|begin|>", "<|end|>", "[PAD]"))
@@ -57,7 +57,7 @@ def test_a_token_that_the_vocabulary_lacks_is_taken_out_and_told(tmp_path: Path,
     tokenizer, changes = settled(folder)
     assert changes == {f"{file}.json": {name: {"was": "<nowhere>", "is": None}}}
     assert tokenizer.pad_token_id is None
-    assert tokenizer.get_vocab() == read_vocabulary(folder / "tokenizer.json")
+    assert tokenizer.get_vocab() == TokenizerJson.read(folder / "tokenizer.json").ids
 
 
 def test_extra_tokens_that_the_vocabulary_lacks_are_taken_out_and_told(tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_extra_tokens_that_the_vocabulary_lacks_are_taken_out_and_told(tmp_path:
     folder = write_tokenizer(tmp_path, tokenizer_config={"additional_special_tokens": extra})
     tokenizer, changes = settled(folder)
     assert changes["tokenizer_config.json"] == {"additional_special_tokens": {"was": extra, "is": ["<|turn|>"]}}
-    assert tokenizer.get_vocab() == read_vocabulary(folder / "tokenizer.json")
+    assert tokenizer.get_vocab() == TokenizerJson.read(folder / "tokenizer.json").ids
 
 
 def test_the_recipe_wins_over_a_tokenizer_that_says_otherwise_and_that_is_told(tmp_path: Path) -> None:
@@ -97,17 +97,9 @@ def test_what_is_not_said_is_completed_and_no_change(tmp_path: Path) -> None:
     assert json.loads((folder / "special_tokens_map.json").read_text()) == SAYS
 
 
-def test_a_list_of_scored_pieces_is_a_vocabulary_too(tmp_path: Path) -> None:
-    file = tmp_path / "tokenizer.json"
-    file.write_text(json.dumps({"model": {"vocab": [["<unk>", 0.0], ["a", -1.5]]}, "added_tokens": []}))
-    assert read_vocabulary(file) == {"<unk>": 0, "a": 1}
-
-
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
-        ("tokenizer.json", "{}", r"tokenizer\.json: not a tokenizer\.json \(KeyError\('model'\)\): name a folder"),
-        ("tokenizer.json", "oops", r"tokenizer\.json: not JSON \(Expecting value.*\): correct it, or delete it"),
         ("tokenizer_config.json", "{", r"tokenizer_config\.json: not JSON"),
         ("special_tokens_map.json", "[]", r"special_tokens_map\.json: must hold keys and values, not list"),
     ],

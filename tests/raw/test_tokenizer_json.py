@@ -95,6 +95,24 @@ def test_a_tokenizer_that_loses_characters_is_refused(tmp_path: Path) -> None:
     TokenizerJson.read(known)
 
 
+@pytest.mark.parametrize(
+    ("model", "kind", "ids"),
+    [
+        ({"vocab": [["<unk>", 0.0], ["a", -1.5]], "unk_id": 0}, "Unigram", {"<unk>": 0, "a": 1}),
+        ({"vocab": {"a": 3}, "merges": [], "unk_token": "a"}, "BPE", {"a": 3}),
+        ({"vocab": {"a": 0}, "unk_token": "a"}, "WordPiece", {"a": 0}),
+        ({"type": "WordLevel", "vocab": {"a": 0}, "unk_token": "a"}, "WordLevel", {"a": 0}),
+    ],
+)
+def test_a_file_that_does_not_say_its_kind_of_model(
+    tmp_path: Path, model: dict[str, Any], kind: str, ids: dict[str, int]
+) -> None:
+    file = tmp_path / "tokenizer.json"
+    file.write_text(json.dumps({"model": model, "added_tokens": None}))
+    tokenizer = TokenizerJson.read(file)
+    assert (tokenizer.kind, tokenizer.ids) == (kind, ids)
+
+
 def test_truncation_and_padding_are_of_no_corpus(tmp_path: Path) -> None:
     truncation = {"direction": "Right", "max_length": 16, "strategy": "LongestFirst", "stride": 0}
     file = changed(tmp_path, lambda it: it.update(truncation=truncation, padding={"strategy": {"Fixed": 64}}))

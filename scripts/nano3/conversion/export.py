@@ -20,8 +20,9 @@ from nano3.artifact.files import write_json
 from nano3.artifact.receipt import Input, Output, Run
 from nano3.artifact.steps import ExportFacts, ExportKey, ExportReceipt, LogitCheck, SegmentReceipt, read_receipt
 from nano3.conversion.manifest import next_stage_manifest
-from nano3.conversion.special_tokens import CLASS, SpecialTokens, read_vocabulary, settle, special_tokens
+from nano3.conversion.special_tokens import CLASS, SpecialTokens, settle, special_tokens
 from nano3.core.answers import first_line
+from nano3.raw.tokenizer_json import TokenizerJson
 from nano3.raw.tokenizers import DEFINITION, files_in
 from nano3.training.cpu.patches import patch_megatron
 from nano3.training.cpu.process_group import init_process_group
@@ -144,7 +145,7 @@ def check_tokenizer(folder: Path, tokens: SpecialTokens) -> None:
             f"{folder}: transformers reads {name} {getattr(tokenizer, name)}, not {tokens.ids[name]}: "
             "correct the tokenizer's tokenizer_config.json, or remove it"
         )
-    if added := sorted(tokenizer.get_vocab().keys() - read_vocabulary(folder / DEFINITION).keys()):
+    if added := sorted(tokenizer.get_vocab().keys() - TokenizerJson.read(folder / DEFINITION).ids.keys()):
         raise ExportError(
             f"{folder}: the tokenizer's configuration adds {added[0]!r} to its tokenizer.json: "
             f"remove that from tokenizer_config.json or added_tokens.json, or write tokenizer_class: {CLASS}"

@@ -15,6 +15,7 @@ from typing import Any
 
 from nano3 import Nano3Error
 from nano3.artifact.files import write_json
+from nano3.raw.tokenizer_json import TokenizerJson
 from nano3.raw.tokenizers import DEFINITION
 
 CONFIG, MAP = "tokenizer_config.json", "special_tokens_map.json"
@@ -69,9 +70,9 @@ def special_tokens(folder: Path, recipe: Mapping[str, str]) -> SpecialTokens:
     """
     The control tokens of a tokenizer. folder: of its files. recipe: its tokens by the names `bos` and `eos`.
 
-    Raises SpecialTokenError if it lacks one of the recipe's, or a file is not what its name says.
+    Raises SpecialTokenError or TokenizerJsonError if it lacks one of the recipe's, or a file is not what its name says.
     """
-    vocabulary = read_vocabulary(folder / DEFINITION)
+    vocabulary = TokenizerJson.read(folder / DEFINITION).ids
     for name in ("bos", "eos"):
         if recipe[name] not in vocabulary:
             raise SpecialTokenError(
@@ -89,7 +90,7 @@ def settle(folder: Path, tokens: SpecialTokens) -> Changes:
 
     Returns what they said otherwise before: by file and key, what it `was` and `is` now.
     """
-    vocabulary = read_vocabulary(folder / DEFINITION)
+    vocabulary = TokenizerJson.read(folder / DEFINITION).ids
     changes: Changes = {}
     for file in (CONFIG, MAP):
         path = folder / file
@@ -105,18 +106,6 @@ def settle(folder: Path, tokens: SpecialTokens) -> Changes:
             if after != before or not path.is_file():
                 write_json(path, after)
     return changes
-
-
-def read_vocabulary(file: Path) -> dict[str, int]:
-    """Ids of all tokens of a tokenizer.json, added ones included. Raises SpecialTokenError if it is not one."""
-    definition = _read(file)
-    try:
-        extra = {token["content"]: int(token["id"]) for token in definition.get("added_tokens", [])}
-        known = definition["model"]["vocab"]
-        listed = known if isinstance(known, dict) else {token: number for number, (token, _) in enumerate(known)}
-        return {**listed, **extra}
-    except (ValueError, KeyError, TypeError) as error:
-        raise SpecialTokenError(f"{file}: not a tokenizer.json ({error!r}): name a folder that has one") from None
 
 
 def _settled(before: Mapping[str, Any], texts: Mapping[str, str], vocabulary: Mapping[str, int]) -> dict[str, Any]:

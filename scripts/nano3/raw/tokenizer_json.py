@@ -57,6 +57,13 @@ class TokenizerJson:
         return section
 
     @property
+    def kind(self) -> str:
+        """Of its model: BPE, Unigram, WordPiece or WordLevel. Files of old versions do not say it."""
+        if "type" in self.model:
+            return str(self.model["type"])
+        return "BPE" if "merges" in self.model else "Unigram" if self._is_list else "WordPiece"
+
+    @property
     def added_tokens(self) -> list[dict[str, Any]]:
         """Its added tokens, in the order of the file. Hugging Face's tokenizers ignores one without content."""
         return [token for token in self.definition["added_tokens"] or [] if token["content"]]
@@ -89,10 +96,13 @@ class TokenizerJson:
     @cached_property
     def _vocabulary(self) -> dict[str, int]:
         """Of its model. A Unigram model lists its tokens in the order of their ids."""
-        vocabulary = self.model["vocab"]
-        if bytes(memoryview(vocabulary)[:1]) == b"[":
-            return {token: number for number, (token, _) in enumerate(msgspec.json.decode(vocabulary))}
-        return msgspec.json.decode(vocabulary, type=dict[str, int])
+        if self._is_list:
+            return {token: number for number, (token, _) in enumerate(msgspec.json.decode(self.model["vocab"]))}
+        return msgspec.json.decode(self.model["vocab"], type=dict[str, int])
+
+    @property
+    def _is_list(self) -> bool:
+        return bytes(memoryview(self.model["vocab"])[:1]) == b"["
 
     def _require_exact(self) -> None:
         for content, number, given in self._renumbered():
@@ -119,7 +129,7 @@ class TokenizerJson:
 
     def _loses_text(self) -> bool:
         """Whether a character without a token is left out: a BPE without bytes and without an unknown token."""
-        if self.model.get("type", "BPE") != "BPE" or self.model.get("unk_token") or self.model.get("byte_fallback"):
+        if self.kind != "BPE" or self.model.get("unk_token") or self.model.get("byte_fallback"):
             return False
         return b'"ByteLevel"' not in msgspec.json.encode(
             [self.definition.get("pre_tokenizer"), self.definition.get("normalizer")]

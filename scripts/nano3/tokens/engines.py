@@ -94,8 +94,8 @@ def around(settings: Mapping[str, Any]) -> list[str]:
 def against_gigatoken(tokenizer: TokenizerJson) -> str | None:
     """Why gigatoken would give other ids than tokenizers, as a clause; None if it gives the same."""
     model, normalizer = tokenizer.model, tokenizer.definition.get("normalizer")
-    if model.get("type", "BPE") != "BPE":
-        return f"gigatoken has no {model['type']} models"
+    if tokenizer.kind != "BPE":
+        return f"gigatoken has no {tokenizer.kind} models"
     for option in ("continuing_subword_prefix", "end_of_word_suffix"):
         if model.get(option):
             return f"gigatoken takes no notice of model.{option}"
