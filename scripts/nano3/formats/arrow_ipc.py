@@ -1,0 +1,164 @@
+"""
+Which rows are in a file of Arrow's IPC format, .arrow or .feather, with a footer or as a stream?
+
+A record batch that is not compressed is mapped, not read; one that is can't be decompressed in parts. So the messages
+are looked through first: a buffer that would become larger than LONGEST_BYTES is refused, and so is a stream that does
+not end with its mark, because it may be cut, or that ends before its file does.
+"""
+
+import struct
+from collections.abc import Iterator
+from pathlib import Path, PurePath
+from typing import Any, BinaryIO, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from nano3.core.arrow import int64_values
+from nano3.formats import source
+from nano3.formats.columns import find_column, text_columns, with_texts
+from nano3.formats.contents import HEAD_BYTES, check_head, opened
+from nano3.formats.source import Notes, TextError, counted_from_1, damaged
+
+MAGIC, STREAM_BEGIN = b"ARROW1", 8
+CONTINUES, OLD_STREAM_END = b"\xff\xff\xff\xff", b"\0\0\0\0"
+STREAM_END = CONTINUES + OLD_STREAM_END
+RECORD_BATCH, DICTIONARY_BATCH = 3, 2  # MessageHeader of Arrow's Message.fbs
+
+
+def count_ipc(path: PurePath, file: BinaryIO | None) -> int:
+    """Rows of a file, by its record batches. file: itself, if path is not local."""
+    with _mapped(path, file) as data:
+        return _check(path, data)
+
+
+def read_ipc(path: PurePath, notes: Notes) -> Iterator[pa.LargeStringArray]:
+    """The text column of a file, in batches of about BATCH_BYTES."""
+    with _mapped(path, None) as data:
+        rows = _check(path, data)
+        row = 0
+        try:
+            data.seek(0)
+            schema = _open(data).schema
+            notes.add_keys(text_columns(schema))
+            first, *inside = find_column(schema, notes.column, path)
+            data.seek(0)
+            for batch in _batches(_open(data, [first])):
+                column = batch.column(0)
+                _check_indices(path, column)
+                column = pc.struct_field(column, inside) if inside else column
+                yield from with_texts(column, row, notes, counted_from_1)
+                row += len(batch)
+                del batch, column
+        except (pa.ArrowException, OSError) as error:
+            raise damaged(path, f"{counted_from_1(row)} and following: {error}") from None
+    if row != rows:
+        raise damaged(path, f"has {row} rows where its record batches count {rows}")
+
+
+def _mapped(path: PurePath, file: BinaryIO | None) -> pa.NativeFile:
+    """The file as memory, from its beginning."""
+    if file is not None:
+        return pa.PythonFile(file, mode="r")
+    with opened(path) as raw:
+        check_head(path, raw.read(HEAD_BYTES), path.name)
+    return pa.memory_map(str(Path(path)))
+
+
+def _open(data: pa.NativeFile, fields: list[int] | None = None) -> Any:
+    """Arrow's reader of a file or a stream. fields: the columns to read; by default all."""
+    options = pa.ipc.IpcReadOptions(included_fields=fields, use_threads=False)
+    is_file = data.read(len(MAGIC)) == MAGIC
+    data.seek(0)
+    return (pa.ipc.open_file if is_file else pa.ipc.open_stream)(data, options=options)
+
+
+def _batches(reader: Any) -> Iterator[pa.RecordBatch]:
+    if isinstance(reader, pa.RecordBatchFileReader):
+        yield from map(reader.get_batch, range(reader.num_record_batches))
+    else:
+        yield from reader
+
+
+def _check_indices(path: PurePath, column: pa.Array) -> None:
+    """Raises TextError for a dictionary's entry that is not there, which Arrow would look up all the same."""
+    if pa.types.is_dictionary(column.type) and len(column):
+        indices = int64_values(column.indices.cast(pa.int64()), null=0)
+        if indices.min() < 0 or indices.max() >= max(1, len(column.dictionary)):
+            raise damaged(path, "an index of its dictionary is out of range")
+
+
+# ---- what the messages say ------------------------------------------------------------------------------------------
+
+
+def _check(path: PurePath, data: pa.NativeFile) -> int:
+    """Rows of all record batches. Raises TextError for a file that is cut or whose buffers are too large."""
+    begin = data.read(len(MAGIC))
+    is_file, stream_end = begin == MAGIC, STREAM_END if begin.startswith(CONTINUES) else OLD_STREAM_END
+    data.seek(STREAM_BEGIN if is_file else 0)
+    rows = 0
+    try:
+        reader = pa.ipc.MessageReader.open_stream(data)
+        for message in reader:
+            rows += _check_message(path, message)
+    except (pa.ArrowException, OSError, struct.error) as error:
+        raise damaged(path, f"not a whole Arrow file: {error}") from None
+    end = data.tell()
+    data.seek(max(0, end - len(stream_end)))
+    if not is_file and data.read(len(stream_end)) != stream_end:
+        raise damaged(path, "ends without Arrow's end of stream: it may be cut")
+    data.seek(end)
+    if not is_file and data.read(1):
+        raise damaged(path, "more follows behind Arrow's end of stream")
+    return rows
+
+
+class _Table(NamedTuple):
+    """A table of a flatbuffer: data, and where it begins."""
+
+    data: bytes
+    begin: int
+
+    def field(self, number: int) -> int:
+        """Where a field begins; 0 if the table has none of this number."""
+        vtable = self.begin - _number(self.data, "<i", self.begin)
+        place = 4 + 2 * number
+        offset = _number(self.data, "<H", vtable + place) if place < _number(self.data, "<H", vtable) else 0
+        return self.begin + offset if offset else 0
+
+    def table(self, number: int) -> "_Table":
+        """The table that a field refers to."""
+        at = self.field(number)
+        return _Table(self.data, at + _number(self.data, "<I", at))
+
+
+def _number(data: bytes, kind: str, at: int) -> int:
+    return int(struct.unpack_from(kind, data, at)[0])
+
+
+def _check_message(path: PurePath, message: pa.Message) -> int:
+    """Rows of a message. Raises TextError if a buffer of it becomes too large."""
+    data = message.metadata.to_pybytes()
+    table = _Table(data, _number(data, "<I", 0))
+    kind = data[table.field(1)] if table.field(1) else 0
+    if kind not in (RECORD_BATCH, DICTIONARY_BATCH):
+        return 0
+    batch = table.table(2) if kind == RECORD_BATCH else table.table(2).table(1)
+    if batch.field(3) and message.body is not None:  # it is compressed
+        largest = max(_buffer_sizes(batch, memoryview(message.body)), default=0)
+        if largest > source.LONGEST_BYTES:
+            raise TextError(
+                f"{path}: a column of a record batch holds {largest:,} bytes, more than {source.LONGEST_BYTES:,}, "
+                "the most that is read at once: write the file in smaller batches, or without compression"
+            )
+    length = batch.field(0)
+    return _number(data, "<q", length) if kind == RECORD_BATCH and length else 0
+
+
+def _buffer_sizes(batch: _Table, body: memoryview) -> Iterator[int]:
+    """Bytes of each buffer once it is decompressed, which stand before it."""
+    vector = batch.field(2) + _number(batch.data, "<I", batch.field(2))
+    for number in range(_number(batch.data, "<I", vector)):
+        offset, length = struct.unpack_from("<qq", batch.data, vector + 4 + 16 * number)
+        if length >= 8:
+            yield struct.unpack_from("<q", body, offset)[0]
