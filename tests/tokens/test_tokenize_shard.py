@@ -160,7 +160,7 @@ def test_a_long_document_is_what_a_short_one_is(
     raw = tmp_path / "raw.jsonl"
     raw.write_text("".join(json.dumps(row) + "\n" for row in rows))
     before = tokenize(raw, tmp_path / "before", rows=192, tokenizer=settings(limits))
-    for limit in ("nano3.raw.readers.BATCH_BYTES", "nano3.tokens.pipeline.LONG_BYTES"):
+    for limit in ("nano3.formats.source.BATCH_BYTES", "nano3.tokens.pipeline.LONG_BYTES"):
         monkeypatch.setattr(limit, 500)
     monkeypatch.setattr("nano3.tokens.chunking.PIECE_BYTES", 20)
     monkeypatch.setattr("nano3.tokens.encoder.may_be_cut", lambda definition: in_pieces)
@@ -174,7 +174,7 @@ def test_a_long_document_is_what_a_short_one_is(
 def test_the_way_it_is_done_changes_no_byte(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
     before = tokenize(ENGLISH, tmp_path / "before", rows=192)
     if way == "small batches":
-        monkeypatch.setattr("nano3.raw.readers.BATCH_BYTES", 10_000)
+        monkeypatch.setattr("nano3.formats.source.BATCH_BYTES", 10_000)
     if way == "no prefetch":
         monkeypatch.setattr("nano3.tokens.pipeline._prefetch", lambda items: items)
     engine = "tokenizers" if way == "engine" else "gigatoken"
@@ -241,7 +241,7 @@ def test_a_shard_without_documents_is_an_empty_pair(tmp_path: Path) -> None:
 @pytest.mark.parametrize("dataset", ["tiny-code", "tiny-english"])
 def test_tokenizing_never_imports_pandas(tmp_path: Path, dataset: str) -> None:
     shard = read_pins(dataset)[0]
-    text = canonical_json(key(Path(shard.path), None, read_dataset(dataset).text_column))
+    text = canonical_json(key(Path(shard.path), None, str(read_dataset(dataset).text_column)))
     command = [sys.executable, "-X", "importtime", "scripts/tokenize_shard.py", "--raw", shard.path, "--key", text]
     command += ["--tokenizer", str(TOKENIZER), "--receipt", str(tmp_path / "receipt.json")]
     command += ["--train", str(tmp_path / "train"), "--holdout", str(tmp_path / "holdout")]

@@ -25,7 +25,7 @@ else:
     from backports import zstd
 
 CHUNK_BYTES = 2**20
-READ_BYTES = 2**17  # of compressed data at a time
+READ_BYTES = 2**16  # of compressed data at a time
 HEAD_BYTES = 512
 LARGEST_ZSTD_WINDOW = 31  # as a power of two: zstd --long=31
 XZ_MEMORY_BYTES = 2**30

@@ -12,7 +12,9 @@ are cut out of the stream, so memory holds one at a time.
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from itertools import chain
+from operator import attrgetter
 from pathlib import PurePath
 from typing import Any, BinaryIO
 
@@ -25,7 +27,7 @@ from nano3.formats import source
 from nano3.formats.columns import one_text
 from nano3.formats.contents import chunks
 from nano3.formats.json_scan import Span, find, keys_of, text_of, unescape
-from nano3.formats.lines import TOO_LONG, Line, Lines, joined, too_long
+from nano3.formats.lines import TOO_LONG, Line, Lines, is_blank, joined, too_long
 from nano3.formats.source import Notes, RowError, counted_from_1, damaged, kind_of
 
 OUTSIDE = re.compile(rb'["\[\]{},]')
@@ -40,14 +42,14 @@ REFUSED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 def read_json(path: PurePath, notes: Notes) -> Iterator[pa.LargeStringArray]:
     """The text column of a file, in batches of about BATCH_BYTES; the text of a longer row is a batch of its own."""
     rows, reader = _rows(path), _RowReader(notes.column)
+    decode, text_in, longest = reader.decode, reader.text_in, source.BATCH_BYTES
     texts: list[str | None] = []
     size = 0
     for row, line in enumerate(rows):
-        try:
-            value = reader.value(line)
-        except RowError as error:
-            notes.add_bad(row, rows.place, error)
-            value = None
+        try:  # no function of ours for an ordinary row
+            value = text_in(decode(line)) if len(line) <= longest else _noted(reader, line, row, rows, notes)
+        except REFUSED:
+            value = _noted(reader, line, row, rows, notes)
         if value is msgspec.UNSET:
             value = None
             notes.lacking += 1
@@ -65,7 +67,7 @@ def read_json(path: PurePath, notes: Notes) -> Iterator[pa.LargeStringArray]:
             continue
         texts.append(value)
         size += len(value) if value else 0
-        if size >= source.BATCH_BYTES or len(texts) == source.LARGEST_BATCH_ROWS:
+        if size >= longest or len(texts) == source.LARGEST_BATCH_ROWS:
             yield text_array(texts)
             texts, size = [], 0
     if texts:
@@ -80,38 +82,43 @@ def count_json(path: PurePath, file: BinaryIO | None) -> int:
 # ---- the text of a row ----------------------------------------------------------------------------------------------
 
 
+def _noted(reader: "_RowReader", line: Line, row: int, rows: "Lines | Elements", notes: Notes) -> Any:
+    """The text of a row that is long or that the fast decoder refuses; None if it is bad, which is noted."""
+    try:
+        return reader.long_text(line) if len(line) > source.BATCH_BYTES else reader.odd_text(line)
+    except RowError as error:
+        notes.add_bad(row, rows.place, error)
+        return None
+
+
 class _RowReader:
-    """Reads a column of rows. A name with dots in it goes before a field inside a column."""
+    """
+    Reads a column of rows. A name with dots in it goes before a field inside a column.
+
+    text_in(decode(line)) is the text of an ordinary row: None if it is null, UNSET if there is no such column.
+    """
 
     def __init__(self, column: str) -> None:
         self._names = column.split(".")
-        self._decode = msgspec.json.Decoder(_row_type(self._names, str | None)).decode
+        self.decode = msgspec.json.Decoder(_row_type(self._names, str | None)).decode
+        self.text_in = attrgetter("first_1") if len(self._names) == 1 else partial(_value_of, names=self._names)
         self._decode_raw = msgspec.json.Decoder(_row_type(self._names, msgspec.Raw)).decode
 
-    def value(self, line: Line) -> Any:
-        """
-        The text of a row, of a long one as an array; None if it is null, UNSET if the row has no such column.
-
-        Raises RowError for anything else.
-        """
+    def long_text(self, line: Line) -> Any:
+        """The text of a long row, as an array. Raises RowError if it is bad."""
+        buffer = line if isinstance(line, bytearray) else bytearray(line)
         try:
-            if len(line) <= source.BATCH_BYTES:
-                return _value_of(self._decode(line), self._names)
-            buffer = line if isinstance(line, bytearray) else bytearray(line)
             raw = _value_of(self._decode_raw(buffer), self._names)
-            return raw if raw is msgspec.UNSET or raw is None else _in_place(buffer, _span_of(raw, buffer))
         except REFUSED:
-            return self._value_again(line)
-
-    def _value_again(self, line: Line) -> Any:
-        """The same for a row that the fast decoder refuses."""
-        if not line:
-            raise RowError(too_long())
-        if len(line) > source.BATCH_BYTES:
-            buffer = line if isinstance(line, bytearray) else bytearray(line)
             span = find(buffer, self._names)
             return msgspec.UNSET if span is None else _in_place(buffer, span)
-        try:  # a NaN in every row must not cost a walk in every row
+        return raw if raw is msgspec.UNSET or raw is None else _in_place(buffer, _span_of(raw, buffer))
+
+    def odd_text(self, line: Line) -> Any:
+        """The text of a row that the fast decoder refuses. Raises RowError if it is bad."""
+        if not line:
+            raise RowError(too_long())
+        try:  # a NaN in every row must not cost a walk through every row
             value = _value_in(json.loads(str(line, "utf-8")), self._names)
             if value is None or value is msgspec.UNSET or (isinstance(value, str) and value.encode() is not None):
                 return value
@@ -265,7 +272,7 @@ class Elements:
         self._row = joined(self._row, piece, self._size)
 
     def _is_blank(self) -> bool:
-        return self._size <= source.LONGEST_BYTES and not self._row.strip()
+        return self._size <= source.LONGEST_BYTES and is_blank(self._row)
 
     def _finished(self, piece: bytes) -> Line:
         """The row with its last piece."""

@@ -22,7 +22,7 @@ from nano3.formats.source import Document, Notes, RowError, TextError, damaged, 
 
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
 PIECE_BYTES = 2**20
-TOO_LONG = b""  # stands for a row that is longer than LONGEST_BYTES
+TOO_LONG = b""  # equals what stands for a row that is longer than LONGEST_BYTES
 
 Line = bytes | bytearray
 
@@ -56,20 +56,15 @@ class Lines:
             if not others:
                 continue
             self.number += 1
-            if size > source.LONGEST_BYTES:
-                yield TOO_LONG
-            elif rest and not rest.isspace():
+            if size > source.LONGEST_BYTES or not is_blank(rest):
                 yield rest
             rest = bytearray(others.pop())
             size = len(rest)
-            for line in others:
-                self.number += 1
+            for self.number, line in enumerate(others, self.number + 1):  # noqa: B020
                 if line.strip():
                     yield line
         self.number += 1
-        if size > source.LONGEST_BYTES:
-            yield TOO_LONG
-        elif rest and not rest.isspace():
+        if size > source.LONGEST_BYTES or not is_blank(rest):
             yield rest
 
     def _quoted_rows(self) -> Iterator[Line]:
@@ -83,7 +78,7 @@ class Lines:
                     if is_open:
                         piece = b"\n" + part
                     else:
-                        if row.strip() or size > source.LONGEST_BYTES:
+                        if size > source.LONGEST_BYTES or not is_blank(row):
                             yield row
                         row, size, self.number = bytearray(), 0, line
                 is_open ^= bool(part.count(b'"') % 2)
@@ -91,16 +86,21 @@ class Lines:
                 row = joined(row, piece, size)
         if is_open:
             raise damaged(self._path, f"line {self.number}: a quotation mark opens a field and is never closed")
-        if row.strip() or size > source.LONGEST_BYTES:
+        if size > source.LONGEST_BYTES or not is_blank(row):
             yield row
 
 
 def joined(row: bytearray, piece: bytes, size: int) -> bytearray:
-    """A row with what follows of it, or nothing once it is too long. size: of both."""
+    """A row with what follows of it, or TOO_LONG once it is. size: of both."""
     if size > source.LONGEST_BYTES:
-        return bytearray()
+        return bytearray(TOO_LONG)
     row += piece
     return row
+
+
+def is_blank(row: Line) -> bool:
+    """True if there is nothing in a row. bytes.strip would copy a huge one."""
+    return not row or row.isspace()
 
 
 def too_long() -> str:

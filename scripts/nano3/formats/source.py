@@ -22,6 +22,7 @@ FORMATS = tuple(
 BATCH_BYTES = 8 * 2**20  # of decoded text
 LARGEST_BATCH_ROWS = 4096
 LONGEST_BYTES = 2**29  # of a row, or of a part that a format lets nobody read in pieces
+BAD_ROWS_AT_MOST = 0.01  # share of a shard's rows that may be skipped, if its dataset does not say
 
 Document = Literal["file", "line"]
 OnBadRow = Literal["fail", "skip"]
@@ -78,6 +79,13 @@ class TextSource:
     def of(cls, key: Mapping[str, Any]) -> "TextSource":
         """The part of a shard's key that says how its raw file is read."""
         return cls(key["text_column"], key.get("document"), key.get("on_bad_row", "fail"))
+
+    @property
+    def key(self) -> dict[str, Any]:
+        """What a shard's key says of it: what is not the default, and the column in any case."""
+        document = {} if self.document is None else {"document": self.document}
+        on_bad_row = {} if self.on_bad_row == "fail" else {"on_bad_row": self.on_bad_row}
+        return {"text_column": self.text_column} | document | on_bad_row
 
     def column_for(self, path: PurePath) -> str:
         """

@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from nano3.artifact.digest import digest_file
 from nano3.core.schema import ConfigError, read_yaml
+from nano3.formats.readers import count_rows, shard_name
 from nano3.raw import hub, remote, tokenizers
 from nano3.raw.datasets import (
     DATASETS,
@@ -23,7 +24,6 @@ from nano3.raw.datasets import (
     read_pins,
     write_pins,
 )
-from nano3.raw.readers import count_rows, shard_name
 
 
 def pin_datasets(names: Sequence[str], folder: Path = DATASETS, rows: bool = False) -> list[str]:
@@ -95,7 +95,7 @@ def _with_rows(shard: Shard, before: Mapping[str, Shard], dataset: Dataset, coun
         origin, path = dataset.origin(shard.path), PurePath(shard.path)
         footer = path.suffix == ".parquet"
         with hub.opened(origin) if dataset.on_hub else remote.opened(origin, anywhere=footer) as file:
-            shard = replace(shard, rows=count_rows(path, file))
+            shard = replace(shard, rows=count_rows(path, file, dataset.text_source))
     return shard
 
 
@@ -158,7 +158,9 @@ def _local_files(dataset: Dataset, _source: str) -> Iterator[Shard]:
     files = sorted(path for path in folder.glob(str(dataset.files)) if path.is_file())
     for path in tqdm(files, desc=dataset.source, unit=" files", disable=None):
         name = shard_name(path.relative_to(folder).as_posix())
-        yield Shard(name, path.as_posix(), path.stat().st_size, count_rows(path), digest_file(path))
+        yield Shard(
+            name, path.as_posix(), path.stat().st_size, count_rows(path, None, dataset.text_source), digest_file(path)
+        )
 
 
 def _hub_files(dataset: Dataset, source: str) -> Iterator[Shard]:

@@ -7,11 +7,11 @@ some documents are encoded again by the reference tokenizer, while the pipeline 
 
 import re
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +24,15 @@ from nano3 import Nano3Error
 from nano3.artifact.digest import digest_file
 from nano3.artifact.receipt import Input, Output, Run
 from nano3.artifact.steps import ShardFacts, ShardKey, ShardReceipt
+from nano3.formats.readers import TextError, TextSource, read_text
+from nano3.formats.source import BAD_ROWS_AT_MOST
 from nano3.tokens.encoder import Encoder, Ids, Lengths, is_plain
 from nano3.tokens.pipeline import Batch, Observer, write_pairs
 from nano3.tokens.reference_tokenizer import ReferenceTokenizer
 
 LARGEST_CHECKED_CHARACTERS = 1_000_000
-PACKAGES = ("gigatoken", "tokenizers", "pyarrow", "numpy", "awkward", "msgspec", "xxhash", "zstandard")
+FEWEST_ROWS = 1_000  # before them a share of bad rows says nothing
+PACKAGES = ("gigatoken", "tokenizers", "pyarrow", "numpy", "awkward", "msgspec", "xxhash", "backports.zstd")
 
 
 class TokenError(Nano3Error):
@@ -66,6 +69,7 @@ def tokenize_shard(
     checked_documents: int = 4,
     origin: str = "",
     threads: int = 2,
+    bad_rows_at_most: float = BAD_ROWS_AT_MOST,
 ) -> None:
     """
     One raw shard becomes a Megatron pair for training, a pair of held-out documents, and a receipt.
@@ -74,12 +78,13 @@ def tokenize_shard(
     column, token settings. train, holdout: prefixes of the two pairs; the second holds validation and test documents
     in row order, and the receipt says which row is which. engine: gigatoken or tokenizers; the ids are the same, which
     is checked for the first checked_documents and for some later ones, see checked_rows. origin: where raw came from,
-    if it was downloaded; for the receipt. threads: how many processors to keep busy.
-    Raises TokenError if raw is not the file that was pinned, EncodeError or TextError for what can't be encoded,
-    ReferenceTokenizerError for other ids than Hugging Face's.
+    if it was downloaded; for the receipt. threads: how many processors to keep busy. bad_rows_at_most: share of the
+    rows that may be bad, where bad rows are skipped.
+    Raises TokenError if raw is not the file that was pinned or has too many bad rows, EncodeError or TextError for what
+    can't be encoded, ReferenceTokenizerError for other ids than Hugging Face's.
     """
     with CheckedEncoder.load(tokenizer, key["tokenizer"], engine, threads) as encoder:
-        tokenize(encoder, raw, tokenizer, key, train, holdout, receipt, checked_documents, origin)
+        tokenize(encoder, raw, tokenizer, key, train, holdout, receipt, checked_documents, origin, bad_rows_at_most)
 
 
 def tokenize(
@@ -92,10 +97,11 @@ def tokenize(
     receipt: Path,
     checked_documents: int,
     origin: str,
+    bad_rows_at_most: float = BAD_ROWS_AT_MOST,
 ) -> None:
     """tokenize_shard with an encoder that was loaded before."""
     run = Run(PACKAGES)
-    with Watch(checked, raw, key["sha256"], checked_documents) as watch:
+    with Watch(checked, raw, key, checked_documents, bad_rows_at_most) as watch:
         pairs = write_pairs(raw, checked.encoder, key, train, holdout, watch)
     rows = pairs.rows
     ShardReceipt.made(
@@ -112,6 +118,7 @@ def tokenize(
             valid=rows.valid,
             test=rows.test,
             skipped=rows.skipped,
+            bad=rows.bad,
             dropped={reason: len(numbers) for reason, numbers in rows.dropped.items()},
             **watch.facts(),
             origin=origin or str(raw),
@@ -126,11 +133,15 @@ class Watch(Observer):
     Inside its with block, an error of ours gives way to TokenError if the file is not the one that was pinned.
     """
 
-    def __init__(self, checked: CheckedEncoder, raw: Path, sha256: str, checked_documents: int) -> None:
+    def __init__(
+        self, checked: CheckedEncoder, raw: Path, key: ShardKey, checked_documents: int, bad_rows_at_most: float
+    ) -> None:
         self.truncated = self.characters = self.special_tokens_in_text = 0
         self.lengths: Counter[int] = Counter()
         self.seconds: dict[str, float] = {}
-        self._raw, self._sha256, self._documents = raw, sha256, checked_documents
+        self._raw, self._sha256, self._documents = raw, key["sha256"], checked_documents
+        self._key, self._bad_rows_at_most = key, bad_rows_at_most
+        self._rows = self._bad = 0
         self._reference, self._checks = checked.reference, list[Future[None]]()
         control_tokens = sorted(checked.encoder.control_tokens, key=len, reverse=True)
         self._special = "|".join(map(re.escape, control_tokens))
@@ -158,6 +169,12 @@ class Watch(Observer):
         if self._special:
             self.special_tokens_in_text += pc.sum(pc.count_substring_regex(texts, self._special)).as_py() or 0
 
+    def rows_read(self, rows: int, bad: int) -> None:
+        """Raises TokenError early if too many of many rows are bad."""
+        self._rows, self._bad = rows, bad
+        if rows >= FEWEST_ROWS:
+            self._require_few_bad()
+
     def encoded(self, batch: Batch, ids: Ids, lengths: Lengths) -> None:
         """Have some documents encoded again."""
         ends = np.cumsum(lengths)
@@ -174,8 +191,9 @@ class Watch(Observer):
         self.lengths.update(dict(zip((1 << powers).tolist(), counts.tolist(), strict=True)))
 
     def complete(self) -> None:
-        """Raises TokenError for another file than was pinned, ReferenceTokenizerError for other ids."""
+        """Raises TokenError for another file than was pinned or too many bad rows, ReferenceTokenizerError for ids."""
         self._require_pinned()
+        self._require_few_bad()
         for check in self._checks:
             check.result()
 
@@ -188,6 +206,17 @@ class Watch(Observer):
             "lengths": {str(size): count for size, count in sorted(self.lengths.items())},
             "seconds": {stage: round(seconds, 3) for stage, seconds in sorted(self.seconds.items())},
         }
+
+    def _require_few_bad(self) -> None:
+        if self._bad <= self._bad_rows_at_most * self._rows:
+            return
+        source, first = TextSource.of(self._key), ""
+        try:  # nobody noted what was wrong with the first: to read up to it again says so
+            deque(read_text(self._raw, replace(source, on_bad_row="fail"), self._key["rows"], []), maxlen=0)
+        except TextError as error:
+            first = f"; the first: {error}"
+        share = f"more than bad_rows_at_most, {self._bad_rows_at_most:g}, allows"
+        raise TokenError(f"{self._raw}: {self._bad:,} of {self._rows:,} rows are bad, {share}{first}")
 
     def _digest_raw(self) -> str:
         with self.stage("digest"):
