@@ -132,7 +132,7 @@ ONE_LINE = gzip.compress(b'{"text": "x"}\n', mtime=0)
     ("name", "content", "message"),
     [
         ("x{y}.jsonl.gz", ONE_LINE, "can't have braces: rename it"),
-        ("cut.jsonl.gz", ONE_LINE[:-9], "cut.jsonl.gz: the compressed data is damaged or cut"),
+        ("cut.jsonl.gz", ONE_LINE[:-9], "cut.jsonl.gz: the compressed data is cut"),
     ],
 )
 def test_a_file_that_cannot_be_a_shard_is_named_when_pinning(

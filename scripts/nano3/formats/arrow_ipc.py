@@ -20,10 +20,13 @@ from nano3.formats.columns import find_column, text_columns, with_texts
 from nano3.formats.contents import HEAD_BYTES, check_head, opened
 from nano3.formats.source import Notes, TextError, counted_from_1, damaged
 
-MAGIC, STREAM_BEGIN = b"ARROW1", 8
+MAGIC = b"ARROW1"
 CONTINUES, OLD_STREAM_END = b"\xff\xff\xff\xff", b"\0\0\0\0"
 STREAM_END = CONTINUES + OLD_STREAM_END
-RECORD_BATCH, DICTIONARY_BATCH = 3, 2  # MessageHeader of Arrow's Message.fbs
+# Of Arrow's Message.fbs and File.fbs: kinds of messages, fields of a footer, sizes of structs.
+RECORD_BATCH, DICTIONARY_BATCH = 3, 2
+DICTIONARIES, RECORD_BATCHES = 2, 3
+BLOCK_BYTES, BUFFER_BYTES = 24, 16
 
 
 def count_ipc(path: PurePath, file: BinaryIO | None) -> int:
@@ -38,11 +41,9 @@ def read_ipc(path: PurePath, notes: Notes) -> Iterator[pa.LargeStringArray]:
         rows = _check(path, data)
         row = 0
         try:
-            data.seek(0)
             schema = _open(data).schema
             notes.add_keys(text_columns(schema))
             first, *inside = find_column(schema, notes.column, path)
-            data.seek(0)
             for batch in _batches(_open(data, [first])):
                 column = batch.column(0)
                 _check_indices(path, column)
@@ -68,9 +69,8 @@ def _mapped(path: PurePath, file: BinaryIO | None) -> pa.NativeFile:
 def _open(data: pa.NativeFile, fields: list[int] | None = None) -> Any:
     """Arrow's reader of a file or a stream. fields: the columns to read; by default all."""
     options = pa.ipc.IpcReadOptions(included_fields=fields, use_threads=False)
-    is_file = data.read(len(MAGIC)) == MAGIC
-    data.seek(0)
-    return (pa.ipc.open_file if is_file else pa.ipc.open_stream)(data, options=options)
+    is_file = _rewound(data).read(len(MAGIC)) == MAGIC
+    return (pa.ipc.open_file if is_file else pa.ipc.open_stream)(_rewound(data), options=options)
 
 
 def _batches(reader: Any) -> Iterator[pa.RecordBatch]:
@@ -93,24 +93,42 @@ def _check_indices(path: PurePath, column: pa.Array) -> None:
 
 def _check(path: PurePath, data: pa.NativeFile) -> int:
     """Rows of all record batches. Raises TextError for a file that is cut or whose buffers are too large."""
-    begin = data.read(len(MAGIC))
-    is_file, stream_end = begin == MAGIC, STREAM_END if begin.startswith(CONTINUES) else OLD_STREAM_END
-    data.seek(STREAM_BEGIN if is_file else 0)
-    rows = 0
+    begin = _rewound(data).read(len(MAGIC))
     try:
-        reader = pa.ipc.MessageReader.open_stream(data)
-        for message in reader:
-            rows += _check_message(path, message)
-    except (pa.ArrowException, OSError, struct.error) as error:
+        if begin == MAGIC:
+            return sum(_check_message(path, message) for message in _messages(data))
+        rows = sum(_check_message(path, message) for message in pa.ipc.MessageReader.open_stream(_rewound(data)))
+    except (pa.ArrowException, OSError, EOFError, ValueError, struct.error) as error:
         raise damaged(path, f"not a whole Arrow file: {error}") from None
-    end = data.tell()
-    data.seek(max(0, end - len(stream_end)))
-    if not is_file and data.read(len(stream_end)) != stream_end:
+    end, mark = data.tell(), STREAM_END if begin.startswith(CONTINUES) else OLD_STREAM_END
+    data.seek(max(0, end - len(mark)))
+    if data.read(len(mark)) != mark:
         raise damaged(path, "ends without Arrow's end of stream: it may be cut")
-    data.seek(end)
-    if not is_file and data.read(1):
+    if data.read(1):
         raise damaged(path, "more follows behind Arrow's end of stream")
     return rows
+
+
+def _rewound(data: pa.NativeFile) -> pa.NativeFile:
+    data.seek(0)
+    return data
+
+
+def _messages(data: pa.NativeFile) -> Iterator[pa.Message]:
+    """The messages of a file with a footer, which says where they are."""
+    size = data.size()
+    data.seek(max(0, size - 4 - len(MAGIC)))
+    length, magic = struct.unpack("<i6s", data.read(4 + len(MAGIC)))
+    begin = size - 4 - len(MAGIC) - length
+    if magic != MAGIC or length <= 0 or begin < 0:
+        raise ValueError("it has no footer")
+    data.seek(begin)
+    footer = data.read(length)
+    table = _Table(footer, _number(footer, "<I", 0))
+    for field in (DICTIONARIES, RECORD_BATCHES):
+        for at in table.structs(field, BLOCK_BYTES):
+            data.seek(_number(footer, "<q", at))
+            yield pa.ipc.read_message(data)
 
 
 class _Table(NamedTuple):
@@ -130,6 +148,13 @@ class _Table(NamedTuple):
         """The table that a field refers to."""
         at = self.field(number)
         return _Table(self.data, at + _number(self.data, "<I", at))
+
+    def structs(self, number: int, size: int) -> Iterator[int]:
+        """Where each struct of a vector begins. size: bytes of one."""
+        at = self.field(number)
+        if at:
+            vector = at + _number(self.data, "<I", at)
+            yield from (vector + 4 + size * place for place in range(_number(self.data, "<I", vector)))
 
 
 def _number(data: bytes, kind: str, at: int) -> int:
@@ -157,8 +182,7 @@ def _check_message(path: PurePath, message: pa.Message) -> int:
 
 def _buffer_sizes(batch: _Table, body: memoryview) -> Iterator[int]:
     """Bytes of each buffer once it is decompressed, which stand before it."""
-    vector = batch.field(2) + _number(batch.data, "<I", batch.field(2))
-    for number in range(_number(batch.data, "<I", vector)):
-        offset, length = struct.unpack_from("<qq", batch.data, vector + 4 + 16 * number)
+    for at in batch.structs(2, BUFFER_BYTES):
+        offset, length = struct.unpack_from("<qq", batch.data, at)
         if length >= 8:
             yield struct.unpack_from("<q", body, offset)[0]

@@ -168,7 +168,9 @@ def _sizes(column: pa.Array) -> npt.NDArray[np.int64]:
 def _as_text(column: pa.Array) -> pa.LargeStringArray:
     """A column of any type of text, not yet checked to be UTF-8."""
     if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
+        entries = column.dictionary
+        entries = _as_text(entries) if _is_view(entries.type) else entries  # Arrow takes nothing from a view
+        column = pa.DictionaryArray.from_arrays(column.indices, entries).dictionary_decode()
     if column.type == pa.null() or pa.types.is_string(column.type):
         return column.cast(pa.large_string())
     if pa.types.is_string_view(column.type):  # a cast to large_string would raise for bytes that are not UTF-8

@@ -53,7 +53,7 @@ def read_json(path: PurePath, notes: Notes) -> Iterator[pa.LargeStringArray]:
         if value is msgspec.UNSET:
             value = None
             notes.lacking += 1
-            if notes.every or not notes.keys:
+            if notes.wants_keys(row):
                 notes.add_keys(keys_of(line))
         else:
             notes.has_column = True

@@ -21,6 +21,7 @@ from nano3.formats.contents import chunks
 from nano3.formats.source import Document, Notes, RowError, TextError, damaged, kind_of
 
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
+EMPTY = (b"", b"\r")  # rows of csv and tsv that are none: others may be separators alone
 PIECE_BYTES = 2**20
 TOO_LONG = b""  # equals what stands for a row that is longer than LONGEST_BYTES
 
@@ -78,7 +79,7 @@ class Lines:
                     if is_open:
                         piece = b"\n" + part
                     else:
-                        if size > source.LONGEST_BYTES or not is_blank(row):
+                        if size > source.LONGEST_BYTES or row not in EMPTY:
                             yield row
                         row, size, self.number = bytearray(), 0, line
                 is_open ^= bool(part.count(b'"') % 2)
@@ -86,7 +87,7 @@ class Lines:
                 row = joined(row, piece, size)
         if is_open:
             raise damaged(self._path, f"line {self.number}: a quotation mark opens a field and is never closed")
-        if size > source.LONGEST_BYTES or not is_blank(row):
+        if size > source.LONGEST_BYTES or row not in EMPTY:
             yield row
 
 

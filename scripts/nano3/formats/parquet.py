@@ -3,13 +3,14 @@ Which rows are in a parquet file, and how many can be read at once?
 
 Arrow reads as many rows at a time as it is told, whatever they hold, and a dictionary may hold one text of 400 kB for
 a thousand rows. So the headers of a column's pages are read before: they say how many rows a page has and how large it
-is. The next rows to read are as many as make about BATCH_BYTES; a dictionary's entries could all be its longest one,
-so 16 times as much is risked there, and what comes is cut by its true size.
+is. The next rows to read are as many as make about BATCH_BYTES. Where rows share a dictionary's entries they could all
+be its longest one, so that up to 16 times as much is risked; what comes is cut by its true size.
 
 A page can't be read in parts, so one of more than LONGEST_BYTES is refused.
 """
 
-from collections.abc import Iterable, Iterator
+import struct
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePath
 from typing import Any, BinaryIO, NamedTuple
 
@@ -25,20 +26,23 @@ from nano3.formats.source import Notes, TextError, counted_from_1, damaged
 BUFFER_BYTES = 2**20
 HEADER_BYTES = 2**12  # enough for the header of nearly any page
 LARGEST_HEADER_BYTES = 2**24
-DICTIONARY_RISK = 16
+RISK = 16
 DATA_PAGE, DICTIONARY_PAGE, DATA_PAGE_V2 = 0, 2, 3
 PLAIN, DELTA, DICTIONARY_CODED = 0, 7, (2, 8)
 
 
 class PageHeader(NamedTuple):
-    """kind: see DATA_PAGE. size, stored: bytes without and with compression. rows, encoding: of its values."""
+    """
+    kind: see DATA_PAGE. size, stored: bytes without and with compression. rows, encoding: of its values. begin: where
+    the page itself begins.
+    """
 
     kind: int
     size: int
     stored: int
     rows: int
     encoding: int
-    length: int
+    begin: int
 
 
 def count_parquet(path: PurePath, file: BinaryIO | None) -> int:
@@ -129,28 +133,62 @@ def _steps(path: PurePath, metadata: pq.FileMetaData, leaf: int) -> Iterator[int
 
 
 def _estimates(path: PurePath, metadata: pq.FileMetaData, leaf: int) -> Iterator[tuple[int, float]]:
-    """Rows that follow one another, and the most bytes that each is to count as."""
+    """Rows that follow one another, and the bytes that each is to count as."""
     with opened(path) as raw:
         for number in range(metadata.num_row_groups):
-            group = metadata.row_group(number)
-            left, dictionary = group.num_rows, 0
-            for page in _pages(raw, group.column(leaf), left):
-                most = source.LONGEST_BYTES // (2 if page.kind == DICTIONARY_PAGE else 1)  # Arrow holds two of it
-                if page.size > most:
-                    raise TextError(
-                        f"{path}: a page of its column holds {page.size:,} bytes, more than {most:,}, "
-                        "the most that is read at once: write the file with smaller pages or row groups"
-                    )
+            chunk, left = metadata.row_group(number).column(leaf), metadata.row_group(number).num_rows
+            pages = list(_pages(raw, chunk, left))
+            for page in pages:
+                _check_size(path, page)
+            entry_bytes = _entry_bytes(raw, chunk, pages)
+            for page in pages:
                 if page.kind == DICTIONARY_PAGE:
-                    dictionary = page.size
                     continue
                 rows = min(page.rows, left)
                 left -= rows
                 if page.encoding in DICTIONARY_CODED:
-                    yield rows, dictionary / DICTIONARY_RISK
+                    yield rows, entry_bytes
                 else:
-                    yield rows, page.size / (DICTIONARY_RISK if page.encoding == DELTA else max(1, page.rows))
-            yield left, source.BATCH_BYTES / DICTIONARY_RISK  # of pages whose headers nobody could read
+                    yield rows, page.size / (RISK if page.encoding == DELTA else max(1, page.rows))
+            yield left, source.BATCH_BYTES / RISK  # of pages whose headers nobody could read
+
+
+def _check_size(path: PurePath, page: PageHeader) -> None:
+    most = source.LONGEST_BYTES // (2 if page.kind == DICTIONARY_PAGE else 1)  # Arrow holds two of it
+    if page.size > most:
+        raise TextError(
+            f"{path}: a page of its column holds {page.size:,} bytes, more than {most:,}, the most that is read at once"
+            ": write the file with smaller pages or row groups"
+        )
+
+
+def _entry_bytes(raw: BinaryIO, chunk: pq.ColumnChunkMetaData, pages: Sequence[PageHeader]) -> float:
+    """The bytes that a row is to count as whose text is an entry of the dictionary."""
+    dictionary = next((page for page in pages if page.kind == DICTIONARY_PAGE), None)
+    if dictionary is None:
+        return 0.0
+    mean = dictionary.size / max(1, dictionary.rows)
+    rows = sum(page.rows for page in pages if page.encoding in DICTIONARY_CODED and page is not dictionary)
+    repeated = max(0, rows - dictionary.rows)
+    if (repeated + 1) * dictionary.size <= RISK * source.BATCH_BYTES:  # ordinary text: hardly a row is there twice
+        return mean
+    return max(mean, _longest_entry(raw, chunk, dictionary) / RISK)
+
+
+def _longest_entry(raw: BinaryIO, chunk: pq.ColumnChunkMetaData, dictionary: PageHeader) -> int:
+    """Bytes of a dictionary's longest entry, or of all of them if it is compressed in a way of its own."""
+    raw.seek(dictionary.begin)
+    data = raw.read(dictionary.stored)
+    try:
+        if chunk.compression != "UNCOMPRESSED":
+            data = pa.decompress(data, dictionary.size, chunk.compression.lower(), asbytes=True)
+        longest = at = 0
+        for _ in range(dictionary.rows):
+            (size,) = struct.unpack_from("<I", data, at)
+            longest, at = max(longest, size), at + 4 + size
+    except (pa.ArrowException, OSError, ValueError, struct.error):
+        return dictionary.size
+    return longest
 
 
 def _pages(raw: BinaryIO, chunk: pq.ColumnChunkMetaData, rows: int) -> Iterator[PageHeader]:
@@ -161,7 +199,7 @@ def _pages(raw: BinaryIO, chunk: pq.ColumnChunkMetaData, rows: int) -> Iterator[
             rows -= page.rows
         if page.kind in (DATA_PAGE, DATA_PAGE_V2, DICTIONARY_PAGE):
             yield page
-        at += page.length + page.stored
+        at = page.begin + page.stored
 
 
 def _read_header(raw: BinaryIO, at: int) -> PageHeader | None:
@@ -171,7 +209,7 @@ def _read_header(raw: BinaryIO, at: int) -> PageHeader | None:
         raw.seek(at)
         data = raw.read(size)
         try:
-            return _page_header(data)
+            return _page_header(data, at)
         except IndexError:  # statistics in it may be long
             if len(data) < size:
                 return None
@@ -181,15 +219,15 @@ def _read_header(raw: BinaryIO, at: int) -> PageHeader | None:
     return None
 
 
-def _page_header(data: bytes) -> PageHeader:
-    """parquet-format's PageHeader. Raises IndexError if there is more of it than data."""
+def _page_header(data: bytes, at: int) -> PageHeader:
+    """parquet-format's PageHeader. at: where it is in the file. Raises IndexError if there is more of it than data."""
     fields, length = _thrift_struct(data, 0)
     kind, size, stored = fields[1], fields[2], fields[3]
     values = fields.get({DATA_PAGE: 5, DICTIONARY_PAGE: 7, DATA_PAGE_V2: 8}.get(kind, -1), {1: 0})
     encoding = values.get(4 if kind == DATA_PAGE_V2 else 2, PLAIN)
     if min(size, stored, values[1]) < 0:
         raise ValueError("sizes are not negative")
-    return PageHeader(kind, size, stored, values[1], encoding, length)
+    return PageHeader(kind, size, stored, values[1], encoding, at + length)
 
 
 def _thrift_struct(data: bytes, at: int) -> tuple[dict[int, Any], int]:

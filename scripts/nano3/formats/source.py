@@ -4,6 +4,7 @@ How is a raw file read? As its name ends, and as its dataset's description says.
 Nothing here needs a library: Snakemake asks for names and endings when it plans.
 """
 
+from bisect import insort
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePath
@@ -110,9 +111,10 @@ class Notes:
     """
     What is noted while a file is read.
 
-    most: rows that are wanted; what is wrong with later ones is nobody's concern. bad: numbers of bad rows. every:
-    whether all keys of rows without text are wanted. keys: names that stand where the column is missing. lacking: rows
-    without the column. has_column: whether a row had it. first_bad: where the first bad row is, and what is wrong.
+    most: rows that are wanted; what is wrong with later ones is nobody's concern. bad: numbers of bad rows, in order.
+    every: whether all keys of rows without text are wanted. keys: names that stand where the column is missing.
+    lacking: rows without the column. has_column: whether a row had it. first_bad: where the first bad row is, and what
+    is wrong.
     """
 
     path: PurePath
@@ -143,8 +145,13 @@ class Notes:
                 f"{self.path}: {place}: {problem}; fix the row and pin its dataset again, "
                 "or write on_bad_row: skip in its dataset's description"
             )
-        self.first_bad = self.first_bad or f"{place}: {problem}"
-        self.bad.append(row)
+        insort(self.bad, row)  # what is no UTF-8 is seen a batch later than the rest
+        if row == self.bad[0]:
+            self.first_bad = f"{place}: {problem}"
+
+    def wants_keys(self, row: int) -> bool:
+        """True if the names in a row without the column should be added."""
+        return (self.every or not self.keys) and (self.most is None or row < self.most)
 
     def add_keys(self, names: Iterable[str]) -> None:
         """A row had no text; these names were in it."""
