@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from nano3.artifact.digest import digest_json
+from nano3.artifact.digest import digest_file, digest_json
 from nano3.artifact.steps import BundleKey
 from nano3.corpus.tokenize_bundle import BundleError, tokenize_bundle
 from nano3.raw.datasets import Shard, read_pins, write_pins
@@ -64,3 +64,15 @@ def test_a_shard_that_fails_does_not_stop_the_others_and_the_bundle_fails(catalo
 def test_another_catalogue_than_was_planned_is_refused(catalogue: Path, tmp_path: Path) -> None:
     with pytest.raises(BundleError, match=r"math\.tsv: changed while the graph was running: run snakemake again"):
         tokenize_bundle("0-3", catalogue, TOKENIZER, bundle_key("0" * 64), tmp_path, tmp_path / "done.json")
+
+
+def test_a_bundle_reads_as_its_dataset_says(catalogue: Path, tmp_path: Path) -> None:
+    raw = tmp_path / "odd.jsonl"
+    raw.write_text('{"text": "a"}\nnonsense\n')
+    write_pins(catalogue, [Shard("odd", str(raw), raw.stat().st_size, 2, digest_file(raw))])
+    skip: BundleKey = {**bundle_key(digest_json([("odd", digest_file(raw), None)])), "on_bad_row": "skip"}
+    with pytest.raises(BundleError, match=r"1 of 2 rows are bad, more than bad_rows_at_most, 0\.01"):
+        tokenize_bundle("0-1", catalogue, TOKENIZER, skip, tmp_path, tmp_path / "done.json")
+    tokenize_bundle("0-1", catalogue, TOKENIZER, skip, tmp_path, tmp_path / "done.json", bad_rows_at_most=0.5)
+    receipt = json.loads((tmp_path / "train/odd.json").read_text())
+    assert (receipt["facts"]["bad"], receipt["key"]["on_bad_row"]) == ([1], "skip")

@@ -77,7 +77,7 @@ def test_no_rows_and_no_row_groups(tmp_path: Path) -> None:
 
 
 def test_fields_and_names_with_dots(tmp_path: Path) -> None:
-    rows = [{"n": [1, 2], "b": "x", "c": {"d.e": "y"}}, None, {"n": [], "b": None, "c": {"d.e": "z"}}]
+    rows: list[Any] = [{"n": [1, 2], "b": "x", "c": {"d.e": "y"}}, None, {"n": [], "b": None, "c": {"d.e": "z"}}]
     table = pa.table(
         {"map": pa.array([[("k", "v")]] * 3, pa.map_(pa.string(), pa.string())), "a": rows, "a.b": ["1", "2", None]}
     )

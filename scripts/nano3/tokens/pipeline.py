@@ -12,7 +12,7 @@ with one long document is not prefetched, so at most one such document is in mem
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -78,8 +78,8 @@ class Observer:
     def read(self, texts: pa.LargeStringArray) -> None:
         """Documents were read and not dropped."""
 
-    def rows_read(self, rows: int, bad: int) -> None:
-        """So many rows were read, and so many of them are bad. If it raises, no file is left."""
+    def rows_read(self, rows: int, bad: Sequence[int]) -> None:
+        """So many rows were read up to here. bad: numbers of bad ones. If it raises, no file is left."""
 
     def encoded(self, batch: Batch, ids: Ids, lengths: Lengths) -> None:
         """A batch was encoded; a long document is not shown. ids, lengths: see Encoder.encode."""
@@ -154,7 +154,7 @@ def _batches(
         with observer.stage("look"):
             batch = _batch(part, first, key, rows)
             observer.read(batch.texts)
-            observer.rows_read(first + len(part), len(rows.bad))
+            observer.rows_read(first + len(part), rows.bad)
         first += len(part)
         del part  # a huge one must not live on while the next is read
         yield batch

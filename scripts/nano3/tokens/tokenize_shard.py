@@ -7,11 +7,11 @@ some documents are encoded again by the reference tokenizer, while the pipeline 
 
 import re
 import time
-from collections import Counter, deque
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from nano3 import Nano3Error
 from nano3.artifact.digest import digest_file
 from nano3.artifact.receipt import Input, Output, Run
 from nano3.artifact.steps import ShardFacts, ShardKey, ShardReceipt
-from nano3.formats.readers import TextError, TextSource, read_text
+from nano3.formats.readers import TextSource, look
 from nano3.formats.source import BAD_ROWS_AT_MOST
 from nano3.tokens.encoder import Encoder, Ids, Lengths, is_plain
 from nano3.tokens.pipeline import Batch, Observer, write_pairs
@@ -141,7 +141,8 @@ class Watch(Observer):
         self.seconds: dict[str, float] = {}
         self._raw, self._sha256, self._documents = raw, key["sha256"], checked_documents
         self._key, self._bad_rows_at_most = key, bad_rows_at_most
-        self._rows = self._bad = 0
+        self._rows = 0
+        self._bad: Sequence[int] = ()
         self._reference, self._checks = checked.reference, list[Future[None]]()
         control_tokens = sorted(checked.encoder.control_tokens, key=len, reverse=True)
         self._special = "|".join(map(re.escape, control_tokens))
@@ -169,7 +170,7 @@ class Watch(Observer):
         if self._special:
             self.special_tokens_in_text += pc.sum(pc.count_substring_regex(texts, self._special)).as_py() or 0
 
-    def rows_read(self, rows: int, bad: int) -> None:
+    def rows_read(self, rows: int, bad: Sequence[int]) -> None:
         """Raises TokenError early if too many of many rows are bad."""
         self._rows, self._bad = rows, bad
         if rows >= FEWEST_ROWS:
@@ -208,15 +209,15 @@ class Watch(Observer):
         }
 
     def _require_few_bad(self) -> None:
-        if self._bad <= self._bad_rows_at_most * self._rows:
+        if len(self._bad) <= self._bad_rows_at_most * self._rows:
             return
-        source, first = TextSource.of(self._key), ""
-        try:  # nobody noted what was wrong with the first: to read up to it again says so
-            deque(read_text(self._raw, replace(source, on_bad_row="fail"), self._key["rows"], []), maxlen=0)
-        except TextError as error:
-            first = f"; the first: {error}"
-        share = f"more than bad_rows_at_most, {self._bad_rows_at_most:g}, allows"
-        raise TokenError(f"{self._raw}: {self._bad:,} of {self._rows:,} rows are bad, {share}{first}")
+        # Nobody noted what is wrong with the first one: a look says so.
+        first = look(self._raw, TextSource.of(self._key), self._bad[0] + 1).first_bad
+        raise TokenError(
+            f"{self._raw}: {len(self._bad):,} of {self._rows:,} rows are bad, more than bad_rows_at_most, "
+            f"{self._bad_rows_at_most:g}, allows; the first is {first}: fix the rows and pin the dataset again, "
+            "or raise bad_rows_at_most in its description"
+        )
 
     def _digest_raw(self) -> str:
         with self.stage("digest"):
