@@ -29,6 +29,15 @@ SCALAR = re.compile(rb"true|false|null|[-+]?(?:nan|inf(?:inity)?|[0-9.][-+.\w]*)
 BLANK = re.compile(rb"[ \t\r\n]*")
 CONTROL = re.compile(rb"[\x00-\x1f]")
 HALF_PAIR = re.compile(r"[\ud800-\udfff]")
+# What a row or a value may begin with that is no number and no word.
+UNEXPECTED = {
+    b'"': "a string",
+    b"[": "a list",
+    b"{": "an object",
+    b"\0": "NUL bytes",
+    b"\x1e": "a record separator (RFC 7464)",
+    b"\xef": "a byte order mark in the middle of the file",
+}
 CLOSES = {ord("{"): ord("}"), ord("["): ord("]")}
 
 Line = bytes | bytearray
@@ -195,10 +204,8 @@ def _unexpected(line: Line, at: int, expected: str) -> RowError:
 def _kind_at(line: Line, begin: int) -> str:
     """What the value is that begins here, by its first byte."""
     first = bytes(line[begin : begin + 1])
-    if first == b'"':
-        return "a string"
-    if first in (b"[", b"{"):
-        return "a list" if first == b"[" else "an object"
+    if first in UNEXPECTED:
+        return UNEXPECTED[first]
     scalar = TOKEN.match(line, begin)
     word = scalar["scalar"] if scalar else None
     if word in (b"true", b"false"):

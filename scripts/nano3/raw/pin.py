@@ -12,6 +12,7 @@ from tqdm import tqdm
 from nano3.artifact.digest import digest_file
 from nano3.core.schema import ConfigError, read_yaml
 from nano3.formats.readers import count_rows, shard_name
+from nano3.formats.source import COLUMNAR
 from nano3.raw import hub, remote, tokenizers
 from nano3.raw.datasets import (
     DATASETS,
@@ -93,7 +94,7 @@ def _with_rows(shard: Shard, before: Mapping[str, Shard], dataset: Dataset, coun
         shard = replace(shard, rows=earlier.rows)
     if shard.rows is None and count:
         origin, path = dataset.origin(shard.path), PurePath(shard.path)
-        footer = path.suffix == ".parquet"
+        footer = path.suffix in COLUMNAR
         with hub.opened(origin) if dataset.on_hub else remote.opened(origin, anywhere=footer) as file:
             shard = replace(shard, rows=count_rows(path, file, dataset.text_source))
     return shard
