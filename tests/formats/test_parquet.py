@@ -177,6 +177,13 @@ def test_a_file_that_is_cut_is_refused(tmp_path: Path) -> None:
         assert "\n" not in str(told.value)
 
 
+def test_a_column_whose_name_is_not_utf8_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.parquet", pa.table({"text": ["x"], "title": ["y"]}), store_schema=False)
+    path.write_bytes(path.read_bytes().replace(b"title", b"tit\xffe"))
+    with pytest.raises(TextError, match="the name of a column is not UTF-8"):
+        read(path)
+
+
 def test_a_page_that_is_damaged_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "a.parquet", pa.table({"text": MANY}), compression="gzip", use_dictionary=False)
     whole = bytearray(path.read_bytes())

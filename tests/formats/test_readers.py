@@ -1,8 +1,10 @@
 """All formats alike: which rows there are, how many, and how the first ones look."""
 
+import contextlib
 import csv
 import io
 import json
+import random
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from nano3.formats import readers, source
 from nano3.formats.readers import FORMATS, Look, TextError, TextSource, count_rows, look, read_text
 from nano3.formats.source import kind_of, packing_of
 from tests.formats.memory import peak_of_reading
-from tests.formats.rows import PACK, SOURCE, TEXTS, json_lines, read
+from tests.formats.rows import PACK, SOURCE, TEXTS, json_lines, read, read_with_bad, skipping
 
 MB = 2**20
 LONG = [f"row {number} " * 100 for number in range(5000)]
@@ -128,6 +130,31 @@ def test_a_look_refuses_what_can_t_be_read_at_all(tmp_path: Path) -> None:
 
 def test_every_kind_of_file_has_its_reader() -> None:
     assert {kind_of(f"a{ending}") for ending in FORMATS} == {*readers.READERS, ".txt"}
+
+
+@pytest.mark.parametrize(
+    "ending", [".parquet", ".arrow", ".jsonl", ".json", ".csv", ".jsonl.gz", ".jsonl.zst", ".jsonl.xz"]
+)
+def test_damage_anywhere_is_an_error_of_ours_or_leaves_rows(tmp_path: Path, ending: str) -> None:
+    path, text_source = written(tmp_path / f"a{ending}", LONG[:60])
+    whole, draw = path.read_bytes(), random.Random(ending)
+    end = len(whole) - (1000 if ending == ".parquet" else 0)  # pyarrow itself ends the process for some footers
+    for _ in range(60):
+        data, at = bytearray(whole), draw.randrange(end)
+        match draw.randrange(3):
+            case 0:
+                data[at] ^= 1 << draw.randrange(8)
+            case 1:
+                data[at : min(end, at + draw.randrange(1, 30))] = draw.randbytes(5)
+            case 2:
+                data[at:at] = draw.randbytes(7)
+        path.write_bytes(data)
+        for source_of_it in (text_source, skipping()):
+            with contextlib.suppress(TextError):
+                texts, bad = read_with_bad(path, source_of_it)
+                assert count_rows(path) == len(texts)
+                assert bad == sorted(set(bad))
+                assert not bad or bad[-1] < len(texts)
 
 
 # ---- memory: 10 GB of zeros in little, as one row and as many -------------------------------------------------------

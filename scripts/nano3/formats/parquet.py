@@ -195,7 +195,8 @@ def _longest_entry(raw: BinaryIO, chunk: pq.ColumnChunkMetaData, dictionary: Pag
 
 def _pages(raw: BinaryIO, chunk: pq.ColumnChunkMetaData, rows: int) -> Iterator[PageHeader]:
     """Headers of a column's pages in a row group, as far as they can be read."""
-    at = min(offset for offset in (chunk.dictionary_page_offset, chunk.data_page_offset) if offset)
+    offsets = (chunk.dictionary_page_offset or 0, chunk.data_page_offset)
+    at = min((offset for offset in offsets if offset > 0), default=0)
     while rows > 0 and (page := _read_header(raw, at)):
         if page.kind in (DATA_PAGE, DATA_PAGE_V2):
             rows -= page.rows
