@@ -31,8 +31,8 @@ import pyarrow.parquet as pq
 import xxhash
 import zstandard
 
+from nano3.formats.readers import read_text
 from nano3.raw.datasets import read_dataset, read_pins
-from nano3.raw.readers import read_text
 
 PAGE_CHARACTERS = 4_000
 ROW_GROUP_ROWS = 5_000
@@ -171,9 +171,9 @@ def documents(wheels: Mapping[str, Path], sources: Sequence[Source]) -> Iterator
     """Every document with its kind: those of resources/tiny, then of sources. No file and no message comes twice."""
     seen: set[int] = set()
     for dataset, kind in TINY_KINDS.items():
-        column = read_dataset(dataset).text_column
+        text_source = read_dataset(dataset).text_source
         for shard in read_pins(dataset):
-            for batch in read_text(Path(shard.path), column, shard.rows):
+            for batch in read_text(Path(shard.path), text_source, shard.rows, []):
                 yield from ((kind, text) for text in _new(filter(None, batch.to_pylist()), seen))
     for source in sources:
         with ZipFile(wheels[source.wheel]) as archive:

@@ -25,8 +25,8 @@ import zstandard
 
 from nano3.artifact.digest import digest_file
 from nano3.config.load import load_recipe
+from nano3.formats.readers import read_text
 from nano3.raw.datasets import read_dataset, read_pins
-from nano3.raw.readers import read_text
 from process import measure
 
 FOLDER = Path("build/bench")
@@ -39,9 +39,9 @@ def documents(size: int) -> Iterator[str]:
     """Texts of some kB, about size bytes of UTF-8 in all: other numbers in each repetition of a text."""
     originals: list[str] = []
     for name in ("tiny-english", "tiny-code", "tiny-math", "tiny-spanish"):
-        column = read_dataset(name).text_column
+        text_source = read_dataset(name).text_source
         for shard in read_pins(name):
-            for batch in read_text(Path(shard.path), column, shard.rows):
+            for batch in read_text(Path(shard.path), text_source, shard.rows, []):
                 originals += filter(None, batch.to_pylist())
     for number in count():
         if size <= 0:

@@ -47,8 +47,8 @@ REPEATS = 3
 DATATROVE_BYTES = 100_000_000  # of text; it holds what it has tokenized: 1.1 GB took it 17 GB, and longer per MB
 OTHER_BATCH_BYTES = 1_000_003
 OTHER_BATCH = (
-    "import sys; sys.path.insert(0, 'scripts'); import nano3.raw.readers; "
-    f"nano3.raw.readers.BATCH_BYTES = {OTHER_BATCH_BYTES}; "
+    "import sys; sys.path.insert(0, 'scripts'); import nano3.formats.source; "
+    f"nano3.formats.source.BATCH_BYTES = {OTHER_BATCH_BYTES}; "
     "from nano3.core.cli import run; from nano3.tokens.tokenize_shard import tokenize_shard; run(tokenize_shard)"
 )
 COMPARED_DOCUMENTS = 100

@@ -19,7 +19,7 @@ import floor
 from nano3.artifact.digest import digest_file
 from nano3.artifact.steps import ShardKey, ShardSettings
 from nano3.core.cli import run
-from nano3.raw.readers import read_text
+from nano3.formats.readers import TextSource, read_text
 from nano3.tokens.tokenize_shard import CheckedEncoder, tokenize
 
 
@@ -40,7 +40,7 @@ def warm(
     with CheckedEncoder.load(tokenizer, key["tokenizer"], "gigatoken", threads) as checked:
         for raw in raws:
             if what == "encode":
-                texts = list(read_text(raw, key["text_column"], None))
+                texts = list(read_text(raw, TextSource.of(key), None, []))
                 with timed():
                     for batch in texts:
                         checked.encoder.encode(batch)

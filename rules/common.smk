@@ -13,6 +13,7 @@ import sys
 sys.path.insert(0, f"{workflow.basedir}/scripts")
 
 from nano3.artifact.paths import RAW_LOGS, STREAMS, WEIGHTS
+from nano3.formats.source import FORMATS
 from nano3.graph.inputs import untracked
 from nano3.graph.workflow import Workflow
 from nano3.raw import tokenizers

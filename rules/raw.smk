@@ -18,7 +18,7 @@ rule download_shard:
     log:
         f"{RAW_LOGS}/{{dataset}}/{{shard}}{{ending}}.log",
     wildcard_constraints:
-        ending=r"\.parquet|\.jsonl|\.jsonl\.gz|\.jsonl\.zst|\.json",
+        ending="|".join(map(re.escape, FORMATS)),
     conda:
         "../envs/raw.yaml"
     resources:

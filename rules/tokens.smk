@@ -33,6 +33,7 @@ rule tokenize_shard:
         holdout=untracked(lambda w: paths.holdout(w.dataset, w.shard, "")),
         engine=untracked(recipe.tokenizer.engine),
         checked_documents=untracked(recipe.tokenizer.checked_documents),
+        bad_rows_at_most=untracked(lambda w: build.bad_rows_at_most(w.dataset)),
         origin=untracked(lambda w: build.shard_origin(w.dataset, w.shard)),
     shell:
         "python scripts/tokenize_shard.py"
@@ -44,6 +45,7 @@ rule tokenize_shard:
         " --receipt {output.receipt:q}"
         " --engine {params.engine:q}"
         " --checked-documents {params.checked_documents}"
+        " --bad-rows-at-most {params.bad_rows_at_most}"
         " --origin {params.origin:q}"
         " --threads {threads}"
         " > {log:q} 2>&1"
@@ -68,6 +70,7 @@ rule tokenize_bundle:
         folder=untracked(lambda w: paths.dataset(w.dataset)),
         engine=untracked(recipe.tokenizer.engine),
         checked_documents=untracked(recipe.tokenizer.checked_documents),
+        bad_rows_at_most=untracked(lambda w: build.bad_rows_at_most(w.dataset)),
         keep_raw=untracked(int(settings.keep_raw)),
     shell:
         "python scripts/tokenize_bundle.py"
@@ -81,6 +84,7 @@ rule tokenize_bundle:
         " --keep-raw {params.keep_raw}"
         " --engine {params.engine:q}"
         " --checked-documents {params.checked_documents}"
+        " --bad-rows-at-most {params.bad_rows_at_most}"
         " --threads {threads}"
         " > {log:q} 2>&1"
 

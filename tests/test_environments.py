@@ -18,8 +18,13 @@ SCRIPTS = REPOSITORY / "scripts"
 ROOTS = (SCRIPTS, REPOSITORY)  # of `nano3` and of `tests`
 OWN = ("nano3", "tests")
 BRIDGE = "requirements-bridge.txt"
-# Two distributions share a namespace, and Bridge's is not installed here.
-DISTRIBUTIONS = {"megatron.core": "megatron-core", "megatron.bridge": "megatron-bridge"}
+# Distributions share a namespace, and Bridge's is not installed here.
+DISTRIBUTIONS = {
+    "backports.zstd": "backports-zstd",
+    "megatron.core": "megatron-core",
+    "megatron.bridge": "megatron-bridge",
+}
+STANDARD = sys.stdlib_module_names | {"compression"}  # the latter from Python 3.14 on
 # The tools outside the graph, by the extras that they need beyond the dependencies.
 TOOLS = {
     "certify_code": ["tokens"],
@@ -75,7 +80,7 @@ def needed(start: Mapping[Path, frozenset[str]]) -> dict[str, str]:
         path, names = waiting.popitem()
         for name in sorted(names):
             top = name.partition(".")[0]
-            if top not in sys.stdlib_module_names and top not in OWN:
+            if top not in STANDARD and top not in OWN:
                 found.setdefault(distribution(name), f"{path.relative_to(REPOSITORY)} imports {name}")
         new = files_of(names) - seen
         seen |= new

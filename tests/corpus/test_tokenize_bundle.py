@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from nano3.artifact.digest import digest_json
+from nano3.artifact.digest import digest_file, digest_json
 from nano3.artifact.steps import BundleKey, IndexReceipt, read_receipt
 from nano3.core.retry import UNATTENDED
 from nano3.corpus.index_dataset import index_dataset
@@ -131,3 +131,15 @@ def test_a_file_that_is_gone_does_not_stop_the_other_shards(catalogue: Path, tmp
         with pytest.raises(BundleError, match=r"1 of 3 shards failed:\n.*set-mm-00.*no such file"):
             tokenized(catalogue, tmp_path)
     assert len(contents(tmp_path)) == 2
+
+
+def test_a_bundle_reads_as_its_dataset_says(catalogue: Path, tmp_path: Path) -> None:
+    raw = tmp_path / "odd.jsonl"
+    raw.write_text('{"text": "a"}\nnonsense\n')
+    write_pins(catalogue, [Shard("odd", str(raw), raw.stat().st_size, 2, digest_file(raw))])
+    skip: BundleKey = {**bundle_key(digest_json([("odd", digest_file(raw), None)])), "on_bad_row": "skip"}
+    with pytest.raises(BundleError, match=r"1 of 2 rows are bad, more than bad_rows_at_most, 0\.01"):
+        tokenize_bundle("0-1", catalogue, TOKENIZER, skip, tmp_path, tmp_path / "done.json")
+    tokenize_bundle("0-1", catalogue, TOKENIZER, skip, tmp_path, tmp_path / "done.json", bad_rows_at_most=0.5)
+    receipt = json.loads((tmp_path / "train/odd.json").read_text())
+    assert (receipt["facts"]["bad"], receipt["key"]["on_bad_row"]) == ([1], "skip")

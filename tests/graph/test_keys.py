@@ -9,7 +9,7 @@ import pytest
 from nano3.artifact.code import SCRIPTS, STEPS, digest_code
 from nano3.artifact.steps import BlendReceipt, read_receipt
 from nano3.graph import judge, keys
-from nano3.raw.datasets import Shard, shards_digest
+from nano3.raw.datasets import Shard, read_dataset, shards_digest
 from nano3.training.spec import segment_specs
 from tests.graph.conftest import tiny
 
@@ -30,6 +30,8 @@ def test_shards_count_by_name_bytes_rows_to_take_and_order() -> None:
 def test_a_shards_a_bundles_and_an_indexs_key_differ_by_what_they_are_of() -> None:
     recipe, shared = tiny().recipe, tiny().shared_key("tiny-math")
     digest = shards_digest([(A, None), (B, 3)])
+    skips = read_dataset("tiny-math").model_copy(update={"on_bad_row": "skip", "bad_rows_at_most": 0.5})
+    assert keys.shared_key(recipe, skips) == shared | {"on_bad_row": "skip"}, "the share decides no byte"
     assert shared.keys() == {"tokenizer", "holdout", "text_column", "code"}
     assert keys.whole_key(shared, B, 3) == shared | {"sha256": "b" * 64, "rows": 3}
     assert keys.bundle_key(shared, [(A, None), (B, 3)]) == shared | {"shards": digest}

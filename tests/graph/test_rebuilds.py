@@ -39,7 +39,7 @@ def test_touching_every_file_rebuilds_nothing(house: House) -> None:
             "# a thought\nTRAIN, VALID,  TEST = (0, 1, 2)",
         ),
         ("scripts/nano3/tokens/tokenize_shard.py", "CHARACTERS = 1_000_000", "CHARACTERS = 1_000_001"),
-        ("scripts/nano3/raw/readers.py", "pin the dataset again", "pin it again"),
+        ("scripts/nano3/formats/readers.py", "pin the dataset again", "pin it again"),
         ("scripts/nano3/artifact/receipt.py", '"SLURM_CONTAINER")', '"SLURM_CONTAINER", "ANOTHER")'),
         ("scripts/nano3/core/cli.py", ".stem}: {error}", ".stem} failed: {error}"),
         ("scripts/nano3/training/cpu/trainer.py", '"""One optimizer step;', '"""One step of the optimizer;'),

@@ -74,6 +74,15 @@ def test_a_download_goes_with_its_last_reader_if_the_settings_say_so(bare: Path)
     assert Answers(keep_raw=False).downloaded("a.parquet").flags == {"temp": True}
 
 
+def test_how_many_rows_may_be_bad_is_told_and_in_no_key(bare: Path) -> None:
+    with Path("config/datasets/tiny-math.yaml").open("a") as file:
+        file.write("on_bad_row: skip\nbad_rows_at_most: 0.25\n")
+    answers = Answers()
+    assert (answers.bad_rows_at_most(MATH), answers.bad_rows_at_most("tiny-code")) == (0.25, 0.01)
+    key = json.loads(answers.shard_key(MATH, "set-mm-00"))
+    assert (key["on_bad_row"], "bad_rows_at_most" in key) == ("skip", False)
+
+
 def test_only_shards_that_are_not_fresh_are_in_the_graph(tiny_house: Path) -> None:
     assert Answers().shards_to_index(MATH) == []
     Path(Answers().receipt("set-mm-01")).unlink()

@@ -46,9 +46,11 @@ FILES = {
 
 
 def describe(catalogue: Path, name: str = "corpus", **keys: Any) -> None:
-    """Write a dataset's yaml."""
+    """Write a dataset's yaml; a key that is None is left out."""
     keys = {"source": f"hf://{REPOSITORY}", "text_column": "text", "category": "x", "licence": "y", "about": "z"} | keys
-    (catalogue / f"{name}.yaml").write_text("".join(f"{key}: {value}\n" for key, value in keys.items()))
+    (catalogue / f"{name}.yaml").write_text(
+        "".join(f"{key}: {value}\n" for key, value in keys.items() if value is not None)
+    )
 
 
 def local(source: str = "raw", column: str = "text") -> Dataset:

@@ -1,10 +1,12 @@
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from nano3.config.load import load_recipe
 from nano3.core.schema import ConfigError
+from nano3.formats.source import TextSource
 from nano3.graph.keys import shared_key
 from nano3.raw.datasets import Shard, raw_file, read_dataset, read_pins, sampled, write_pins
 from tests.raw.corpus import NO_COMMIT, describe
@@ -127,3 +129,33 @@ def test_keeping_duplicates_decides_no_token() -> None:
     recipe, dataset = load_recipe("tiny")[1], read_dataset("tiny-math")
     kept = dataset.model_copy(update={"duplicates": "keep"})
     assert shared_key(recipe, kept) == shared_key(recipe, dataset)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"text_column": None},
+            "text_column: this key is missing; name the column that holds a document's text, or, for",
+        ),
+        ({"document": "line"}, "text_column: .txt files have no columns: remove it, or remove document"),
+        ({"document": "page", "text_column": None}, "document: must be 'file' or 'line', not 'page'"),
+        ({"on_bad_row": "drop"}, "on_bad_row: must be 'fail' or 'skip', not 'drop'"),
+        ({"bad_rows_at_most": 0.5}, "bad_rows_at_most: no row is skipped: add on_bad_row: skip, or remove it"),
+        ({"on_bad_row": "skip", "bad_rows_at_most": 5}, "bad_rows_at_most: must be at most 1, not 5"),
+    ],
+)
+def test_how_rows_are_read_must_be_clear(catalogue: Path, changes: dict[str, Any], message: str) -> None:
+    describe(catalogue, revision=NO_COMMIT, **changes)
+    with pytest.raises(ConfigError) as told:
+        read_dataset("corpus", catalogue)
+    assert message in str(told.value)
+
+
+def test_how_rows_are_read_is_one_value(catalogue: Path) -> None:
+    describe(catalogue, revision=NO_COMMIT, text_column=None, document="file", on_bad_row="skip", bad_rows_at_most=0.5)
+    dataset = read_dataset("corpus", catalogue)
+    assert (dataset.text_source, dataset.bad_rows_at_most) == (TextSource(None, "file", "skip"), 0.5)
+    describe(catalogue, revision=NO_COMMIT)
+    dataset = read_dataset("corpus", catalogue)
+    assert (dataset.text_source, dataset.bad_rows_at_most) == (TextSource("text"), 0.01)

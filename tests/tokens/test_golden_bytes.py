@@ -8,10 +8,10 @@ import pytest
 
 from nano3.artifact.code import digest_code
 from nano3.corpus.certificates import certified_ancestors
-from nano3.raw import readers
-from nano3.raw.readers import FORMATS
+from nano3.formats import source
 from nano3.tokens import pipeline
 from nano3.tokens.golden_bytes import (
+    ENDINGS,
     LONG_CHARACTERS,
     LONG_LINE_CHARACTERS,
     MANY_ROWS,
@@ -39,15 +39,15 @@ def test_every_case_has_its_golden_bytes(table: dict[Case, Digests]) -> None:
 
 
 def test_every_format_meets_every_policy(table: dict[Case, Digests]) -> None:
-    assert {(case.policy, case.ending) for case in table} == {(policy, end) for policy in POLICIES for end in FORMATS}
+    assert {(case.policy, case.ending) for case in table} == {(policy, end) for policy in POLICIES for end in ENDINGS}
     assert Golden.read().bytes.keys() == POLICIES.keys()
     assert {case.engine for case in table} == {"gigatoken", "tokenizers"}
 
 
 def test_the_golden_shards_exceed_the_pipelines_limits() -> None:
-    assert MANY_ROWS > readers.LARGEST_BATCH_ROWS
+    assert MANY_ROWS > source.LARGEST_BATCH_ROWS
     assert LONG_CHARACTERS > pipeline.LONG_BYTES
-    assert LONG_LINE_CHARACTERS > readers.BATCH_BYTES
+    assert LONG_LINE_CHARACTERS > source.BATCH_BYTES
 
 
 def test_every_policy_makes_other_bytes() -> None:

@@ -19,8 +19,8 @@ import tekken
 from nano3.artifact.digest import digest_file
 from nano3.artifact.steps import ShardKey
 from nano3.config.load import load_recipe
+from nano3.formats.readers import read_text
 from nano3.raw.datasets import read_dataset, read_pins
-from nano3.raw.readers import read_text
 from nano3.tokens.indexed_dataset import Pair, token_dtype
 from nano3.tokens.tokenize_shard import tokenize_shard
 
@@ -43,7 +43,7 @@ def texts() -> Iterator[str]:
     """English, Spanish, mathematics and code of recipe tiny, modules of the standard library, and odd ones."""
     for dataset in ("tiny-english", "tiny-spanish", "tiny-math", "tiny-code"):
         for shard in read_pins(dataset):
-            for batch in read_text(Path(shard.path), read_dataset(dataset).text_column, shard.rows):
+            for batch in read_text(Path(shard.path), read_dataset(dataset).text_source, shard.rows, []):
                 yield from filter(None, batch.to_pylist())
     for module in sorted(Path(sysconfig.get_path("stdlib")).glob("*.py"))[:MODULES]:
         yield from filter(None, [module.read_text(encoding="utf-8")])

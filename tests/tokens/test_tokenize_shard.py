@@ -1,5 +1,6 @@
 import json
 import math
+import re
 import subprocess
 import sys
 from concurrent.futures import Future
@@ -15,6 +16,7 @@ from tokenizers import Tokenizer
 from nano3.artifact.digest import canonical_json, digest_file
 from nano3.artifact.steps import ShardKey
 from nano3.config.load import load_recipe
+from nano3.formats.source import TextError
 from nano3.raw.datasets import read_dataset, read_pins
 from nano3.tokens.encoder import EncodeError, Encoder
 from nano3.tokens.engines import TokenizerLoadError
@@ -199,7 +201,7 @@ def test_a_long_document_is_what_a_short_one_is(
     raw = tmp_path / "raw.jsonl"
     raw.write_text("".join(json.dumps(row) + "\n" for row in rows))
     before = tokenize(raw, tmp_path / "before", rows=192, tokenizer=settings(limits))
-    for limit in ("nano3.raw.readers.BATCH_BYTES", "nano3.tokens.pipeline.LONG_BYTES"):
+    for limit in ("nano3.formats.source.BATCH_BYTES", "nano3.tokens.pipeline.LONG_BYTES"):
         monkeypatch.setattr(limit, 500)
     monkeypatch.setattr("nano3.tokens.chunking.PIECE_BYTES", 20)
     monkeypatch.setattr("nano3.tokens.encoder.may_be_cut", lambda definition: in_pieces)
@@ -214,7 +216,7 @@ def test_a_long_document_is_what_a_short_one_is(
 def test_the_way_it_is_done_changes_no_byte(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
     before = tokenize(ENGLISH, tmp_path / "before", rows=192)
     if way == "small batches":
-        monkeypatch.setattr("nano3.raw.readers.BATCH_BYTES", 10_000)
+        monkeypatch.setattr("nano3.formats.source.BATCH_BYTES", 10_000)
     if way == "no prefetch":
         monkeypatch.setattr("nano3.tokens.pipeline._prefetch", lambda items: items)
     engine = "tokenizers" if way == "engine" else "gigatoken"
@@ -279,10 +281,76 @@ def test_a_shard_without_documents_is_an_empty_pair(tmp_path: Path) -> None:
     assert documents(tmp_path / "train/raw") == documents(tmp_path / "holdout/raw") == []
 
 
+def write_rows(path: Path, rows: int, bad: set[int]) -> Path:
+    """JSON lines of which some are not JSON, and every tenth has no text."""
+    good = (json.dumps({"text": None if number % 10 == 0 else f"document {number}"}) for number in range(rows))
+    path.write_text("".join("nonsense\n" if number in bad else f"{row}\n" for number, row in enumerate(good)))
+    return path
+
+
+def test_bad_rows_are_dropped_counted_and_listed(tmp_path: Path) -> None:
+    raw = write_rows(tmp_path / "raw.jsonl", 500, {3, 10, 499})
+    facts = tokenize(raw, tmp_path, None, on_bad_row="skip", holdout=EVERYTHING)["facts"]
+    assert facts["bad"] == [3, 10, 499]
+    assert facts["dropped"] == {"no text": 49, "empty": 0, "too short": 0, "bad row": 3}
+    assert facts["skipped"] == sorted({3, 10, 499, *range(0, 500, 10)})
+    assert (facts["rows"], facts["documents"]) == (500, 500 - len(facts["skipped"]))
+    sample = tokenize(raw, tmp_path / "sample", 200, on_bad_row="skip", holdout=EVERYTHING)["facts"]
+    assert (sample["rows"], sample["bad"], sample["dropped"]["bad row"]) == (200, [3, 10], 2)
+
+
+def test_a_shard_without_bad_rows_says_nothing_of_them(tmp_path: Path) -> None:
+    facts = tokenize(write_rows(tmp_path / "raw.jsonl", 20, set()), tmp_path, None)["facts"]
+    assert (facts["bad"], "bad row" in facts["dropped"]) == ([], False)
+
+
+def test_a_bad_row_fails_the_shard_if_it_is_not_skipped_and_leaves_nothing(tmp_path: Path) -> None:
+    raw = write_rows(tmp_path / "raw.jsonl", 20, {7})
+    with pytest.raises(TextError, match=r"raw\.jsonl: line 8: not JSON, not an object; fix the row"):
+        tokenize(raw, tmp_path / "out", None)
+    assert [path for path in (tmp_path / "out").rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize(("rows", "bad", "seen"), [(500, 6, 500), (40_000, 4000, None)])
+def test_too_many_bad_rows_fail_the_shard_and_leave_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int, bad: int, seen: int | None
+) -> None:
+    """At the end, or early where many rows are enough to know."""
+    monkeypatch.setattr("nano3.formats.source.LARGEST_BATCH_ROWS", 600)
+    raw = write_rows(tmp_path / "raw.jsonl", rows, {*range(5, 5 + bad)})
+    with pytest.raises(TokenError) as told:
+        tokenize(raw, tmp_path / "out", None, on_bad_row="skip")
+    found = re.search(
+        r"raw\.jsonl: ([\d,]+) of ([\d,]+) rows are bad, more than bad_rows_at_most, 0\.01,", str(told.value)
+    )
+    assert found
+    assert int(found[2].replace(",", "")) == seen or (seen is None and int(found[2].replace(",", "")) < rows / 4)
+    assert "; the first is line 6: not JSON, not an object: fix the rows" in str(told.value)
+    assert [path for path in (tmp_path / "out").rglob("*") if path.is_file()] == []
+
+
+def test_how_many_rows_may_be_bad_is_for_the_dataset_to_say(tmp_path: Path) -> None:
+    raw = write_rows(tmp_path / "raw.jsonl", 10, {1, 2})
+    ends = (tmp_path / "train", tmp_path / "holdout", tmp_path / "receipt.json")
+    skip = key(raw, None, on_bad_row="skip")
+    tokenize_shard(raw, TOKENIZER, skip, *ends, bad_rows_at_most=0.2)
+    assert json.loads(ends[2].read_text())["facts"]["bad"] == [1, 2]
+    with pytest.raises(TokenError, match=r"2 of 10 rows are bad, more than bad_rows_at_most, 0\.1, allows"):
+        tokenize_shard(raw, TOKENIZER, skip, *ends, bad_rows_at_most=0.1)
+
+
+@pytest.mark.parametrize(("document", "documents_of_it"), [("file", 1), ("line", 3)])
+def test_plain_text_is_documents_as_the_dataset_says(tmp_path: Path, document: str, documents_of_it: int) -> None:
+    (tmp_path / "raw.txt").write_text("one line\n\nanother\nlast\n")
+    values = tokenize(tmp_path / "raw.txt", tmp_path, None, text_column=None, document=document, holdout=EVERYTHING)
+    assert values["facts"]["documents"] == documents_of_it
+    assert values["key"]["document"] == document
+
+
 @pytest.mark.parametrize("dataset", ["tiny-code", "tiny-english"])
 def test_tokenizing_never_imports_pandas(tmp_path: Path, dataset: str) -> None:
     shard = read_pins(dataset)[0]
-    text = canonical_json(key(Path(shard.path), None, read_dataset(dataset).text_column))
+    text = canonical_json(key(Path(shard.path), None, str(read_dataset(dataset).text_column)))
     command = [sys.executable, "-X", "importtime", "scripts/tokenize_shard.py", "--raw", shard.path, "--key", text]
     command += ["--tokenizer", str(TOKENIZER), "--receipt", str(tmp_path / "receipt.json")]
     command += ["--train", str(tmp_path / "train"), "--holdout", str(tmp_path / "holdout")]

@@ -8,7 +8,7 @@ refused by name. A test fails if a model changes without its schema.
 
 from functools import cache
 from pathlib import Path
-from typing import Any, NotRequired, TypedDict, TypeVar, cast, get_args, overload
+from typing import Any, Literal, NotRequired, TypedDict, TypeVar, cast, get_args, overload
 
 import msgspec
 
@@ -23,11 +23,16 @@ class HoldoutKey(TypedDict):
 
 
 class ShardSettings(TypedDict):
-    """What decides the tokens of all shards of a dataset alike. tokenizer: the recipe's settings and `sha256`."""
+    """
+    What decides the tokens of all shards of a dataset alike. tokenizer: the recipe's settings and `sha256`.
+    text_column, document, on_bad_row: see nano3.formats.source; the last two where they are not the default.
+    """
 
     tokenizer: dict[str, Any]
     holdout: HoldoutKey
-    text_column: str
+    text_column: str | None
+    document: NotRequired[Literal["file", "line"]]
+    on_bad_row: NotRequired[Literal["fail", "skip"]]
     code: str
 
 
@@ -47,10 +52,10 @@ class BundleKey(ShardSettings):
 class ShardFacts(msgspec.Struct, frozen=True, kw_only=True):
     """
     A shard in numbers. bytes_in: of the raw file. rows: of it. documents, tokens: of the training pair. valid, test,
-    skipped: rows that are not training documents. dropped: rows by reason. truncated: documents that were cut. lengths:
-    documents by tokens, counted under the next power of two. engine: gigatoken or tokenizers. exceptions: documents
-    that gigatoken left to tokenizers. checked: documents that were encoded again. seconds: by stage; stages overlap.
-    origin: where the raw file came from.
+    skipped: rows that are not training documents. dropped: rows by reason. bad: skipped rows that can't be read as
+    text. truncated: documents that were cut. lengths: documents by tokens, counted under the next power of two. engine:
+    gigatoken or tokenizers. exceptions: documents that gigatoken left to tokenizers. checked: documents that were
+    encoded again. seconds: by stage; stages overlap. origin: where the raw file came from.
     """
 
     rows: int
@@ -61,6 +66,7 @@ class ShardFacts(msgspec.Struct, frozen=True, kw_only=True):
     skipped: list[int]
     bytes_in: int = 0
     dropped: dict[str, int] = {}
+    bad: list[int] = []
     truncated: int = 0
     characters: int = 0
     special_tokens_in_text: int = 0

@@ -1,6 +1,7 @@
 """Tokenize the stale shards of a bundle, one after the other, in one process."""
 
 from pathlib import Path
+from typing import cast
 
 from nano3 import Nano3Error
 from nano3.artifact.files import write_json
@@ -8,6 +9,7 @@ from nano3.artifact.steps import BundleKey, ShardKey, ShardSettings
 from nano3.core.answers import RemoteError
 from nano3.corpus.bundles import Bundle
 from nano3.corpus.freshness import shard_reason
+from nano3.formats.source import BAD_ROWS_AT_MOST
 from nano3.raw.datasets import raw_file, read_dataset, read_pins, sampled, shards_digest
 from nano3.raw.download import download_shard
 from nano3.tokens.tokenize_shard import CheckedEncoder, tokenize
@@ -29,6 +31,7 @@ def tokenize_bundle(
     engine: str = "auto",
     checked_documents: int = 4,
     threads: int = 2,
+    bad_rows_at_most: float = BAD_ROWS_AT_MOST,
 ) -> None:
     """
     Make of each shard of a bundle what tokenize_shard makes of it. Fresh shards are skipped.
@@ -36,19 +39,15 @@ def tokenize_bundle(
     bundle: its name, see nano3.corpus.bundles. pins: the dataset's pinned shards. tokenizer: its tokenizer.json. key:
     what decides all shards' tokens alike, and `shards`, the digest of what was planned. folder: of the dataset's
     tokens. done: the file to write when all is well. sample: rows taken of the dataset. keep_raw: 0 deletes downloads
-    that were tokenized. threads: how many processors to keep busy. A shard that can't be tokenized does not stop the
-    others; a server that does not come back does. Raises BundleError with all that failed.
+    that were tokenized. threads: how many processors to keep busy. bad_rows_at_most: see tokenize_shard. A shard that
+    can't be tokenized does not stop the others; a server that does not come back does. Raises BundleError with all that
+    failed.
     """
     name = pins.stem
     dataset, taken = read_dataset(name, pins.parent), sampled(read_pins(name, pins.parent), sample, name)
     if shards_digest(taken) != key["shards"]:
         raise BundleError(f"{pins}: changed while the graph was running: run snakemake again")
-    shared: ShardSettings = {
-        "tokenizer": key["tokenizer"],
-        "holdout": key["holdout"],
-        "text_column": key["text_column"],
-        "code": key["code"],
-    }
+    shared = cast(ShardSettings, {part: value for part, value in key.items() if part != "shards"})
     interval, faults, made = Bundle.parse(bundle), [], 0
     with CheckedEncoder.load(tokenizer, shared["tokenizer"], engine, threads) as checked:
         for shard, rows in taken[interval.begin : interval.end]:
@@ -62,7 +61,8 @@ def tokenize_bundle(
                 if dataset.remote and not raw.exists():
                     download_shard(origin, shard.sha256, shard.bytes, raw)
                 receipt = train.with_name(f"{shard.name}.json")
-                tokenize(checked, raw, tokenizer, whole, train, holdout, receipt, checked_documents, origin)
+                ends = (train, holdout, receipt)
+                tokenize(checked, raw, tokenizer, whole, *ends, checked_documents, origin, bad_rows_at_most)
                 made += 1
                 if dataset.remote and not keep_raw:
                     raw.unlink()

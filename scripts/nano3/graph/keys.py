@@ -22,7 +22,7 @@ PACKAGE = Path(__file__).resolve().parents[1]
 
 def shared_key(recipe: Recipe, dataset: Dataset) -> Key:
     """What decides the tokens of all shards of a dataset alike."""
-    return recipe.token_settings() | {"text_column": dataset.text_column, "code": digest_code("tokenize_shard")}
+    return recipe.token_settings() | dataset.text_source.key | {"code": digest_code("tokenize_shard")}
 
 
 def whole_key(shared: Key, shard: Shard, rows: int | None) -> Key:

@@ -54,6 +54,10 @@ class ShardInputs:
         """Where a raw shard comes from, which decides nothing: the same bytes elsewhere are the same shard."""
         return self.request.datasets[dataset].origin(self.pinned_shard(dataset, shard).path)
 
+    def bad_rows_at_most(self, dataset: str) -> float:
+        """Share of a shard's rows that may be skipped as bad; it decides whether there are tokens, not which."""
+        return self.request.datasets[dataset].bad_rows_at_most
+
     def downloaded(self, path: str) -> Any:
         """A raw shard that is here only as long as somebody needs it, if the settings say so."""
         return path if self.settings.keep_raw else temp(path)

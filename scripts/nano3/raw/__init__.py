@@ -1,1 +1,1 @@
-"""Which raw shards and tokenizers exist, and what do they hold? Pins, downloads, readers."""
+"""Which raw shards and tokenizers exist, and what do they hold? Pins and downloads."""

@@ -17,6 +17,7 @@ from nano3.artifact.digest import digest_json
 from nano3.artifact.files import replaced
 from nano3.core.schema import Closed, ConfigError, read_yaml, validated
 from nano3.core.tsv import read_table, write_table
+from nano3.formats.source import BAD_ROWS_AT_MOST, Document, OnBadRow, TextSource
 
 DATASETS = Path("config/datasets")
 RAW = Path("resources/raw")
@@ -27,7 +28,12 @@ COMMIT_DIGITS = 40
 class Dataset(Closed):
     """Where a dataset's raw shards lie and how to read them."""
 
-    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["files"]}, {"required": ["revision"]}]})
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [{"required": ["files"]}, {"required": ["revision"]}],
+            "anyOf": [{"required": ["text_column"]}, {"required": ["document"]}],
+        }
+    )
 
     source: str = Field(
         description="Folder of the raw shards, relative to the repository and read in place; "
@@ -47,7 +53,23 @@ class Dataset(Closed):
     )
     subset: str | None = Field(None, description="hf:// only: the subset (config) of the dataset, if not its default.")
     split: str | None = Field(None, description="hf:// only: the split of the subset, if not train.")
-    text_column: str = Field(description="Column that holds a document's text.")
+    text_column: str | None = Field(
+        None, min_length=1, description="Column that holds a document's text; a.b is field b of column a."
+    )
+    document: Document | None = Field(
+        None, description="For .txt files, which have no columns: whether a document is a file or a line."
+    )
+    on_bad_row: OnBadRow = Field(
+        "fail",
+        description="What to do about a row that can't be read as text: fail, with the row's place and what is wrong, "
+        "or skip it, which is counted and recorded.",
+    )
+    bad_rows_at_most: float = Field(
+        BAD_ROWS_AT_MOST,
+        ge=0,
+        le=1,
+        description="Share of a shard's rows that on_bad_row: skip may skip before it fails after all.",
+    )
     category: str = Field(description="Category of the curriculum that the dataset belongs to, e.g. code or math.")
     duplicates: Literal["refuse", "keep"] = Field(
         "refuse",
@@ -80,6 +102,19 @@ class Dataset(Closed):
         return files
 
     @model_validator(mode="after")
+    def _says_what_a_document_is(self) -> "Dataset":
+        if self.text_column is None and self.document is None:
+            raise ValueError(
+                "text_column: this key is missing; name the column that holds a document's text, "
+                "or, for .txt files, write document: file or document: line"
+            )
+        if self.text_column is not None and self.document is not None:
+            raise ValueError("text_column: .txt files have no columns: remove it, or remove document for other files")
+        if self.on_bad_row == "fail" and "bad_rows_at_most" in self.model_fields_set:
+            raise ValueError("bad_rows_at_most: no row is skipped: add on_bad_row: skip, or remove it")
+        return self
+
+    @model_validator(mode="after")
     def _is_one_kind_of_source(self) -> "Dataset":
         if not self.on_hub:
             if hub_keys := [key for key in ("revision", "subset", "split") if getattr(self, key) is not None]:
@@ -101,6 +136,11 @@ class Dataset(Closed):
                 f"revision: {problem}; write a commit, 40 hexadecimal digits: scripts/pin_dataset.py prints today's"
             )
         return self
+
+    @property
+    def text_source(self) -> TextSource:
+        """How its files are read."""
+        return TextSource(self.text_column, self.document, self.on_bad_row)
 
     @property
     def on_hub(self) -> bool:

@@ -18,6 +18,7 @@ from nano3.artifact.digest import digest_file
 from nano3.core.answers import TRANSIENT_STATUSES, RemoteError, answer_in, causes, first_line, is_transient, no_answer
 from nano3.core.refusals import again, card_refusal
 from nano3.core.retry import ATTENDED, UNATTENDED, Patience, Result, retry
+from nano3.formats.source import FORMATS, kind_of
 from nano3.raw.datasets import HUB
 
 Kind = Literal["dataset", "model"]
@@ -104,11 +105,10 @@ def _loaded(repository: str, commit: str, subset: str | None) -> Iterator[Any]:
 
 
 def _is_data(path: str) -> bool:
-    from nano3.raw.readers import FORMATS
-
+    """Whether a file may hold rows. A .txt in a repository is its licence or a list of requirements."""
     names = PurePosixPath(path).parts
     hidden = any(name.startswith((".", "_")) for name in names)
-    return path.endswith(tuple(FORMATS)) and not hidden and names[-1] not in LIBRARY_FILES
+    return path.endswith(FORMATS) and kind_of(path) != ".txt" and not hidden and names[-1] not in LIBRARY_FILES
 
 
 def _resolved(builder: Any, config: Any) -> Mapping[str, Sequence[str]]:

@@ -13,47 +13,24 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any, BinaryIO, cast
-
-import msgspec
-import pyarrow.compute as pc
 
 from nano3.core.formatting import many
 from nano3.core.schema import ConfigError
-from nano3.raw import readers
+from nano3.formats.contents import chunks
+from nano3.formats.readers import Look, count_rows, look, read_text
+from nano3.formats.source import TextError, TextSource, packing_of, shard_name
 from nano3.raw.datasets import Dataset
 from nano3.raw.listing import Listing, refuse
-from nano3.raw.readers import TextError, shard_name
 
 LOOK_ROWS = 300
-LOOK_BYTES = 16 * 2**20  # of lines; one line may be longer
-HEAD_BYTES = 4096
 CHUNK_BYTES = 2**20
-COMPRESSIONS = (".gz", ".zst", ".bz2", ".xz")
 COLUMNS = 20  # named in a message
 LOOP = 20  # times that a part of a name may not be repeated at its end, see snakemake.io.PeriodicityDetector
 ENDLESS = re.compile(rf"(.+)\1{{{LOOP - 1},}}$", re.DOTALL)
 # What our files add to a shard's name while they are written, see artifact.files.replaced and raw.download.
 RECEIPT_ASIDE, DOWNLOAD_ASIDE = "..json.12345678.part", "..123456789012"
-
-
-@dataclass(frozen=True)
-class Look:
-    """
-    The beginning of a raw file. rows, texts: rows seen, and those of them with text. columns: of rows without text,
-    column.field for a field inside one. bad: what is wrong with the first bad row. whole: whether that is all of it.
-    """
-
-    rows: int
-    texts: int
-    columns: list[str]
-    bad: str | None = None
-    whole: bool = False
-
-    def lacks(self, column: str | None) -> bool:
-        """Whether rows were seen, and none of them has this column. None: of a format without columns."""
-        return bool(self.rows and column) and not (self.texts or self.bad or column in self.columns)
 
 
 @dataclass(frozen=True)
@@ -134,60 +111,60 @@ def near_names(shards: Iterable[str]) -> list[str]:
     ]
 
 
-def refusal(head: bytes, path: PurePath) -> str | None:
-    """What a file's first bytes are that its name does not say; None if they may be what it says."""
-    beginning = head.lstrip()[:15].lower()
-    if head.startswith(b"version https://git-lfs"):
-        return "holds a pointer of Git LFS, not the data: run `git lfs pull` where it comes from"
-    if beginning.startswith((b"<!doctype html", b"<html")) and path.suffix != ".txt":
-        return "holds a web page, not data: fetch the file itself, with a login if it needs one"
-    return None
-
-
 def look_at(path: Path, dataset: Dataset) -> Look:
     """
     The beginning of a local file, LOOK_ROWS rows at most. A bad row is told, not raised.
 
-    Raises TextError for what can't be read at all or, in parquet, has no such column, OSError for no access.
+    Raises TextError for what can't be read at all or, in a format with columns, has no such column, OSError for no
+    access.
     """
-    with open(path, "rb") as file:
-        if fault := refusal(file.read(HEAD_BYTES), path):
-            raise TextError(f"{path}: {fault}")
-    see = _look_at_parquet if path.suffix == ".parquet" else _look_at_lines
-    return see(path, dataset.text_column)
+    return look(path, dataset.text_source, LOOK_ROWS)
 
 
-def fault_of(look: Look, path: Path, dataset: Dataset) -> str | None:
+def is_whole(view: Look) -> bool:
+    """Whether a look has seen all rows of a file."""
+    return view.rows < LOOK_ROWS
+
+
+def fault_of(view: Look, path: Path, dataset: Dataset) -> str | None:
     """Why a file is refused after a look; None if it is not."""
-    if look.bad and getattr(dataset, "on_bad_row", "fail") == "fail":
-        return f"{path}: {look.bad}"
+    if view.first_bad and dataset.on_bad_row == "fail":
+        return (
+            f"{path}: {view.first_bad}; fix the row, or write on_bad_row: skip in its dataset's description, then pin "
+            "again"
+        )
     return None
 
 
-def remark_of(look: Look, path: Path, dataset: Dataset) -> str | None:
+def remark_of(view: Look, path: Path, dataset: Dataset) -> str | None:
     """What is told of a file after a look; None if all its rows have text."""
-    where = f"the first {many(look.rows, 'row')}"
-    if look.bad:
-        return f"{path}: a bad row in {where}: {look.bad}"
-    if look.texts == look.rows:
+    where = f"the first {many(view.rows, 'row')}"
+    if view.first_bad:
+        return f"{path}: a bad row in {where}: {view.first_bad}"
+    if view.with_text == view.rows:
         return None
-    column = dataset.text_column
-    others = f"; they have: {', '.join(look.columns)}" if look.columns and column not in look.columns else ""
-    without = look.rows - look.texts
-    return f"{path}: {without:,} of {where} {'has' if without == 1 else 'have'} no text in column {column!r}{others}"
+    column, without = dataset.text_column, view.rows - view.with_text
+    others = f"; they have: {_named(view)}" if view.keys and column and column not in view.keys else ""
+    what = f"no text in column {column!r}" if column else "no text"
+    return f"{path}: {without:,} of {where} {'has' if without == 1 else 'have'} {what}{others}"
 
 
-def column_fault(look: Look, path: Path, dataset: Dataset) -> str:
+def _named(view: Look) -> str:
+    """The columns of rows without text."""
+    return ", ".join(view.keys[:COLUMNS]) or "none"
+
+
+def column_fault(view: Look, path: Path, dataset: Dataset) -> str:
     """A file none of whose rows has the column, as far as was looked."""
-    where = "no row" if look.whole else f"no row of the first {look.rows:,}"
+    where = "no row" if is_whole(view) else f"no row of the first {view.rows:,}"
     column = dataset.text_column
-    return f"{path}: {where} has a column {column!r}; text_column must be one of: {', '.join(look.columns) or 'none'}"
+    return f"{path}: {where} has a column {column!r}; text_column must be one of: {_named(view)}"
 
 
 def late_column_fault(path: Path, dataset: Dataset) -> str | None:
     """Why a file can't be tokenized whose text is not at its beginning, if it is anywhere; None if it is."""
     try:
-        for texts in readers.read_text(path, dataset.text_column, None):
+        for texts in read_text(path, dataset.text_source, None, []):
             if texts.null_count < len(texts):
                 return None
     except TextError as error:
@@ -195,15 +172,16 @@ def late_column_fault(path: Path, dataset: Dataset) -> str | None:
     return None
 
 
-def measure(path: Path) -> RawFile:
+def measure(path: Path, text_source: TextSource) -> RawFile:
     """Count and digest a local file, read once. Raises TextError, with file and row, for what can't be read."""
     with DigestedFile(path) as file:
-        if path.suffix in COMPRESSIONS:
-            inside = DigestedChunks(_decompressed(path, file))
-            rows = readers.count_rows(path.with_suffix(""), cast(BinaryIO, inside))
-            return RawFile(path.stat().st_size, rows, file.digest(), inside.digest())
-        rows = readers.count_rows(path, cast(BinaryIO, file))
-        return RawFile(path.stat().st_size, rows, file.digest(), file.digest())
+        size = path.stat().st_size
+        if packing_of(path.name):
+            inside = DigestedChunks(chunks(path, cast(BinaryIO, file)))
+            rows = count_rows(path.with_suffix(""), cast(BinaryIO, inside), text_source)
+            return RawFile(size, rows, file.digest(), inside.digest())
+        rows = count_rows(path, cast(BinaryIO, file), text_source)
+        return RawFile(size, rows, file.digest(), file.digest())
 
 
 class DigestedFile(io.FileIO):
@@ -260,59 +238,3 @@ class DigestedChunks(io.RawIOBase):
         while self.read(CHUNK_BYTES):
             pass
         return self._sha256.hexdigest()
-
-
-def _decompressed(path: Path, file: DigestedFile) -> Iterator[bytes]:
-    """A file's bytes before they were compressed. Raises TextError if they can't be told."""
-    try:
-        yield from readers._chunks(path, cast(BinaryIO, file))
-    except Exception as error:
-        raise readers._damaged(path, f"the compressed data is damaged or cut: {error}") from None
-
-
-def _look_at_parquet(path: Path, column: str) -> Look:
-    batch = next(readers.read_text(path, column, None), None)
-    if batch is None:
-        return Look(0, 0, [], whole=True)
-    sizes = pc.binary_length(batch.slice(0, LOOK_ROWS)).to_pylist()
-    return Look(len(sizes), sum(1 for size in sizes if size), [column])
-
-
-def _look_at_lines(path: Path, column: str) -> Look:
-    rows = texts = size = 0
-    columns: dict[str, None] = {}
-    bad = None
-    for line in readers._lines(path):
-        if rows == LOOK_ROWS or size > LOOK_BYTES:
-            return Look(rows, texts, [*columns][:COLUMNS], bad)
-        try:
-            row = msgspec.json.decode(line)
-            text = _value(row, column)
-            if text:
-                texts += 1
-            else:
-                columns |= dict.fromkeys(_columns_of(row))
-        except (TypeError, ValueError, RecursionError) as error:
-            bad = bad or f"line {rows + 1}: {error}; fix or replace the file"
-        rows, size = rows + 1, size + len(line)
-    return Look(rows, texts, [*columns][:COLUMNS], bad, whole=True)
-
-
-def _value(row: Any, column: str) -> str | None:
-    """The text of a decoded row; None if it has none. Raises TypeError for a row that is bad."""
-    if not isinstance(row, dict):
-        raise TypeError("not a JSON object")
-    for name in column.split("."):
-        if row is not None and not isinstance(row, dict):
-            raise TypeError(f"column {column!r} is not text")
-        row = None if row is None else row.get(name)
-    if row is not None and not isinstance(row, str):
-        raise TypeError(f"column {column!r} is not text")
-    return row
-
-
-def _columns_of(row: dict[str, Any]) -> Iterator[str]:
-    for name, value in row.items():
-        yield name
-        if isinstance(value, dict):
-            yield from (f"{name}.{inner}" for inner in value)

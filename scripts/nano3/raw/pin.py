@@ -16,6 +16,8 @@ from tqdm import tqdm
 from nano3.artifact.files import replaced
 from nano3.core.formatting import many
 from nano3.core.schema import ConfigError, read_yaml
+from nano3.formats.readers import Look, count_rows, refusal
+from nano3.formats.source import COLUMNAR, TextError
 from nano3.raw import hub, looks, remote, tokenizers
 from nano3.raw.datasets import (
     DATASETS,
@@ -38,7 +40,6 @@ from nano3.raw.listing import (
     some,
     without_hidden,
 )
-from nano3.raw.readers import TextError, count_rows
 
 FILE = "file://"  # fsspec's driver does not follow links to folders, and skips links to nowhere in silence
 
@@ -148,9 +149,9 @@ def _with_rows(shard: Shard, before: Mapping[str, Shard], dataset: Dataset, coun
         shard = replace(shard, rows=earlier.rows)
     if shard.rows is None and count:
         origin, path = dataset.origin(shard.path), PurePath(shard.path)
-        footer = path.suffix == ".parquet"
+        footer = path.suffix in COLUMNAR
         with hub.opened(origin) if dataset.on_hub else remote.opened(origin, anywhere=footer) as file:
-            shard = replace(shard, rows=count_rows(path, file))
+            shard = replace(shard, rows=count_rows(path, file, dataset.text_source))
     return shard
 
 
@@ -262,7 +263,7 @@ def _in_folder(dataset: Dataset, source: str) -> Inventory:
     inventory, faults = Inventory(notes=[*listing.notes, *remarks]), []
     for path, name in tqdm(names.items(), desc=dataset.source, unit=" files", disable=None):
         try:
-            file = looks.measure(Path(path))
+            file = looks.measure(Path(path), dataset.text_source)
         except (TextError, OSError) as error:
             faults.append(_sentence(path, error))
         else:
@@ -273,7 +274,7 @@ def _in_folder(dataset: Dataset, source: str) -> Inventory:
 
 def _remarks(paths: Sequence[Path], dataset: Dataset, source: str) -> list[str]:
     """What is told of the beginnings of local files. Raises ConfigError with what is refused."""
-    views: dict[Path, looks.Look] = {}
+    views: dict[Path, Look] = {}
     faults: list[str | None] = []
     for path in tqdm(paths, desc=f"{dataset.source}: first rows", unit=" files", disable=None):
         try:
@@ -281,10 +282,10 @@ def _remarks(paths: Sequence[Path], dataset: Dataset, source: str) -> list[str]:
             faults.append(looks.fault_of(views[path], path, dataset))
         except (TextError, OSError) as error:
             faults.append(_sentence(path, error))
-    lacking = [path for path, each in views.items() if each.lacks(dataset.text_column)]
+    lacking = [path for path, each in views.items() if each.lacks_column]
     none_has = len(lacking) == sum(each.rows > 0 for each in views.values())
     for path in lacking:
-        certain = none_has or views[path].whole
+        certain = none_has or looks.is_whole(views[path])
         faults.append(
             looks.column_fault(views[path], path, dataset) if certain else looks.late_column_fault(path, dataset)
         )
@@ -325,7 +326,7 @@ def _at_url(dataset: Dataset, source: str) -> Inventory:
     with tqdm(desc=dataset.source, total=total, unit="B", unit_scale=True, disable=None) as progress:
         for path, name in names.items():
             file = remote.digest(dataset.origin(path), sizes[path], progress.update)
-            if fault := looks.refusal(file.head, PurePath(path)):
+            if fault := refusal(file.head, PurePath(path).name):
                 faults.append(f"{path}: {fault}")
             inventory.add(Shard(name, path, file.size, None, file.sha256), file.sha256)
     refuse(source, faults)

@@ -11,7 +11,8 @@ Reading, encoding and writing overlap: while one batch is encoded, the next is r
 with one long document is not prefetched, so at most one such document is in memory.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -28,12 +29,13 @@ import xxhash
 
 from nano3.artifact.digest import digest_json
 from nano3.core.arrow import int64_values, mask_array
-from nano3.raw.readers import read_text
+from nano3.formats.readers import TextSource, read_text
 from nano3.tokens.encoder import Encoder, Ids, Lengths, Part, characters_of, documents_of, ids_of, offsets_of
 from nano3.tokens.engines import Kinds
 from nano3.tokens.indexed_dataset import Pair, PairWriter, WrittenFile, token_dtype
 
 TRAIN, VALID, TEST = 0, 1, 2
+BAD = -2  # stands for the characters of a bad row
 LONG_BYTES = 2**24  # a batch of one larger document is encoded and written in parts
 
 Item = TypeVar("Item")
@@ -41,11 +43,16 @@ Item = TypeVar("Item")
 
 @dataclass
 class Rows:
-    """What becomes of a shard's rows. valid, test, dropped: row numbers; dropped by reason. All others are training."""
+    """
+    What becomes of a shard's rows. valid, test, dropped: row numbers; dropped by reason. All others are training. bad:
+    those dropped because they can't be read as text.
+    """
 
     valid: list[int] = field(default_factory=list)
     test: list[int] = field(default_factory=list)
     dropped: dict[str, list[int]] = field(default_factory=lambda: {"no text": [], "empty": [], "too short": []})
+
+    bad: list[int] = field(default_factory=list)
 
     @property
     def skipped(self) -> list[int]:
@@ -75,6 +82,9 @@ class Observer:
 
     def read(self, batch: Batch) -> None:
         """Documents were read and not dropped."""
+
+    def rows_read(self, rows: int, bad: Sequence[int]) -> None:
+        """So many rows were read up to here. bad: numbers of bad ones. If it raises, no file is left."""
 
     def encoded(self, batch: Batch, ids: Ids, lengths: Lengths) -> None:
         """A batch was encoded; a long document is not shown. ids, lengths: see Encoder.encode."""
@@ -112,11 +122,13 @@ def write_pairs(
     """
     One raw shard becomes a pair for training and a pair of held-out documents.
 
-    key: rows to take (None: all), text column, token settings, holdout fractions. train, holdout: prefixes of the two
+    key: rows to take (None: all), text source, token settings, holdout fractions. train, holdout: prefixes of the two
     pairs. Raises EncodeError or TextError for what can't be encoded.
     """
-    dtype, rows = token_dtype(encoder.entries), Rows()
-    texts = _staged(read_text(raw, key["text_column"], key["rows"]), "read", observer)
+    dtype, rows, source = token_dtype(encoder.entries), Rows(), TextSource.of(key)
+    if source.on_bad_row == "skip":
+        rows.dropped["bad row"] = rows.bad
+    texts = _staged(read_text(raw, source, key["rows"], rows.bad), "read", observer)
     batches = _prefetch(_batches(texts, encoder, key, rows, observer))
     with (
         PairWriter(Pair(train), dtype) as train_writer,
@@ -147,6 +159,7 @@ def _batches(
         with observer.stage("look"):
             batch = _batch(part, first, encoder, key, rows)
             observer.read(batch)
+            observer.rows_read(first + len(part), rows.bad)
         first += len(part)
         del part  # a huge one must not live on while the next is read
         yield batch
@@ -157,6 +170,8 @@ def _batch(texts: pa.LargeStringArray, first: int, encoder: Encoder, key: Mappin
     """first: the first text's row."""
     shortest = max(1, key["tokenizer"]["min_doc_chars"])
     characters = int64_values(pc.utf8_length(texts), null=-1)
+    for row in rows.bad[bisect_left(rows.bad, first) : bisect_left(rows.bad, first + len(texts))]:
+        characters[row - first] = BAD
     for reason, low, high in (("no text", -1, -1), ("empty", 0, 0), ("too short", 1, shortest - 1)):
         rows.dropped[reason] += (first + np.flatnonzero((characters >= low) & (characters <= high))).tolist()
     present = characters >= shortest

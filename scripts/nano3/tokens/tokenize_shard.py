@@ -7,7 +7,7 @@ some documents are encoded again by the reference tokenizer, while the pipeline 
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -22,12 +22,15 @@ from nano3 import Nano3Error
 from nano3.artifact.digest import digest_file
 from nano3.artifact.receipt import Input, Output, Run
 from nano3.artifact.steps import ShardFacts, ShardKey, ShardReceipt
+from nano3.formats.readers import TextSource, look
+from nano3.formats.source import BAD_ROWS_AT_MOST
 from nano3.tokens.encoder import Encoder, Ids, Lengths
 from nano3.tokens.pipeline import Batch, Observer, write_pairs
 from nano3.tokens.reference_tokenizer import ReferenceTokenizer
 
 LARGEST_CHECKED_CHARACTERS = 1_000_000
-PACKAGES = ("gigatoken", "tokenizers", "pyarrow", "numpy", "awkward", "msgspec", "xxhash", "zstandard")
+FEWEST_ROWS = 1_000  # before them a share of bad rows says nothing
+PACKAGES = ("gigatoken", "tokenizers", "pyarrow", "numpy", "awkward", "msgspec", "xxhash", "backports.zstd")
 
 
 class TokenError(Nano3Error):
@@ -66,6 +69,7 @@ def tokenize_shard(
     checked_documents: int = 4,
     origin: str = "",
     threads: int = 2,
+    bad_rows_at_most: float = BAD_ROWS_AT_MOST,
 ) -> None:
     """
     One raw shard becomes a Megatron pair for training, a pair of held-out documents, and a receipt.
@@ -73,13 +77,14 @@ def tokenize_shard(
     raw: the shard's file. tokenizer: its tokenizer.json. key: sha256 of the shard, rows to take (None: all), text
     column, token settings. train, holdout: prefixes of the two pairs; the second holds validation and test documents
     in row order, and the receipt says which row is which. engine: see Encoder.load; the ids are the same, which is
-    checked for the first checked_documents and for some later ones, see checked_rows. origin: where raw came from,
-    if it was downloaded; for the receipt. threads: how many processors to keep busy.
-    Raises TokenError if raw is not the file that was pinned, EncodeError or TextError for what can't be encoded,
-    ReferenceTokenizerError for other ids than Hugging Face's.
+    checked for the first checked_documents and for some later ones, see checked_rows. origin: where raw came from, if
+    it was downloaded; for the receipt. threads: how many processors to keep busy. bad_rows_at_most: share of the rows
+    that may be bad, where bad rows are skipped.
+    Raises TokenError if raw is not the file that was pinned or has too many bad rows, EncodeError or TextError for what
+    can't be encoded, ReferenceTokenizerError for other ids than Hugging Face's.
     """
     with CheckedEncoder.load(tokenizer, key["tokenizer"], engine, threads) as encoder:
-        tokenize(encoder, raw, tokenizer, key, train, holdout, receipt, checked_documents, origin)
+        tokenize(encoder, raw, tokenizer, key, train, holdout, receipt, checked_documents, origin, bad_rows_at_most)
 
 
 def tokenize(
@@ -92,10 +97,11 @@ def tokenize(
     receipt: Path,
     checked_documents: int,
     origin: str,
+    bad_rows_at_most: float = BAD_ROWS_AT_MOST,
 ) -> None:
     """tokenize_shard with an encoder that was loaded before."""
     run = Run(PACKAGES)
-    with Watch(checked, raw, key["sha256"], checked_documents) as watch:
+    with Watch(checked, raw, key, checked_documents, bad_rows_at_most) as watch:
         pairs = write_pairs(raw, checked.encoder, key, train, holdout, watch)
     rows = pairs.rows
     ShardReceipt.made(
@@ -112,6 +118,7 @@ def tokenize(
             valid=rows.valid,
             test=rows.test,
             skipped=rows.skipped,
+            bad=rows.bad,
             dropped={reason: len(numbers) for reason, numbers in rows.dropped.items()},
             **watch.facts(),
             origin=origin or str(raw),
@@ -126,12 +133,17 @@ class Watch(Observer):
     Inside its with block, an error of ours gives way to TokenError if the file is not the one that was pinned.
     """
 
-    def __init__(self, checked: CheckedEncoder, raw: Path, sha256: str, checked_documents: int) -> None:
+    def __init__(
+        self, checked: CheckedEncoder, raw: Path, key: ShardKey, checked_documents: int, bad_rows_at_most: float
+    ) -> None:
         self.truncated = self.characters = self.special_tokens_in_text = 0
         self.exceptions = self.doubtful = 0
         self.lengths: Counter[int] = Counter()
         self.seconds: dict[str, float] = {}
-        self._raw, self._sha256, self._documents = raw, sha256, checked_documents
+        self._raw, self._sha256, self._documents = raw, key["sha256"], checked_documents
+        self._key, self._bad_rows_at_most = key, bad_rows_at_most
+        self._rows = 0
+        self._bad: Sequence[int] = ()
         self._encoder, self._reference, self._checks = checked.encoder, checked.reference, list[Future[None]]()
         self._stack = ExitStack()
 
@@ -157,6 +169,12 @@ class Watch(Observer):
         self.special_tokens_in_text += self._encoder.exceptions.control_tokens(batch.texts, batch.kinds)
         self.exceptions += int(batch.kinds.exceptions.sum())
 
+    def rows_read(self, rows: int, bad: Sequence[int]) -> None:
+        """Raises TokenError early if too many of many rows are bad."""
+        self._rows, self._bad = rows, bad
+        if rows >= FEWEST_ROWS:
+            self._require_few_bad()
+
     def encoded(self, batch: Batch, ids: Ids, lengths: Lengths) -> None:
         """Have some documents encoded again: of all, and of those that are doubtful."""
         if self._reference is None:
@@ -179,8 +197,9 @@ class Watch(Observer):
         self.lengths.update(dict(zip((1 << powers).tolist(), counts.tolist(), strict=True)))
 
     def complete(self) -> None:
-        """Raises TokenError for another file than was pinned, ReferenceTokenizerError for other ids."""
+        """Raises TokenError for another file than was pinned or too many bad rows, ReferenceTokenizerError for ids."""
         self._require_pinned()
+        self._require_few_bad()
         for check in self._checks:
             check.result()
 
@@ -196,6 +215,17 @@ class Watch(Observer):
             "lengths": {str(size): count for size, count in sorted(self.lengths.items())},
             "seconds": {stage: round(seconds, 3) for stage, seconds in sorted(self.seconds.items())},
         }
+
+    def _require_few_bad(self) -> None:
+        if len(self._bad) <= self._bad_rows_at_most * self._rows:
+            return
+        # Nobody noted what is wrong with the first one: a look says so.
+        first = look(self._raw, TextSource.of(self._key), self._bad[0] + 1).first_bad
+        raise TokenError(
+            f"{self._raw}: {len(self._bad):,} of {self._rows:,} rows are bad, more than bad_rows_at_most, "
+            f"{self._bad_rows_at_most:g}, allows; the first is {first}: fix the rows and pin the dataset again, "
+            "or raise bad_rows_at_most in its description"
+        )
 
     def _digest_raw(self) -> str:
         with self.stage("digest"):
