@@ -87,7 +87,9 @@ def test_dropout_is_refused_and_none_is_not(tmp_path: Path) -> None:
 def test_a_tokenizer_that_loses_characters_is_refused(tmp_path: Path) -> None:
     file = changed(tmp_path, lambda it: it.update(pre_tokenizer={"type": "Whitespace"}))
     assert Tokenizer.from_file(str(file)).encode("日本", add_special_tokens=False).ids == []
-    with pytest.raises(TokenizerJsonError, match=r"would vanish: .* has no unk_token: name a tokenizer with"):
+    with pytest.raises(
+        TokenizerJsonError, match=r"not in its vocabulary would vanish, because the model has no unk_token"
+    ):
         TokenizerJson.read(file)
     known = changed(
         tmp_path, lambda it: (it.update(pre_tokenizer={"type": "Whitespace"}), it["model"].update(unk_token="<unk>"))
@@ -113,6 +115,35 @@ def test_a_file_that_does_not_say_its_kind_of_model(
     assert (tokenizer.kind, tokenizer.ids) == (kind, ids)
 
 
+def test_a_byte_without_a_token_would_vanish(tmp_path: Path) -> None:
+    file = changed(tmp_path, lambda it: it["model"]["vocab"].pop("\u010a"))  # a line break
+    with pytest.raises(
+        TokenizerJsonError, match=r"bytes that are not in its vocabulary \(0x0A, 1 in all\) would vanish"
+    ):
+        TokenizerJson.read(file)
+
+
+def test_an_added_token_that_is_there_twice_has_its_first_id(tmp_path: Path) -> None:
+    file = changed(tmp_path, adding(("<x>", 4096), ("<x>", 4097), ("<y>", 4097)))
+    assert TokenizerJson.read(file).ids == Tokenizer.from_file(str(file)).get_vocab()
+
+
+@pytest.mark.parametrize(
+    ("normalizer", "flat"),
+    [
+        ({"type": "Sequence", "normalizers": []}, None),
+        (
+            {"type": "Sequence", "normalizers": [{"type": "Sequence", "normalizers": [{"type": "NFC"}]}]},
+            {"type": "NFC"},
+        ),
+        ({"type": "NFD"}, {"type": "NFD"}),
+    ],
+)
+def test_sequences_of_normalizers_are_what_they_do(tmp_path: Path, normalizer: Any, flat: Any) -> None:
+    file = changed(tmp_path, lambda it: it.update(normalizer=normalizer))
+    assert TokenizerJson.read(file).definition["normalizer"] == flat
+
+
 def test_truncation_and_padding_are_of_no_corpus(tmp_path: Path) -> None:
     truncation = {"direction": "Right", "max_length": 16, "strategy": "LongestFirst", "stride": 0}
     file = changed(tmp_path, lambda it: it.update(truncation=truncation, padding={"strategy": {"Fixed": 64}}))
@@ -131,7 +162,12 @@ def test_the_end_of_a_document_is_a_control_token_whatever_the_file_says(tmp_pat
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{", "[]", "null", "{}", '{"model": 3}', '{"model": {"vocab": 3}}', '{"model": {"type": "BPE"}}', "\xff"],
+    [
+        '{"model": {"vocab": {"a": 0}, "unk_token": "a"}, "added_tokens": [{"id": 0, "content": "a"}]}',
+        '{"model": {"vocab": {"a": 0}, "unk_token": "a"}, "normalizer": {"kind": "NFC"}}',
+        '{"model": {"vocab": {"a": "0"}, "unk_token": "a"}}',
+        *("", "{", "[]", "null", "{}", '{"model": 3}', '{"model": {"vocab": 3}}', '{"model": {"type": "BPE"}}', "\xff"),
+    ],
 )
 def test_another_file_is_one_sentence(tmp_path: Path, text: str) -> None:
     file = tmp_path / "tokenizer.json"

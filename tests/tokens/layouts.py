@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
 from nano3.tokens.chunking import PATTERNS
+from nano3.tokens.engines import DEEPSEEK_3, QWEN_2, QWEN_35
 
 Definition = dict[str, Any]
 ENGLISH = Path("resources/tiny/english/train-00001-of-00003.parquet")
@@ -23,10 +24,12 @@ OTHER_WORDS = (
     "naïve café déjà vu Übergröße señor 日本語の文章 中文文本 हिन्दी नमस्ते עִבְרִית العربية ไทย 한국어 русский текст "
     "ελληνικά 12345 67 890 ½ ٣٤ \t  \n\n   x\r\ny def parse(self, x):\n    return x.parse() // don't we'll"
 )
-QWEN2 = PATTERNS["llama 3"].replace(r"\p{N}{1,3}", r"\p{N}")
-QWEN35 = QWEN2.replace(r"[^\r\n\p{L}\p{N}]?\p{L}+", r"[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+").replace(
-    r"[^\s\p{L}\p{N}]+", r"[^\s\p{L}\p{M}\p{N}]+"
+# What tiktoken's cl100k splits at, in its own spelling and in another.
+CL100K = (
+    r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+"
+    r"|\s++$|\s*[\r\n]|\s+(?!\S)|\s+"
 )
+CL100K_2 = PATTERNS["llama 3"].replace(r"\s*[\r\n]+", r"\s*[\r\n]")
 BLOOM = r" ?[^(\s|[.,!?…。，、।۔،])]+"
 
 
@@ -36,15 +39,17 @@ def corpus() -> list[str]:
     return [text for text in pq.read_table(ENGLISH).column("text").to_pylist() if text] + [OTHER_WORDS] * 50
 
 
-def byte_level(pre_tokenizer: Any = None, normalizer: Any = None, added: Sequence[Any] = ()) -> Definition:
-    """A BPE over bytes, as GPT-2 has it unless another pre_tokenizer is given."""
+def byte_level(
+    pre_tokenizer: Any = None, normalizer: Any = None, added: Sequence[Any] = (), special: Sequence[str] = ()
+) -> Definition:
+    """A BPE over bytes, as GPT-2 has it unless another pre_tokenizer is given. special: more control tokens."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizer or pre_tokenizers.ByteLevel(add_prefix_space=False)
     if normalizer:
         tokenizer.normalizer = normalizer
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     trainer = trainers.BpeTrainer(
-        vocab_size=900, special_tokens=SPECIAL, initial_alphabet=alphabet, show_progress=False
+        vocab_size=900, special_tokens=[*SPECIAL, *special], initial_alphabet=alphabet, show_progress=False
     )
     tokenizer.train_from_iterator(corpus(), trainer)
     tokenizer.add_tokens(list(added))
@@ -120,11 +125,14 @@ def _moved(definition: Definition) -> None:
 def layouts() -> dict[str, Definition]:
     """All layouts by name."""
     gpt2, llama3 = byte_level(), byte_level(split(PATTERNS["llama 3"]))
-    qwen2 = byte_level(split(QWEN2), normalizers.NFC())
+    qwen2 = byte_level(split(QWEN_2), normalizers.NFC())
     spaces = [AddedToken(" " * size, normalized=True) for size in range(24, 1, -1)]
     pieces = {"type": "Prepend", "prepend": "▁"}, {"type": "Replace", "pattern": {"String": " "}, "content": "▁"}
     llama2 = _sentencepiece({"type": "Sequence", "normalizers": list(pieces)}, None)
     gemma_split = {"type": "Split", "pattern": {"String": " "}, "behavior": "MergedWithPrevious", "invert": False}
+    nothing = {"type": "Sequence", "normalizers": [{"type": "Sequence", "normalizers": []}]}
+    gemma = _sentencepiece(pieces[1], gemma_split)
+    strip = {"type": "Strip", "strip_left": True, "strip_right": False}
     metaspace = {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "first", "split": False}
     quiet: dict[str, Any] = {"special_tokens": SPECIAL, "show_progress": False}
     unigram = trainers.UnigramTrainer(vocab_size=600, unk_token="<unk>", **quiet)
@@ -133,6 +141,12 @@ def layouts() -> dict[str, Definition]:
 
     def model(**options: Any) -> Callable[[Definition], Any]:
         return lambda changed: changed["model"].update(options)
+
+    def before(part: Definition, place: int = 0) -> Callable[[Definition], Any]:
+        return lambda changed: changed["pre_tokenizer"]["pretokenizers"].insert(place, part)
+
+    def split_at(pattern: dict[str, str]) -> Definition:
+        return {"type": "Split", "pattern": pattern, "behavior": "Isolated", "invert": False}
 
     def pre_tokenizer(place: int | None = None, **options: Any) -> Callable[[Definition], Any]:
         def edit(changed: Definition) -> None:
@@ -154,11 +168,16 @@ def layouts() -> dict[str, Definition]:
         "tekken": byte_level(split(PATTERNS["tekken"])),
         "o200k": byte_level(split(PATTERNS["o200k"])),
         "qwen2": qwen2,
-        "qwen3.5": byte_level(split(QWEN35), normalizers.NFC()),
+        "qwen3.5": byte_level(split(QWEN_35), normalizers.NFC()),
+        "deepseek 3": byte_level(split(*DEEPSEEK_3)),
+        "gpt-4, as it was converted": edited(llama3, pre_tokenizer(0, behavior="Removed", invert=True)),
+        "a sequence of no normalizers": edited(
+            with_added(llama3, "<n>", normalized=True), lambda it: it.update(normalizer=nothing)
+        ),
         "neox": byte_level(None, normalizers.NFC(), spaces),
         "olmo": byte_level(None, normalizers.NFC(), [AddedToken("|||IP_ADDRESS|||", normalized=True), *spaces]),
         "llama 2": llama2,
-        "gemma": _sentencepiece(pieces[1], gemma_split),
+        "gemma": gemma,
         "metaspace": _sentencepiece(None, metaspace),
         "truncation and padding": edited(gpt2, lambda it: it.update(truncation=truncation, padding=padding)),
         "an end that is not special": edited(gpt2, lambda it: [t.update(special=False) for t in it["added_tokens"]]),
@@ -191,6 +210,29 @@ def layouts() -> dict[str, Definition]:
         "lower case": edited(gpt2, lambda it: it.update(normalizer={"type": "Lowercase"})),
         "normalized added tokens": with_added(qwen2, "e\u0301a", "K", normalized=True),
         "white space with flags": with_added(gpt2, "  ", lstrip=True),
+        "cl100k": byte_level(split(CL100K)),
+        "cl100k in other words": byte_level(split(CL100K_2)),
+        "a split at a letter before a pattern": edited(llama3, before(split_at({"String": "e"}))),
+        "a split at a letter after a pattern": edited(llama3, before(split_at({"Regex": "e"}), 1)),
+        "control tokens that are bytes": byte_level(None, None, (), ["\n", "\t", "  "]),
+        "words of the vocabulary that are bytes": edited(gpt2, lambda it: it["model"]["vocab"].update({"\n": 900})),
+        "merges ignored, words that are bytes": edited(
+            gpt2, lambda it: (it["model"]["vocab"].update({"日本": 900}), it["model"].update(ignore_merges=True))
+        ),
+        "white space, some of it normalized": with_added(with_added(gpt2, "\n"), "\n\n", normalized=True),
+        "white space that is normalized": with_added(qwen2, "\u2000", normalized=True),
+        "a space first, and tokens that begin so": with_added(
+            edited(gpt2, pre_tokenizer(add_prefix_space=True)), " the", " \n"
+        ),
+        "a merge twice": edited(gpt2, lambda it: it["model"]["merges"].append(it["model"]["merges"][0])),
+        "bytes without tokens": edited(
+            llama2, lambda it: [it["model"]["vocab"].pop(f"<0x{b:02X}>") for b in (0xE2, 0x80)]
+        ),
+        "metaspace, stripped": edited(gemma, lambda it: it.update(normalizer=strip, pre_tokenizer=metaspace)),
+        "an added token twice": edited(
+            with_added(llama3, "<x>"),
+            lambda it: it["added_tokens"].append(it["added_tokens"][-1] | {"single_word": True}),
+        ),
         "decoder of a pipe": edited(gpt2, lambda it: it.update(decoder=as_definition(_decoder())["decoder"])),
     }
 
@@ -204,5 +246,13 @@ def _decoder() -> Tokenizer:
 SLOW = [
     *("olmo", "starcoder", "bloom", "unigram", "wordpiece", "words", "a suffix of words", "bytes without a pattern"),
     *("a pattern's matches removed", "a pattern's matches joined", "a pattern and another", "a pattern and a space"),
-    *("lower case", "normalized added tokens", "white space with flags"),
+    *("lower case", "normalized added tokens", "white space with flags", "cl100k", "cl100k in other words"),
+    *("a split at a letter before a pattern", "a split at a letter after a pattern", "control tokens that are bytes"),
+    *("words of the vocabulary that are bytes", "merges ignored, words that are bytes"),
+    *(
+        "white space, some of it normalized",
+        "white space that is normalized",
+        "a space first, and tokens that begin so",
+    ),
+    *("a merge twice", "bytes without tokens", "metaspace, stripped"),
 ]

@@ -16,6 +16,7 @@ from nano3.tokens import engines
 from nano3.tokens.encoder import EncodeError, Encoder
 from nano3.tokens.reference_tokenizer import ReferenceTokenizer, ReferenceTokenizerError
 from nano3.tokens.tokenize_shard import CheckedEncoder
+from tests.tokens.layouts import layouts
 
 TOKENIZER = Path("resources/tiny/tokenizer/tokenizer.json")
 TEXTS = pa.array(["one", "two words"], type=pa.large_string())
@@ -69,7 +70,9 @@ def test_what_is_known_without_the_reference_is_what_it_would_say(
 
 @pytest.mark.parametrize("engine", ["gigatoken", "tokenizers"])
 def test_an_end_that_a_text_can_spell_out_is_refused(engine: str) -> None:
-    with pytest.raises(EncodeError, match=r"tokenizer\.eos_token: 'the' is an ordinary token, .*: name an added token"):
+    with pytest.raises(
+        EncodeError, match=r"tokenizer\.eos_token: 'the' is no added token, so that a text can spell it"
+    ):
         Encoder.load(TOKENIZER, settings(TOKENIZER, eos_token="the"), engine)
     parsed = settings(TOKENIZER, eos_token="the", special_tokens_in_text="parse")
     assert Encoder.load(TOKENIZER, parsed, engine).after == [2496]
@@ -89,6 +92,28 @@ def test_nobody_checks_what_the_reference_itself_encodes() -> None:
     with CheckedEncoder.load(TOKENIZER, settings(TOKENIZER), "tokenizers") as checked:
         assert checked.reference is None
         assert not checked.encoder.is_fast
+
+
+@pytest.mark.parametrize("engine", ["auto", "tokenizers"])
+def test_an_end_that_merges_or_the_vocabulary_can_make_is_refused(tmp_path: Path, engine: str) -> None:
+    definition = json.loads(json.dumps(layouts()["gemma"]))
+    definition["model"]["ignore_merges"] = True
+    file = tmp_path / "tokenizer.json"
+    file.write_text(json.dumps(definition))
+    with pytest.raises(EncodeError, match=r"eos_token: a text that spells out '</s>' becomes that token: name another"):
+        Encoder.load(file, settings(file), engine)
+
+
+def test_a_text_that_the_tokenizer_has_no_token_for_is_one_sentence(tmp_path: Path) -> None:
+    definition = json.loads(json.dumps(layouts()["unigram"]))
+    definition["model"]["unk_id"] = None
+    file = tmp_path / "tokenizer.json"
+    file.write_text(json.dumps(definition))
+    encoder = Encoder.load(file, settings(file), "auto")
+    with pytest.raises(
+        EncodeError, match=r"tokenizers can't encode a text \(.*unk_id.*\): the tokenizer has no token for"
+    ):
+        encoder.encode(pa.array(["\U0001f600"], type=pa.large_string()))
 
 
 TRICKY = ["plain", "spells </s> out", "", "\U000323b0(x", "e\u0301", "</s>", "日本", "last"]

@@ -12,14 +12,23 @@ from tokenizers import Tokenizer, normalizers
 from nano3.core.arrow import text_array
 from nano3.raw.tokenizer_json import TokenizerJson
 from nano3.tokens.chunking import PATTERNS
-from nano3.tokens.engines import Exceptions, TokenizerLoadError, against_gigatoken, load_engine, load_reference
-from tests.tokens.layouts import QWEN2, QWEN35, SLOW, Definition, byte_level, edited, layouts, split, with_added
+from nano3.tokens.engines import (
+    DEEPSEEK_3,
+    QWEN_2,
+    QWEN_35,
+    Exceptions,
+    TokenizerLoadError,
+    against_gigatoken,
+    load_engine,
+    load_reference,
+)
+from tests.tokens.layouts import SLOW, Definition, byte_level, edited, layouts, split, with_added
 
 SETTINGS = {"bos_token": "<s>", "eos_token": "</s>", "special_tokens_in_text": "characters"}
 NEIGHBOURS = "aA1( \n'/"
 LAST_BYTES, FIRST_BYTES = range(0x80, 0xC0), range(0xC2, 0xF5)
 PRE_TOKENIZERS: dict[str, Any] = {name: split(pattern) for name, pattern in PATTERNS.items()}
-PRE_TOKENIZERS |= {"gpt2": None, "qwen2": split(QWEN2), "qwen3.5": split(QWEN35)}
+PRE_TOKENIZERS |= {"gpt2": None, "qwen2": split(QWEN_2), "qwen3.5": split(QWEN_35), "deepseek 3": split(*DEEPSEEK_3)}
 # Within these all are alike: ideographs, Hangul, private use, unassigned planes. Some of each suffice.
 ALIKE = [(0x3400, 0x4DC0), (0x4E00, 0xA000), (0xAC00, 0xD7A4), (0xE000, 0xF900), (0x17000, 0x187F0), (0x20000, 0x2A6C0)]
 ALIKE += [(0x2A700, 0x2EBE0), (0x30000, 0x323A0), (0x33480, 0xE0000), (0xE1000, 0x110000)]
@@ -55,14 +64,14 @@ def test_gigatoken_is_refused_by_name_where_it_does_not(name: str, tmp_path: Pat
     [
         ("unigram", "no Unigram models"),
         ("a suffix of words", r"model\.end_of_word_suffix"),
-        ("bytes without a pattern", "settings of its pre_tokenizer"),
+        ("bytes without a pattern", "not among those that gigatoken reads as tokenizers does"),
         ("olmo", r"added token '\|\|\|IP_ADDRESS\|\|\|' in normalized text"),
         ("white space with flags", "flags of added token '  '"),
     ],
 )
 def test_the_reason_is_said(name: str, reason: str, tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match=reason):
-        raise AssertionError(against_gigatoken(tokenizer_of(layouts()[name], tmp_path)))
+        raise AssertionError(against_gigatoken(tokenizer_of(layouts()[name], tmp_path), SETTINGS))
 
 
 def test_what_tokenizers_can_not_load_is_one_sentence(tmp_path: Path) -> None:

@@ -227,6 +227,12 @@ def _check_vocabulary(recipe: Recipe, source: str) -> None:
             special = ", ".join(tokenizer.control_tokens([])[:SHOWN_TOKENS])
             remedy = f"it has {special}" if special else "it has no special tokens: name an added token"
             raise ConfigError(f"{source}: tokenizer.{key}: {tokenizer.file} has no token {token!r}; {remedy}")
+        plain = recipe.tokenizer.special_tokens_in_text == "characters"
+        if plain and getattr(recipe.tokenizer, f"add_{key[:3]}") and token not in tokenizer.control_tokens([token]):
+            raise ConfigError(
+                f"{source}: tokenizer.{key}: {token!r} is no added token of {tokenizer.file}, so that a text can spell"
+                " it out: name one, or write special_tokens_in_text: parse"
+            )
     if tokenizer.entries > recipe.model.vocab_size:
         raise ConfigError(
             f"{source}: model.vocab_size: {recipe.model.vocab_size} is less than the {tokenizer.entries} ids of "

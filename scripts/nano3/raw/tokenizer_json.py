@@ -15,11 +15,30 @@ import msgspec
 
 from nano3 import Nano3Error
 
-LARGE = ("vocab", "merges")  # stay JSON text: taking the merges of a large tokenizer apart takes seconds
+LARGE = ("vocab", "merges")  # stay JSON text: taking the merges of a large tokenizer apart takes long
+LARGEST_ID = 2**31 - 1
+# GPT-2's characters for the 256 bytes: a printable one stands for itself, others for what comes after the 256 first.
+PRINTABLE = [*range(33, 127), *range(161, 173), *range(174, 256)]
+OTHERS = [byte for byte in range(256) if byte not in PRINTABLE]
+BYTE_CHARACTERS = {byte: chr(byte) for byte in PRINTABLE} | {byte: chr(256 + at) for at, byte in enumerate(OTHERS)}
+ASCII_BYTES = 128
+IN_NO_CHARACTER = {0xC0, 0xC1, *range(0xF5, 0x100)}  # bytes that UTF-8 never has
 
 
 class TokenizerJsonError(Nano3Error):
     """A tokenizer.json can't be read, or would not give every text its one right sequence of tokens."""
+
+
+class AddedToken(msgspec.Struct, frozen=True):
+    """An added token as Hugging Face's tokenizers reads it: every key must be there."""
+
+    id: int
+    content: str
+    single_word: bool
+    lstrip: bool
+    rstrip: bool
+    normalized: bool
+    special: bool
 
 
 @dataclass(frozen=True)
@@ -42,9 +61,12 @@ class TokenizerJson:
             large = {name: model.pop(name) for name in LARGE if name in model}
             small = {name: msgspec.json.decode(part) for name, part in model.items()}
             rest = {name: msgspec.json.decode(part) for name, part in parts.items()}
-            tokenizer = cls(file, {"added_tokens": []} | rest | {"model": small | large})
+            rest["added_tokens"] = rest.get("added_tokens") or []
+            rest["normalizer"] = _flat(rest.get("normalizer"))
+            msgspec.convert(rest["added_tokens"], list[AddedToken])
+            tokenizer = cls(file, rest | {"model": small | large})
             tokenizer._require_exact()
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (msgspec.MsgspecError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise TokenizerJsonError(
                 f"{file}: not a tokenizer.json of Hugging Face's tokenizers ({error!r}): name another one"
             ) from None
@@ -63,15 +85,28 @@ class TokenizerJson:
             return str(self.model["type"])
         return "BPE" if "merges" in self.model else "Unigram" if self._is_list else "WordPiece"
 
-    @property
+    @cached_property
     def added_tokens(self) -> list[dict[str, Any]]:
-        """Its added tokens, in the order of the file. Hugging Face's tokenizers ignores one without content."""
-        return [token for token in self.definition["added_tokens"] or [] if token["content"]]
+        """
+        Its added tokens, in the order of the file. Hugging Face's tokenizers ignores one without content, and takes one
+        that is there twice with its first id and its last flags.
+        """
+        tokens: dict[str, dict[str, Any]] = {}
+        for token in self.definition["added_tokens"]:
+            content = token["content"]
+            tokens[content] = token | {"id": tokens.get(content, token)["id"]}
+        return [token for content, token in tokens.items() if content]
 
     @cached_property
     def ids(self) -> dict[str, int]:
         """The id of every token, added ones included."""
-        return self._vocabulary | {token["content"]: int(token["id"]) for token in self.added_tokens}
+        return self.vocabulary | {token["content"]: int(token["id"]) for token in self.added_tokens}
+
+    @property
+    def merges(self) -> list[Any]:
+        """The merges of a BPE, in the order of their ranks: pairs, or two words with a space between."""
+        merges: list[Any] = msgspec.json.decode(self.model.get("merges", b"[]"))
+        return merges
 
     @property
     def entries(self) -> int:
@@ -94,7 +129,7 @@ class TokenizerJson:
         return {**self.definition, "truncation": None, "padding": None, "added_tokens": added}
 
     @cached_property
-    def _vocabulary(self) -> dict[str, int]:
+    def vocabulary(self) -> dict[str, int]:
         """Of its model. A Unigram model lists its tokens in the order of their ids."""
         if self._is_list:
             return {token: number for number, (token, _) in enumerate(msgspec.json.decode(self.model["vocab"]))}
@@ -121,19 +156,43 @@ class TokenizerJson:
                 f"{self.file}: model.dropout is {self.model['dropout']:g}, so the same text would get other tokens"
                 " every time: set it to null in a copy of the tokenizer, and name that"
             )
-        if self._loses_text():
+        if self.entries > LARGEST_ID:
             raise TokenizerJsonError(
-                f"{self.file}: characters that are not in its vocabulary would vanish: it splits no text into bytes and"
-                " has no unk_token: name a tokenizer with byte-level or byte_fallback, or add model.unk_token to a copy"
+                f"{self.file}: id {self.entries - 1} does not fit into 32 bits: name another tokenizer"
+            )
+        if not self.model.get("unk_token") and (lost := self._lost()):
+            raise TokenizerJsonError(
+                f"{self.file}: {lost} would vanish, because the model has no unk_token: name a tokenizer with all"
+                " bytes, or add model.unk_token to a copy"
             )
 
-    def _loses_text(self) -> bool:
-        """Whether a character without a token is left out: a BPE without bytes and without an unknown token."""
-        if self.kind != "BPE" or self.model.get("unk_token") or self.model.get("byte_fallback"):
-            return False
-        return b'"ByteLevel"' not in msgspec.json.encode(
+    @property
+    def is_byte_level(self) -> bool:
+        """Whether texts are made into GPT-2's characters for bytes."""
+        return b'"ByteLevel"' in msgspec.json.encode(
             [self.definition.get("pre_tokenizer"), self.definition.get("normalizer")]
         )
+
+    @property
+    def has_all_bytes(self) -> bool:
+        """Whether byte_fallback finds a token for each byte that a character without a token may have."""
+        return all(
+            f"<0x{byte:02X}>" in self.vocabulary or (byte < ASCII_BYTES and chr(byte) in self.vocabulary)
+            for byte in range(256)
+            if byte not in IN_NO_CHARACTER
+        )
+
+    def _lost(self) -> str | None:
+        """What of a text a BPE without an unknown token leaves out; None if nothing."""
+        if self.kind != "BPE":
+            return None
+        if self.is_byte_level:
+            lost = [byte for byte, character in BYTE_CHARACTERS.items() if character not in self.vocabulary]
+            lost = [byte for byte in lost if byte not in IN_NO_CHARACTER]
+            return f"bytes that are not in its vocabulary (0x{min(lost):02X}, {len(lost)} in all)" if lost else None
+        if self.model.get("byte_fallback") and self.has_all_bytes:
+            return None
+        return "characters that are not in its vocabulary"
 
     def _renumbered(self) -> Iterable[tuple[str, int, int]]:
         """
@@ -141,10 +200,18 @@ class TokenizerJson:
 
         It takes the model's id of a token that the model has, and counts on from the size of the vocabulary for others.
         """
-        following = len(self._vocabulary)
+        following = len(self.vocabulary)
         for token in self.added_tokens:
             content, number = token["content"], int(token["id"])
-            given = self._vocabulary.get(content, following)
-            following += content not in self._vocabulary
+            given = self.vocabulary.get(content, following)
+            following += content not in self.vocabulary
             if number != given:
                 yield content, number, given
+
+
+def _flat(normalizer: Any) -> Any:
+    """A normalizer without the sequences around it; None if it does nothing."""
+    if not normalizer or normalizer["type"] != "Sequence":
+        return normalizer
+    parts = [part for part in map(_flat, normalizer["normalizers"]) if part]
+    return parts[0] if len(parts) == 1 else {"type": "Sequence", "normalizers": parts} if parts else None

@@ -83,7 +83,8 @@ class Encoder:
             may_be_cut(tokenizer.definition),
             threads > 2,
         )
-        encoder._require_unspelled(settings)
+        if tokenizer.kind == "BPE":  # a Unigram model's own choice of pieces may be a control token
+            encoder._require_unspelled(settings)
         return encoder
 
     @property
@@ -140,15 +141,16 @@ class Encoder:
 
     def _require_unspelled(self, settings: Mapping[str, Any]) -> None:
         """Raises EncodeError if a text can spell out the end of a document: then its characters become that token."""
-        usual = np.zeros(1, dtype=np.bool_)  # the reference would say the same, and takes long to load
         for name, ids in (("bos", self.before), ("eos", self.after)):
             token = settings[f"{name}_token"]
             if not ids or not is_plain(settings):
                 continue
-            if self.encode(text_array([token]), usual)[0].tolist() == ids:
+            texts = text_array([token, f"x{token}", f"x\n{token}"])
+            usual = np.zeros(len(texts), dtype=np.bool_)  # the reference would say the same, and takes long to load
+            if ids[0] in self.encode(texts, usual)[0]:
                 raise EncodeError(
-                    f"tokenizer.{name}_token: {token!r} is an ordinary token, so that a text can spell it out: name an "
-                    "added token, or write special_tokens_in_text: parse"
+                    f"tokenizer.{name}_token: a text that spells out {token!r} becomes that token: name another one,"
+                    " or write special_tokens_in_text: parse"
                 )
 
     def _pieces(self, text: pa.LargeStringArray) -> Iterator[pa.LargeStringArray]:
@@ -170,6 +172,11 @@ def _around(name: str, tokenizer: TokenizerJson, settings: Mapping[str, Any]) ->
     token = settings[f"{name}_token"]
     if token not in tokenizer.ids:
         raise EncodeError(f"{tokenizer.file}: has no token {token!r}: fix tokenizer.{name}_token in the recipe")
+    if is_plain(settings) and token not in tokenizer.control_tokens([token]):
+        raise EncodeError(
+            f"{tokenizer.file}: tokenizer.{name}_token: {token!r} is no added token, so that a text can spell it out:"
+            " name one, or write special_tokens_in_text: parse"
+        )
     return [tokenizer.ids[token]]
 
 
@@ -179,7 +186,14 @@ def _fast(engine: gigatoken.Tokenizer, texts: pa.LargeStringArray, parallel: boo
 
 
 def _encoded(reference: tokenizers.Tokenizer, texts: pa.LargeStringArray) -> tuple[Ids, Lengths]:
-    ids = [encoding.ids for encoding in reference.encode_batch(texts.to_pylist(), add_special_tokens=False)]
+    try:
+        ids = [encoding.ids for encoding in reference.encode_batch(texts.to_pylist(), add_special_tokens=False)]
+    except Exception as error:  # the library has no other
+        reason = " ".join(str(error).split())
+        raise EncodeError(
+            f"Hugging Face's tokenizers can't encode a text ({reason}): the tokenizer has no token for what it does not"
+            " know: name another one"
+        ) from None
     lengths = np.array([len(document) for document in ids], dtype=np.int64)
     return np.fromiter((token for document in ids for token in document), np.uint32, int(lengths.sum())), lengths
 

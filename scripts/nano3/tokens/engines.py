@@ -2,17 +2,19 @@ r"""
 Which engine encodes a tokenizer's texts, and which texts does gigatoken leave to Hugging Face's tokenizers?
 
 The ids are those of Hugging Face's tokenizers. gigatoken makes them about thirty times as fast, but
-- of some settings of a tokenizer.json it takes no notice: then it is not used, see against_gigatoken();
+- of some settings of a tokenizer.json it takes no notice, and others it reads otherwise: it is used for the layouts
+  that are listed here alone, see against_gigatoken();
 - its Unicode tables are newer, it matches added tokens by rules of its own, and orders marks by newer tables: a text
   with such a place is encoded by tokenizers, see Exceptions.
 
-How do we know of no others? Every code point was encoded by both in all contexts that the patterns of public tokenizers
-tell apart, and random texts are, with many layouts of a tokenizer.json (tests/tokens/test_engines.py, test_fuzz.py).
+How do we know of no others? Every kind of code point is encoded by both in all contexts that the listed patterns tell
+apart, and so are random texts, with many layouts of a tokenizer.json (tests/tokens/test_engines.py, test_fuzz.py).
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
+from itertools import chain
 from typing import Any, NamedTuple, TypeAlias
 
 import gigatoken
@@ -25,20 +27,45 @@ import tokenizers
 
 from nano3 import Nano3Error
 from nano3.core.arrow import int64_values, mask_array, mask_values
-from nano3.raw.tokenizer_json import TokenizerJson
+from nano3.raw.tokenizer_json import BYTE_CHARACTERS, TokenizerJson
+from nano3.tokens.chunking import PATTERNS
 
 Engine: TypeAlias = gigatoken.Tokenizer | tokenizers.Tokenizer
 Flags = npt.NDArray[np.bool_]
 
-# Letters, marks and digits of Unicode 17, which gigatoken 0.10 knows and tokenizers 0.23 takes for symbols.
+# Characters of Unicode 17, which gigatoken 0.10 knows and tokenizers 0.23 does not: letters, marks, digits; symbols.
 UNICODE_17 = (
     "088F 0C5C 0CDC 1ACF-1ADD 1AE0-1AEB A7CE-A7CF A7D2 A7D4 A7F1 10940-10959 10EC5-10EC7 10EFA-10EFB 11B60-11B67 "
     "11DB0-11DDB 11DE0-11DE9 16EA0-16EB8 16EBB-16ED3 16FF2-16FF6 187F8-187FF 18D09-18D1E 18D80-18DF2 1E6C0-1E6DE "
-    "1E6E0-1E6F5 1E6FE-1E6FF 2B73A-2B73F 2CEA2-2CEAD 323B0-33479"
+    "1E6E0-1E6F5 1E6FE-1E6FF 2B73A-2B73F 2CEA2-2CEAD 323B0-33479 "
+    "20C1 2B96 10ED0-10ED8 1CCFA-1CCFC 1CEBA-1CED0 1CEE0-1CEF0 1F6D8 1F777-1F77A 1F8D0-1F8D8 1FA54-1FA57 1FA8A 1FA8E "
+    "1FAC8 1FACD 1FAEA 1FAEF 1FBFA"
 )
 # Blocks of marks of Unicode 16 and 17 that Arrow's regular expressions do not count among \pM.
 NEW_MARKS = "0897 10D40-10D8F 10EFC 11380-113FF 11B60-11B6F 11F5A 16100-1613F 16D40-16D7F 1E5D0-1E5FF 1E6E0-1E6FF"
 LONGEST_PATTERN = 2**14  # characters of a regular expression over the added tokens; Arrow refuses much larger ones
+LONGEST_BEGINNING = 32  # characters of an added token that are looked for: longer ones make the search slow
+FARTHEST_ID = 2**22  # gigatoken's tables have a place for every id below the largest
+QWEN_2 = PATTERNS["llama 3"].replace(r"\p{N}{1,3}", r"\p{N}")
+QWEN_35 = QWEN_2.replace(r"?\p{L}+", r"?[\p{L}\p{M}]+").replace(r"[^\s\p{L}\p{N}]+", r"[^\s\p{L}\p{M}\p{N}]+")
+DEEPSEEK_3 = (
+    r"\p{N}{1,3}",
+    "[\u4e00-\u9fa5\u3040-\u309f\u30a0-\u30ff]+",
+    "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\r\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+"
+    "| ?[\\p{P}\\p{S}]+[\r\n]*|\\s*[\r\n]+|\\s+(?!\\S)|\\s+",
+)
+# What splits a text before it becomes bytes: the patterns of a pre_tokenizer, each covering all of any text.
+SPLITS = {(pattern,) for pattern in (*PATTERNS.values(), QWEN_2, QWEN_35)} | {DEEPSEEK_3}
+PREPEND, REPLACE = (
+    {"type": "Prepend", "prepend": "▁"},
+    {"type": "Replace", "pattern": {"String": " "}, "content": "▁"},
+)
+# Normalizer and pre_tokenizer of SentencePiece models: Llama 2's and Gemma's.
+SENTENCEPIECE = [
+    ({"type": "Sequence", "normalizers": [PREPEND, REPLACE]}, None),
+    (REPLACE, None),
+    (REPLACE, {"type": "Split", "pattern": {"String": " "}, "behavior": "MergedWithPrevious", "invert": False}),
+]
 
 
 class TokenizerLoadError(Nano3Error):
@@ -54,7 +81,7 @@ def load_engine(tokenizer: TokenizerJson, settings: Mapping[str, Any], engine: s
     """
     if engine == "tokenizers":
         return load_reference(tokenizer, settings)
-    against = against_gigatoken(tokenizer)
+    against = against_gigatoken(tokenizer, settings)
     if against is None:
         definition = tokenizer.for_engines(around(settings))
         if is_plain(settings):
@@ -91,37 +118,87 @@ def around(settings: Mapping[str, Any]) -> list[str]:
     return [settings["bos_token"], settings["eos_token"]]
 
 
-def against_gigatoken(tokenizer: TokenizerJson) -> str | None:
-    """Why gigatoken would give other ids than tokenizers, as a clause; None if it gives the same."""
-    model, normalizer = tokenizer.model, tokenizer.definition.get("normalizer")
+def against_gigatoken(tokenizer: TokenizerJson, settings: Mapping[str, Any]) -> str | None:
+    """Why gigatoken might give other ids than tokenizers, as a clause; None if it gives the same."""
+    return next(chain(_against_model(tokenizer), _against_added(tokenizer, settings)), None)
+
+
+def _against_model(tokenizer: TokenizerJson) -> Iterator[str]:
+    model = tokenizer.model
     if tokenizer.kind != "BPE":
-        return f"gigatoken has no {tokenizer.kind} models"
+        yield f"gigatoken has no {tokenizer.kind} models"
+        return
     for option in ("continuing_subword_prefix", "end_of_word_suffix"):
         if model.get(option):
-            return f"gigatoken takes no notice of model.{option}"
-    if not _is_known(tokenizer.definition.get("pre_tokenizer"), bool(model.get("byte_fallback"))):
-        return "gigatoken takes no notice of some settings of its pre_tokenizer"
-    for token in tokenizer.added_tokens:
-        if normalizer and token["normalized"] and not token["content"].isspace():
-            return f"gigatoken does not look for added token {token['content']!r} in normalized text"
-        if token["content"].isspace() and (token["single_word"] or token["lstrip"] or token["rstrip"]):
-            return f"gigatoken takes no notice of the flags of added token {token['content']!r}"
+            yield f"gigatoken takes no notice of model.{option}"
+    if tokenizer.entries > FARTHEST_ID:
+        yield f"gigatoken would take a place for each id up to {tokenizer.entries - 1}"
+    if not _is_known(tokenizer):
+        yield "its normalizer and pre_tokenizer are not among those that gigatoken reads as tokenizers does"
+    if not tokenizer.is_byte_level and (model.get("ignore_merges") or not tokenizer.has_all_bytes):
+        yield "gigatoken reads ignore_merges, and bytes without tokens, otherwise"
+    if tokenizer.is_byte_level and (raw := _raw_token(tokenizer)) is not None:
+        yield f"gigatoken takes token {raw!r} of the vocabulary for its bytes"
+    merges = tokenizer.merges
+    if len({merge if isinstance(merge, str) else " ".join(merge) for merge in merges}) < len(merges):
+        yield "gigatoken takes the first rank of a merge that is there twice"
+
+
+def _is_known(tokenizer: TokenizerJson) -> bool:
+    """Whether the normalizer and the pre_tokenizer are of a layout for which the ids were compared."""
+    normalizer, pre_tokenizer = tokenizer.definition["normalizer"], tokenizer.definition.get("pre_tokenizer")
+    if not tokenizer.is_byte_level:
+        metaspace = normalizer is None and isinstance(pre_tokenizer, dict) and pre_tokenizer["type"] == "Metaspace"
+        return bool(tokenizer.model.get("byte_fallback")) and (
+            metaspace or any((normalizer, pre_tokenizer) == known for known in SENTENCEPIECE)
+        )
+    if normalizer not in (None, {"type": "NFC"}):
+        return False
+    match pre_tokenizer:
+        case {"type": "ByteLevel", **options}:
+            return bool(options.get("use_regex", True))
+        case {"type": "Sequence", "pretokenizers": [*splits, {"type": "ByteLevel"} as last]}:
+            ways = {(split.get("behavior"), split.get("invert")) for split in splits}
+            isolated = ways == {("Isolated", False)} or (len(splits) == 1 and ways == {("Removed", True)})
+            patterns = tuple((split.get("pattern") or {}).get("Regex") for split in splits)
+            bytes_alone = not last.get("add_prefix_space", True) and not last.get("use_regex", True)
+            return isolated and patterns in SPLITS and bytes_alone
+    return False
+
+
+def _raw_token(tokenizer: TokenizerJson) -> str | None:
+    """
+    A token of a byte-level vocabulary that is not written in characters for bytes, and that gigatoken could make; None
+    if there is none. Where merges are ignored, it is any; else one whose bytes are another token's.
+    """
+    delete = dict.fromkeys(map(ord, BYTE_CHARACTERS.values()))
+    if not "".join(tokenizer.vocabulary).translate(delete):
+        return None
+    for token in tokenizer.vocabulary:
+        if token.translate(delete):
+            written = "".join(BYTE_CHARACTERS[byte] for byte in token.encode())
+            if tokenizer.model.get("ignore_merges") or written in tokenizer.vocabulary:
+                return token
     return None
 
 
-def _is_known(pre_tokenizer: Any, byte_fallback: bool) -> bool:
-    """Whether gigatoken reads all of a pre_tokenizer. It refuses patterns that it does not know by itself."""
-    match pre_tokenizer:
-        case {"type": "ByteLevel", "use_regex": regex}:
-            return bool(regex)
-        case {"type": "ByteLevel"}:
-            return True
-        case {"type": "Sequence", "pretokenizers": [*splits, {"type": "ByteLevel"} as last]} if splits:
-            isolated = all(
-                split["type"] == "Split" and split["behavior"] == "Isolated" and not split["invert"] for split in splits
-            )
-            return isolated and not last.get("add_prefix_space", True) and not last.get("use_regex", True)
-    return byte_fallback  # a SentencePiece model
+def _against_added(tokenizer: TokenizerJson, settings: Mapping[str, Any]) -> Iterator[str]:
+    """Where control tokens are characters, gigatoken does not get these."""
+    control = set(tokenizer.control_tokens(around(settings))) if is_plain(settings) else set()
+    tokens = [token for token in tokenizer.added_tokens if token["content"] not in control]
+    first_space = (tokenizer.definition.get("pre_tokenizer") or {}).get("add_prefix_space")
+    for token in tokenizer.added_tokens if tokens else []:
+        content = token["content"]
+        if tokenizer.definition["normalizer"] and token["normalized"] and not content.isspace():
+            yield f"gigatoken does not look for added token {content!r} in normalized text"
+        if content.isspace() and not content.isascii():
+            yield f"gigatoken does not normalize added token {content!r}"
+        if content.isspace() and (token["single_word"] or token["lstrip"] or token["rstrip"]):
+            yield f"gigatoken takes no notice of the flags of added token {content!r}"
+        if first_space and content[0].isspace():
+            yield f"gigatoken finds added token {content!r} in the space that is put before a text"
+    if len({token["normalized"] for token in tokens if token["content"].isspace()}) > 1:
+        yield "gigatoken looks for normalized and other added tokens of white space at once"
 
 
 class Kinds(NamedTuple):
@@ -216,7 +293,7 @@ def _ranges(blocks: str) -> str:
 
 def _beginnings(tokens: list[str]) -> list[str]:
     """Regular expressions that find every token: the tokens or, where these are too many, what they begin with."""
-    longest = max(map(len, tokens), default=0)
+    longest = min(max(map(len, tokens), default=0), LONGEST_BEGINNING)
     for size in range(longest, 0, -1):
         words = [re.escape(word) for word in dict.fromkeys(token[:size] for token in tokens)]
         if sum(map(len, words)) + len(words) <= LONGEST_PATTERN:

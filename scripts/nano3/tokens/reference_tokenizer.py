@@ -120,5 +120,8 @@ def answer(file: Path, settings: Mapping[str, Any], questions: IO[bytes], answer
 
 
 if __name__ == "__main__":
-    answer(Path(sys.argv[1]), msgspec.json.decode(sys.argv[2]), sys.stdin.buffer, sys.stdout.buffer)
+    try:
+        answer(Path(sys.argv[1]), msgspec.json.decode(sys.argv[2]), sys.stdin.buffer, sys.stdout.buffer)
+    except Nano3Error as error:
+        sys.exit(str(error))
     os._exit(0)  # taking a large tokenizer apart takes as long as a small shard
