@@ -138,6 +138,26 @@ def test_the_shortest_documents_that_a_recipe_may_ask_for(tmp_path: Path, around
         assert ids == [*expected[: count - 1], 2] if "eos=false" not in around else ids == expected[:count]
 
 
+@pytest.mark.parametrize("engine", ["gigatoken", "tokenizers"])
+def test_a_text_too_long_to_be_encoded_in_parts_is_a_bad_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str
+) -> None:
+    monkeypatch.setattr("nano3.tokens.chunking.PIECE_BYTES", 1000)
+    monkeypatch.setattr("nano3.tokens.encoder.LONGEST_PIECE", {"gigatoken": 5000, "tokenizers": 2000})
+    words, run = "some words " * 2000, "0" * 5001
+    raw = write_texts(tmp_path / "raw.parquet", ["first", words, run, "x </s> " + "0" * 1900, run[:3000], "last"])
+    prefixes = (tmp_path / "train", tmp_path / "holdout", tmp_path / "receipt.json")
+    message = r"raw\.parquet: row 3 \(counting from 1\): a text of 0 MiB can't be encoded in parts of LONGEST_PIECE"
+    with pytest.raises(EncodeError, match=message):
+        tokenize_shard(raw, TOKENIZER, key(raw, None), *prefixes, engine)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["raw.parquet"]
+    skipping = key(raw, None, on_bad_row="skip")
+    tokenize_shard(raw, TOKENIZER, skipping, *prefixes, engine, bad_rows_at_most=0.5)
+    facts = json.loads(prefixes[2].read_text())["facts"]
+    assert facts["bad"] == ([2] if engine == "gigatoken" else [2, 4])
+    assert facts["dropped"]["bad row"] == len(facts["bad"])
+
+
 def test_tokens_around_a_document_are_as_asked(tmp_path: Path) -> None:
     raw = write_texts(tmp_path / "raw.parquet", ["one", "two words"])
     around = settings("tokenizer.add_bos=true tokenizer.add_eos=false")
@@ -267,7 +287,7 @@ def test_a_tokenizer_that_gigatoken_cannot_load_says_what_to_do(tmp_path: Path) 
     other = tmp_path / "tokenizer.json"
     other.write_text(json.dumps(definition))
     odd = settings("") | {"sha256": digest_file(other)}
-    message = r"gigatoken can't load it .*: set tokenizer\.engine to auto or tokenizers"
+    message = r"not among those that gigatoken reads as tokenizers does: set tokenizer\.engine to auto or tokenizers"
     with pytest.raises(TokenizerLoadError, match=message):
         Encoder.load(other, odd, "gigatoken")
     encoder = Encoder.load(other, odd, "auto")

@@ -23,7 +23,7 @@ import tokenizers
 
 from nano3 import Nano3Error
 from nano3.artifact.digest import digest_file
-from nano3.core.arrow import bytes_array, bytes_scalar, mask_array, text_array
+from nano3.core.arrow import bytes_array, bytes_scalar, int64_values, mask_array, text_array
 from nano3.raw.tokenizer_json import TokenizerJson
 from nano3.tokens.chunking import cuts, may_be_cut
 from nano3.tokens.engines import Engine, Exceptions, Flags, is_plain, load_engine, load_reference
@@ -32,6 +32,9 @@ Ids = npt.NDArray[np.uint32]
 Lengths = npt.NDArray[np.int64]
 Part = tuple[Ids, Lengths, int]  # tokens as written, the lengths of the documents that end in them, how many were cut
 PIECES = 8  # of a long document, encoded at once
+# Bytes of a text that are encoded at once, where it has no place to be cut: memory is up to 5 and 300 times that.
+LONGEST_PIECE = {"gigatoken": 2**27, "tokenizers": 2**22}
+REFERENCE_BATCH = 2**20  # characters that tokenizers encodes at once
 
 
 class EncodeError(Nano3Error):
@@ -108,6 +111,22 @@ class Encoder:
         places = np.argsort(np.concatenate([np.flatnonzero(~exceptions), np.flatnonzero(exceptions)]))
         return _reordered(np.concatenate([usual[0], special[0]]), np.concatenate([usual[1], special[1]]), places)
 
+    def too_long(self, texts: pa.LargeStringArray) -> Flags:
+        """Which texts can't be encoded in parts small enough, shape [texts]. Nulls are none."""
+        out = np.zeros(len(texts), dtype=np.bool_)
+        sizes = int64_values(pc.binary_length(texts), null=0)
+        for place in np.flatnonzero(sizes > LONGEST_PIECE["tokenizers"]).tolist():
+            out[place] = any(self._is_too_long(piece) for piece in self._pieces(texts[place : place + 1], at_once=1))
+        return out
+
+    def _is_too_long(self, piece: pa.LargeStringArray) -> bool:
+        """piece: an array of one."""
+        size = int(int64_values(pc.binary_length(piece), null=0)[0])
+        if size <= LONGEST_PIECE["tokenizers"]:
+            return False
+        by_reference = not self.is_fast or bool(self.exceptions.among(piece).exceptions[0])
+        return by_reference or size > LONGEST_PIECE["gigatoken"]
+
     def framed(self, ids: Ids, lengths: Lengths) -> Part:
         """
         Documents cut to the recipe's max_doc_tokens, with the tokens before and after, and how many were cut.
@@ -153,15 +172,15 @@ class Encoder:
                     " or write special_tokens_in_text: parse"
                 )
 
-    def _pieces(self, text: pa.LargeStringArray) -> Iterator[pa.LargeStringArray]:
+    def _pieces(self, text: pa.LargeStringArray, at_once: int = PIECES) -> Iterator[pa.LargeStringArray]:
         """Views of one text, some pieces at a time; the whole where it may not be cut."""
         if not self.in_pieces:
             yield text
             return
         begin, end = offsets_of(text).tolist()
         places = [begin, *(begin + place for place in cuts(characters_of(text)[begin:end]))]
-        for first in range(0, len(places) - 1, PIECES):
-            offsets = np.array(places[first : first + PIECES + 1])
+        for first in range(0, len(places) - 1, at_once):
+            offsets = np.array(places[first : first + at_once + 1])
             yield pa.LargeStringArray.from_buffers(len(offsets) - 1, pa.py_buffer(offsets), text.buffers()[2])
 
 
@@ -186,16 +205,29 @@ def _fast(engine: gigatoken.Tokenizer, texts: pa.LargeStringArray, parallel: boo
 
 
 def _encoded(reference: tokenizers.Tokenizer, texts: pa.LargeStringArray) -> tuple[Ids, Lengths]:
+    """In small batches: what the library holds of each is hundreds of times its text."""
+    ids, lengths = [np.zeros(0, dtype=np.uint32)], list[int]()
+    batch, size = list[str](), 0
+    for place in range(len(texts)):
+        batch.append(texts[place].as_py())
+        size += len(batch[-1])
+        if size >= REFERENCE_BATCH or place == len(texts) - 1:
+            for encoding in _reference_batch(reference, batch):
+                ids.append(np.array(encoding.ids, dtype=np.uint32))
+                lengths.append(len(ids[-1]))
+            batch, size = [], 0
+    return np.concatenate(ids), np.array(lengths, dtype=np.int64)
+
+
+def _reference_batch(reference: tokenizers.Tokenizer, texts: list[str]) -> list[tokenizers.Encoding]:
     try:
-        ids = [encoding.ids for encoding in reference.encode_batch(texts.to_pylist(), add_special_tokens=False)]
+        return reference.encode_batch_fast(texts, add_special_tokens=False)
     except Exception as error:  # the library has no other
         reason = " ".join(str(error).split())
         raise EncodeError(
             f"Hugging Face's tokenizers can't encode a text ({reason}): the tokenizer has no token for what it does not"
             " know: name another one"
         ) from None
-    lengths = np.array([len(document) for document in ids], dtype=np.int64)
-    return np.fromiter((token for document in ids for token in document), np.uint32, int(lengths.sum())), lengths
 
 
 def _reordered(ids: Ids, lengths: Lengths, places: npt.NDArray[np.int64]) -> tuple[Ids, Lengths]:

@@ -11,10 +11,10 @@ Reading, encoding and writing overlap: while one batch is encoded, the next is r
 with one long document is not prefetched, so at most one such document is in memory.
 """
 
-from bisect import bisect_left
+from bisect import bisect_left, insort
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
@@ -30,12 +30,23 @@ import xxhash
 from nano3.artifact.digest import digest_json
 from nano3.core.arrow import int64_values, mask_array
 from nano3.formats.readers import TextSource, read_text
-from nano3.tokens.encoder import Encoder, Ids, Lengths, Part, characters_of, documents_of, ids_of, offsets_of
+from nano3.tokens.encoder import (
+    EncodeError,
+    Encoder,
+    Ids,
+    Lengths,
+    Part,
+    characters_of,
+    documents_of,
+    ids_of,
+    offsets_of,
+)
 from nano3.tokens.engines import Kinds
 from nano3.tokens.indexed_dataset import Pair, PairWriter, WrittenFile, token_dtype
 
 TRAIN, VALID, TEST = 0, 1, 2
 BAD = -2  # stands for the characters of a bad row
+BAD = -2  # characters of a text that is a bad row
 LONG_BYTES = 2**24  # a batch of one larger document is encoded and written in parts
 
 Item = TypeVar("Item")
@@ -131,6 +142,7 @@ def write_pairs(
     texts = _staged(read_text(raw, source, key["rows"], rows.bad), "read", observer)
     batches = _prefetch(_batches(texts, encoder, key, rows, observer))
     with (
+        _named(raw),
         PairWriter(Pair(train), dtype) as train_writer,
         PairWriter(Pair(holdout), dtype) as holdout_writer,
         ThreadPoolExecutor(1) as pool,
@@ -148,6 +160,15 @@ def write_pairs(
             write.result()
         observer.complete()
     return TokenPairs(train_writer, holdout_writer, rows)
+
+
+@contextmanager
+def _named(raw: Path) -> Iterator[None]:
+    """An error about a text says in which file."""
+    try:
+        yield
+    except EncodeError as error:
+        raise EncodeError(f"{raw}: {error}") from None
 
 
 def _batches(
@@ -170,6 +191,10 @@ def _batch(texts: pa.LargeStringArray, first: int, encoder: Encoder, key: Mappin
     """first: the first text's row."""
     shortest = max(1, key["tokenizer"]["min_doc_chars"])
     characters = int64_values(pc.utf8_length(texts), null=-1)
+    too_long = encoder.too_long(texts)
+    for place in np.flatnonzero(too_long).tolist():
+        _add_too_long(first + place, texts[place : place + 1].nbytes, key, rows)
+    characters = np.where(too_long, BAD, characters)
     for row in rows.bad[bisect_left(rows.bad, first) : bisect_left(rows.bad, first + len(texts))]:
         characters[row - first] = BAD
     for reason, low, high in (("no text", -1, -1), ("empty", 0, 0), ("too short", 1, shortest - 1)):
@@ -181,6 +206,16 @@ def _batch(texts: pa.LargeStringArray, first: int, encoder: Encoder, key: Mappin
     rows.valid += numbers[splits == VALID].tolist()
     rows.test += numbers[splits == TEST].tolist()
     return Batch(texts, numbers, splits == TRAIN, encoder.exceptions.among(texts))
+
+
+def _add_too_long(row: int, size: int, key: Mapping[str, Any], rows: Rows) -> None:
+    """A row is bad by its length. size: of its text, in bytes. Raises EncodeError unless bad rows are skipped."""
+    if TextSource.of(key).on_bad_row == "fail":
+        raise EncodeError(
+            f"row {row + 1} (counting from 1): a text of {size / 2**20:,.0f} MiB can't be encoded in parts of"
+            " LONGEST_PIECE (nano3/tokens/encoder.py): split it, or write on_bad_row: skip in its dataset's description"
+        )
+    insort(rows.bad, row)
 
 
 def splits_of(texts: pa.LargeStringArray, holdout: Mapping[str, float]) -> npt.NDArray[np.int8]:
