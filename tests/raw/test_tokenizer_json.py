@@ -128,6 +128,29 @@ def test_an_added_token_that_is_there_twice_has_its_first_id(tmp_path: Path) -> 
     assert TokenizerJson.read(file).ids == Tokenizer.from_file(str(file)).get_vocab()
 
 
+@pytest.mark.parametrize("indent", [None, 1])
+@pytest.mark.parametrize("ascii_alone", [True, False])
+@pytest.mark.parametrize("as_words", [True, False])
+@pytest.mark.parametrize(
+    ("twice", "merges"),
+    [
+        (False, [["a", "b"], ["Ġ", "t"], ["],", "["], ["]", ",["], ['"', ","]]),
+        (True, [["a", "b"], ["Ġ", "t"], ["a", "b"]]),
+        (True, [["Ġ", "t"], ["b", "c"], ["],", "["], ["],", "["], ["x", "y"]]),
+        (False, [["a", "b"]]),
+        (False, []),
+    ],
+)
+def test_a_merge_that_is_there_twice_is_seen(
+    tmp_path: Path, twice: bool, merges: list[list[str]], as_words: bool, ascii_alone: bool, indent: int | None
+) -> None:
+    definition = json.loads(TINY.read_text())
+    definition["model"]["merges"] = [" ".join(merge) for merge in merges] if as_words else merges
+    file = tmp_path / "tokenizer.json"
+    file.write_text(json.dumps(definition, ensure_ascii=ascii_alone, indent=indent))
+    assert TokenizerJson.read(file).has_merges_twice == twice
+
+
 @pytest.mark.parametrize(
     ("normalizer", "flat"),
     [

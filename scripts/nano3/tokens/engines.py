@@ -139,8 +139,7 @@ def _against_model(tokenizer: TokenizerJson) -> Iterator[str]:
         yield "gigatoken reads ignore_merges, and bytes without tokens, otherwise"
     if tokenizer.is_byte_level and (raw := _raw_token(tokenizer)) is not None:
         yield f"gigatoken takes token {raw!r} of the vocabulary for its bytes"
-    merges = tokenizer.merges
-    if len({merge if isinstance(merge, str) else " ".join(merge) for merge in merges}) < len(merges):
+    if tokenizer.has_merges_twice:
         yield "gigatoken takes the first rank of a merge that is there twice"
 
 
