@@ -97,6 +97,20 @@ class Plan:
     shortages: Mapping[str, Shortage]
 
     @property
+    def stopped(self) -> dict[str, Certainty]:
+        """Phases that a set is too short for, and how certainly their blend would be made or a segment trained."""
+        phases = [phase for phase, short in self.shortages.items() if short.error]
+        runs = {
+            phase: max(
+                node.runs
+                for node in self.nodes
+                if node.kind in ("blend", "segment") and node.name.split("/")[0] == phase
+            )
+            for phase in phases
+        }
+        return {phase: how for phase, how in runs.items() if how}
+
+    @property
     def counts(self) -> dict[str, Counts]:
         """Of every kind that the targets need."""
         sums: dict[str, Counts] = {}
@@ -282,7 +296,7 @@ def as_json(plan: Plan, sentences: Sequence[str]) -> dict[str, Any]:
         "certified": plan.certified,
         "refused": {phase: how.name.lower() for phase, how in plan.refused.items()},
         "shortages": {
-            phase: {"train": short.train, "valid": short.valid, "stops": short.error is not None}
+            phase: {"train": short.train, "valid": short.valid, "stops": phase in plan.stopped}
             for phase, short in plan.shortages.items()
         },
         "skipped": plan.skipped,
