@@ -199,6 +199,7 @@ def test_a_validation_set_that_is_too_short_stops_the_run_or_is_told_to_be_left_
     few_validation_tokens("tiny-code", 500)
     assert "snakemake will stop" not in as_text(plan(), colour=False), "all is trained"
     assert as_json(plan(), [])["shortages"]["long_context"]["stops"] is False
+    assert plan(what_if={"phases.phase2.mixture.tiny-math": 30}).stopped == {"long_context": Certainty.WILL}
     found = plan(what_if={"learning_rate.peak": 0.5})
     said = (
         "snakemake will stop before any job: phase long_context: validation sets are shorter than one sample: "

@@ -29,7 +29,7 @@ from nano3.graph.judge import Freshness
 from nano3.graph.nodes import Certainty, ancestors, settle
 from nano3.graph.request import Place, Request
 from nano3.graph.shards import ShardInputs
-from nano3.graph.state import State, read_state, refusals, shortage
+from nano3.graph.state import State, read_state, refusals, shortage, trains
 from nano3.sampling.sufficiency import SufficiencyError
 from nano3.training.spec import segment_specs, why_trained
 
@@ -293,7 +293,7 @@ class Workflow(ShardInputs):
         for name in (each.name for each in certain):
             place = (name.split("/")[0], name.split("/")[1])
             raise self._frozen(*place, self._state.specs[place])
-        if node.absent or node.runs == Certainty.WILL:
+        if trains(node) == Certainty.WILL:
             self._refuse_short(phase)
 
     def _frozen(self, phase: str, segment: str, spec: Spec) -> FrozenError:

@@ -18,7 +18,7 @@ from nano3.corpus.freshness import shard_reason
 from nano3.graph import judge
 from nano3.graph.nodes import Cause, Certainty, Node, ancestors, causes, settle
 from nano3.graph.request import Request
-from nano3.graph.state import State, bundles, read_state, refusals, shortage
+from nano3.graph.state import State, bundles, read_state, refusals, shortage, trains
 from nano3.plan.estimate import Estimate, estimate
 from nano3.raw.listing import shown, unpinned_files
 from nano3.sampling.sufficiency import Shortage
@@ -99,15 +99,11 @@ class Plan:
     @property
     def stopped(self) -> dict[str, Certainty]:
         """Phases that a set is too short for, and how certainly their blend would be made or a segment trained."""
-        phases = [phase for phase, short in self.shortages.items() if short.error]
-        runs = {
-            phase: max(
-                node.runs
-                for node in self.nodes
-                if node.kind in ("blend", "segment") and node.name.split("/")[0] == phase
-            )
-            for phase in phases
-        }
+        runs = dict.fromkeys((phase for phase, short in self.shortages.items() if short.error), Certainty.NO)
+        for node in self.nodes:
+            phase = node.name.split("/")[0]
+            if node.kind in ("blend", "segment") and phase in runs:
+                runs[phase] = max(runs[phase], trains(node) if node.kind == "segment" else node.runs)
         return {phase: how for phase, how in runs.items() if how}
 
     @property
