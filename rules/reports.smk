@@ -72,9 +72,11 @@ rule write_report:
 
 onsuccess:
     build.tell_dropped()
+    build.tell_left_out()
     build.publish()
 
 
 onerror:
     build.tell_dropped()
+    build.tell_left_out()
     build.publish()

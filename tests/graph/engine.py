@@ -15,13 +15,18 @@ class WaitError(Exception):
 class FakeEngine(Engine):
     """
     An engine that notes what is forced. paths: of the recipe. main: whether the process plans. unknown: phases whose
-    blends are not known yet. rules: that the command line forces.
+    blends are not known yet. rules: that the command line forces. beyond: rules that --until leaves out.
     """
 
     def __init__(
-        self, paths: Folders, main: bool = True, unknown: Iterable[str] = (), rules: Iterable[str] = ()
+        self,
+        paths: Folders,
+        main: bool = True,
+        unknown: Iterable[str] = (),
+        rules: Iterable[str] = (),
+        beyond: Iterable[str] = (),
     ) -> None:
-        self.paths, self._main, self.unknown, self.rules = paths, main, [*unknown], [*rules]
+        self.paths, self._main, self.unknown, self.rules, self.beyond = paths, main, [*unknown], [*rules], [*beyond]
         self.files: set[str] = set()
         self.built = False
 
@@ -34,6 +39,9 @@ class FakeEngine(Engine):
 
     def forced(self, rule: str) -> bool:
         return rule in self.rules
+
+    def reaches(self, rule: str) -> bool:
+        return rule not in self.beyond
 
     def output(self, checkpoint: str, **wildcards: str) -> Any:
         phase = wildcards["phase"]

@@ -20,6 +20,7 @@ from nano3.plan.plan import Plan, make_plan
 from nano3.raw.datasets import Shard, write_pins
 from tests.built import copy_catalogue, corpus, everything
 from tests.graph.changes import CACHE_FAULTS, CHANGES, DATASETS, FAULTS, RECIPE, edited
+from tests.graph.conftest import few_validation_tokens, tiny
 from tests.graph.dry_run import RULES, RefusedError, dry_run
 
 pytestmark = pytest.mark.slow
@@ -119,6 +120,21 @@ def test_a_change_beside_frozen_phases_is_planned_or_refused_alike(
     EVERY[change](house)
     agree(house)
     agree(house, thaw=phases[0])
+
+
+def test_a_validation_set_that_is_too_short_stops_only_runs_that_blend_or_train(house: Path) -> None:
+    few_validation_tokens("tiny-code", 500)
+    said = "phase long_context: validation sets are shorter than one sample"
+    assert dry_run(house) == {}, "all is trained"
+    Path(tiny().paths.segment("long_context", "long_2")).unlink()
+    assert dry_run(house, "--until", "write_blend") == dry_run(house, "--until", "index_dataset") == {}
+    with pytest.raises(RefusedError, match=said):
+        dry_run(house)
+    Path(tiny().paths.blend("long_context")).unlink()
+    assert dry_run(house, "--until", "index_dataset") == {}
+    for arguments in (("--until", "write_blend"), ()):
+        with pytest.raises(RefusedError, match=said):
+            dry_run(house, *arguments)
 
 
 @pytest.mark.parametrize("change", CACHE_FAULTS)

@@ -105,6 +105,21 @@ def test_what_the_command_line_forces_is_known(tmp_path: Path, arguments: tuple[
     assert f"forced: {forced} {'--forceall' in arguments}" in printed
 
 
+@pytest.mark.parametrize(
+    ("until", "reached"), [((), True), (("copy",), False), (("a.txt",), False), (("last",), True), (("z.end",), True)]
+)
+def test_how_far_the_command_line_lets_a_run_get_is_known(
+    tmp_path: Path, until: tuple[str, ...], reached: bool
+) -> None:
+    asked = "\ndef asked():\n    print('reached:', engine.reaches('middle'))\n    return []\n"
+    later = "\nrule %s:\n    input: '%s'\n    output: '%s'\n    shell: 'cp {input} {output}'\n"
+    later = later % ("middle", "{name}.txt", "{name}.mid") + later % ("last", "{name}.mid", "{name}.end")
+    arguments = ("--until", *until) if until else ()
+    targets = ("a.end", "z.end")
+    printed = snakemake(tmp_path, *targets, "--dry-run", *arguments, snakefile=asked + COPY % "untracked(1)" + later)
+    assert f"reached: {reached}" in printed
+
+
 def test_the_process_of_a_job_does_not_plan(tmp_path: Path) -> None:
     asked = "\ndef asked():\n    print('main:', engine.main)\n    return []\n"
     printed = snakemake(tmp_path, "a.txt", "--dry-run", snakefile=asked + COPY % "untracked(1)")

@@ -25,10 +25,15 @@ LAST = ("long_context", "long_2")
 
 
 class Answers(Workflow):
-    """The answers for recipe tiny, from an engine that notes what is forced. unknown: phases with unknown blends."""
+    """
+    The answers for recipe tiny, from an engine that notes what is forced. unknown: phases with unknown blends. beyond:
+    rules that --until leaves out.
+    """
 
-    def __init__(self, main: bool = True, unknown: tuple[str, ...] = (), **config: Any) -> None:
-        self.notes = FakeEngine(tiny().paths, main, unknown)
+    def __init__(
+        self, main: bool = True, unknown: tuple[str, ...] = (), beyond: tuple[str, ...] = (), **config: Any
+    ) -> None:
+        self.notes = FakeEngine(tiny().paths, main, unknown, beyond=beyond)
         super().__init__(self.notes, {"recipe": "tiny", **config})
 
     def forced_by(self, question: str, *words: str) -> set[str]:
@@ -172,6 +177,7 @@ def test_a_frozen_phase_that_would_be_trained_for_certain_is_refused_before_any_
         Answers().segment_before("phase1", "decay")
     assert Answers(thaw="phase1").segment_before("phase1", "decay")
     assert Answers(main=False).segment_before("phase1", "decay"), "a job was planned"
+    assert Answers(beyond=("train_segment",)).segment_before("phase1", "decay"), "nothing is trained"
 
 
 def test_a_frozen_phase_whose_blend_may_come_out_the_same_is_refused_once_that_is_known(tiny_house: Path) -> None:
@@ -189,20 +195,75 @@ def test_a_frozen_phase_whose_blend_may_come_out_the_same_is_refused_once_that_i
     assert Answers(thaw="phase1").forced_by("judged_segment", "phase1", "decay") == {stale}
 
 
+SHORT = (
+    r"^config/recipes/tiny\.yaml: phase long_context: validation sets are shorter than one sample: sequences of "
+    r"1,024 need 1,025 tokens, tiny-code has 500: raise holdout\.valid, lower the sequence length, or leave such "
+    r"sets out with evaluation\.too_small: skip$"
+)
+
+
 def test_a_set_that_is_too_short_is_refused_before_any_job_for_the_phases_that_need_more(tiny_house: Path) -> None:
     few_validation_tokens("tiny-code", 500)
-    said = (
-        r"^config/recipes/tiny\.yaml: phase long_context: validation sets are shorter than one sample: sequences of "
-        r"1,024 need 1,025 tokens, tiny-code has 500: raise holdout\.valid, lower the sequence length, or leave such "
-        r"sets out with evaluation\.too_small: skip$"
-    )
-    with pytest.raises(SufficiencyError, match=said):
+    for phase in ("phase1", "long_context"):
+        Path(tiny().paths.blend(phase)).unlink()
+    with pytest.raises(SufficiencyError, match=SHORT):
         Answers().indexes_to_blend("long_context")
     assert Answers().indexes_to_blend("phase1"), "its sequences are short"
     assert Answers(main=False).indexes_to_blend("long_context"), "a job was planned"
     assert Answers(set="evaluation.too_small=skip").indexes_to_blend("long_context")
     pin_again(tiny_house)
     assert Answers().indexes_to_blend("long_context"), "its blend checks it"
+
+
+def test_a_set_that_is_too_short_for_a_fresh_blend_is_refused_before_a_segment_is_trained(tiny_house: Path) -> None:
+    few_validation_tokens("tiny-code", 500)
+    Path(tiny().paths.segment(*LAST)).unlink()
+    answers = Answers()
+    assert answers.indexes_to_blend("long_context"), "it is not made again"
+    assert answers.segment_before("long_context", "long_1"), "it is trained already"
+    with pytest.raises(SufficiencyError, match=SHORT):
+        answers.segment_before(*LAST)
+    with pytest.raises(SufficiencyError, match=SHORT):
+        answers.judged_segment(*LAST)
+    assert Answers(main=False).segment_before(*LAST), "a job was planned"
+
+
+def test_a_set_that_is_too_short_stops_no_run_that_neither_blends_nor_trains(tiny_house: Path) -> None:
+    few_validation_tokens("tiny-code", 500)
+    fresh = Answers()
+    assert fresh.indexes_to_blend("long_context")
+    assert fresh.segment_before(*LAST)
+    fresh.judged_segment(*LAST)
+    Path(tiny().paths.segment(*LAST)).unlink()
+    blends = Answers(beyond=("train_segment",))
+    assert blends.segment_before(*LAST)
+    blends.judged_segment(*LAST)
+    Path(tiny().paths.blend("long_context")).unlink()
+    with pytest.raises(SufficiencyError, match=SHORT):
+        blends.indexes_to_blend("long_context")
+    assert Answers(beyond=("write_blend", "train_segment")).indexes_to_blend("long_context"), "it only tokenizes"
+
+
+def test_the_sets_that_a_new_blend_leaves_out_are_told_at_the_end_of_its_run(
+    tiny_house: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    few_validation_tokens("tiny-code", 500)
+    answers = Answers(set="evaluation.too_small=skip")
+    receipt = answers.paths.blend_receipt("long_context")
+    for phase in answers.recipe.phases:
+        answers.indexes_to_blend(phase)
+    answers.tell_left_out()
+    assert capsys.readouterr().err == "", "no blend was made"
+    Path(receipt).rename("before.json")
+    answers.tell_left_out()
+    assert capsys.readouterr().err == "", "it is being made"
+    Path("before.json").rename(receipt)
+    rewrite(receipt, run=json.loads(Path(receipt).read_text())["run"] | {"ended": "2031-01-01T00:00:00+00:00"})
+    answers.tell_left_out()
+    assert capsys.readouterr().err == (
+        "phase long_context leaves out validation sets that are shorter than one sample: sequences of 1,024 need 1,025 "
+        "tokens, tiny-code has 500\n"
+    )
 
 
 def test_a_changed_length_or_another_answer_to_short_sets_makes_no_blend_again(tiny_house: Path) -> None:

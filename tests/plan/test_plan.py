@@ -197,13 +197,16 @@ def few_validation_tokens(dataset: str, tokens: int) -> None:
 def test_a_validation_set_that_is_too_short_stops_the_run_or_is_told_to_be_left_out(house: Path) -> None:
     assert plan().shortages == {}
     few_validation_tokens("tiny-code", 500)
-    found = plan()
+    assert "snakemake will stop" not in as_text(plan(), colour=False), "all is trained"
+    assert as_json(plan(), [])["shortages"]["long_context"]["stops"] is False
+    assert plan(what_if={"phases.phase2.mixture.tiny-math": 30}).stopped == {"long_context": Certainty.WILL}
+    found = plan(what_if={"learning_rate.peak": 0.5})
     said = (
         "snakemake will stop before any job: phase long_context: validation sets are shorter than one sample: "
         "sequences of 1,024 need 1,025 tokens, tiny-code has 500: raise holdout.valid"
     )
     assert said in " ".join(as_text(found, colour=False).split())
-    value = json.loads(json.dumps(as_json(found, [])))
+    value = json.loads(json.dumps(as_json(found, sentences(found))))
     assert value["shortages"] == {
         "long_context": {"train": {}, "valid": {"1024": {"tiny-code": 500}}, "stops": True},
     }

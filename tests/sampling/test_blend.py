@@ -145,6 +145,17 @@ def test_a_validation_set_that_is_shorter_than_a_sample_is_an_error_or_changes_n
     assert blended(tmp_path, paths, mixture, others)[1]["key"] == receipt["key"]
 
 
+def test_the_log_says_which_validation_sets_are_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    paths = [index(tmp_path, "x", SHARDS, held_out=3), index(tmp_path, "y", SHARDS)]
+    blended(tmp_path, paths, {"x": 1, "y": 1}, {**NEEDS, "too_small": "skip"})
+    assert capsys.readouterr().out == (
+        "phase phase1 leaves out validation sets that are shorter than one sample: sequences of 4 need 5 tokens, "
+        "x has 3\n"
+    )
+    blended(tmp_path, paths[1:], {"y": 1}, {**NEEDS, "too_small": "skip"})
+    assert capsys.readouterr().out == ""
+
+
 def test_a_blend_without_any_validation_set_is_written_where_they_may_be_left_out(tmp_path: Path) -> None:
     path = index(tmp_path, "x", SHARDS, held_out=0, test=10)
     blend, _ = blended(tmp_path, [path], {"x": 1}, {**NEEDS, "too_small": "skip"})

@@ -2,7 +2,7 @@
 How do our verdicts reach Snakemake? The one module that touches its insides.
 
 Snakemake has its own idea of what is stale: times, checksums and parameters that it noted in .snakemake. Here receipts
-decide, so four things are asked of it that its documentation does not offer:
+decide, so five things are asked of it that its documentation does not offer:
 
 force       A file is made again because the judge says so. Snakemake's own way, --forcerun FILE, would also make the
             file a target: a run for one shard would build every stale one. So the file goes into the set that the graph
@@ -14,6 +14,8 @@ untracked   A param that a job is told and Snakemake does not compare. It compar
 Guarded     An error in an input function ends the run with one sentence. Snakemake itself takes the file for one that
             nobody makes, if it exists, and goes on.
 main        Whether this process plans. The process of a job on a cluster reads the Snakefile again for its own job.
+reaches     Whether a run gets as far as a rule. Snakemake asks for the inputs of all jobs that its targets need, and
+            drops those beyond --until only then: an error about training would end a run that only tokenizes.
 
 A version of Snakemake whose insides nobody has looked at is refused by name; tests/graph/test_inputs.py holds each use
 against the real one.
@@ -88,6 +90,14 @@ class Engine:
         """Whether all jobs of a rule are made again because the command line says so."""
         settings = self._workflow.dag_settings
         return bool(settings.forceall or rule in settings.forcerun)
+
+    def reaches(self, rule: str) -> bool:
+        """Whether --until lets a run get as far as a rule; rules must be defined in the order in which they run."""
+        until = self._workflow.dag_settings.until
+        rules = list(self._workflow.rules)
+        first = next(number for number, each in enumerate(rules) if each.name == rule)
+        named = (each.name in until or any(map(each.is_producer, until)) for each in rules[first:])
+        return not until or any(named)
 
     def output(self, checkpoint: str, **wildcards: str) -> Any:
         """

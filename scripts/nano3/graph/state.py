@@ -80,13 +80,18 @@ def bundles(request: Request, surveys: Mapping[str, Survey], most: int) -> dict[
     return {dataset: bundle_shards(shards[dataset], survey.stale, size) for dataset, survey in surveys.items()}
 
 
+def trains(segment: Node) -> Certainty:
+    """How certainly a segment would be trained; one that is not there counts as certain, needed or not."""
+    return Certainty.WILL if segment.absent else segment.runs
+
+
 def refusals(nodes: Iterable[Node], request: Request, thawed: Sequence[str]) -> dict[Node, Certainty]:
     """Segments of frozen phases that would be trained, and how certainly. nodes: settled. thawed: phases let go."""
     segments: dict[Node, Certainty] = {}
     for node in nodes:
         phase = node.name.split("/")[0]
         if node.kind == "segment" and request.recipe.phases[phase].frozen and phase not in thawed:
-            segments[node] = Certainty.WILL if node.absent else node.runs
+            segments[node] = trains(node)
     return {node: how for node, how in segments.items() if how}
 
 

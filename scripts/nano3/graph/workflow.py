@@ -29,7 +29,7 @@ from nano3.graph.judge import Freshness
 from nano3.graph.nodes import Certainty, ancestors, settle
 from nano3.graph.request import Place, Request
 from nano3.graph.shards import ShardInputs
-from nano3.graph.state import State, read_state, refusals, shortage
+from nano3.graph.state import State, read_state, refusals, shortage, trains
 from nano3.sampling.sufficiency import SufficiencyError
 from nano3.training.spec import segment_specs, why_trained
 
@@ -55,6 +55,7 @@ class Workflow(ShardInputs):
         super().__init__(engine, settings, Request.of(name, recipe))
         self._thawed = settings.thaw.split()
         self._known_specs: dict[tuple[str, ...], dict[Place, Spec]] = {}
+        self._blends_before: dict[str, BlendReceipt | None] = {}  # by phase, as they were before the run
         if unknown := sorted(set(self._thawed) - recipe.phases.keys()):
             raise ConfigError(f"thaw: {unknown[0]} is no phase of {settings.recipe}: it has {', '.join(recipe.phases)}")
 
@@ -79,17 +80,26 @@ class Workflow(ShardInputs):
         The indexes that decide a phase's blend. A blend that is not there whole is made again, needed or not: as long
         as it is not, Snakemake does not look whether what was made from it is stale.
 
-        Raises SufficiencyError if these indexes stay and one of them counts too few tokens for the phase's sequences.
+        Raises SufficiencyError if the blend will be made, these indexes stay and one of them counts too few tokens for
+        the phase's sequences.
         """
         files = {dataset: self.paths.index(dataset) for dataset in keys.blend_datasets(self.recipe, phase)}
         if not self.engine.main:
             return list(files.values())
-        short = shortage(self.request, phase, self.index_rests)
-        if short and short.error:
-            raise SufficiencyError(f"config/recipes/{self.settings.recipe}.yaml: {short.error}")
+        self._blends_before.setdefault(phase, judge.read(self.paths.blend_receipt(phase), BlendReceipt))
         if not judge.judge_blend(self.request, phase, self.survey).fresh:
+            if self.engine.reaches("write_blend"):
+                self._refuse_short(phase)
             self.engine.force(self.paths.blend_files(phase))
         return [_as_input(file, self.index_rests(dataset)) for dataset, file in files.items()]
+
+    def tell_left_out(self) -> None:
+        """At the end of a run: which validation sets the blends that it made leave out, on the console."""
+        for phase, before in self._blends_before.items():
+            made = judge.read(self.paths.blend_receipt(phase), BlendReceipt)
+            short = shortage(self.request, phase, lambda _: True) if made and made != before else None
+            if short and short.skipped:
+                print(short.skipped, file=sys.stderr)
 
     def blend_key(self, phase: str) -> str:
         """All that decides a phase's blend, given its indexes."""
@@ -148,7 +158,8 @@ class Workflow(ShardInputs):
         """
         The receipt of the segment before this one, if there is one.
 
-        Raises FrozenError if the phase is frozen and a segment of it would be trained for certain.
+        Raises, if a segment would be trained for certain, FrozenError where its phase is frozen and SufficiencyError
+        where a set of it is shorter than a sample.
         """
         places = self.request.places
         number = places.index((phase, segment))
@@ -161,14 +172,16 @@ class Workflow(ShardInputs):
         """
         No file, see decided: a segment is judged when its blend and index cache and all before them are known.
 
-        Raises FrozenError, for the first one, if its phase is frozen and a segment of it would be trained.
+        Raises, for the first one of its phase that would be trained, what segment_before raises.
         """
         self.decided(self.request.phases_up_to(phase))
         if self.engine.main:
             verdicts = self._verdicts(phase)
-            for place, verdict in verdicts.items():
-                if place[0] == phase and not verdict.fresh and self._is_frozen(phase):
-                    raise self._frozen(*place, self._specs(phase)[place])
+            stale = [place for place, verdict in verdicts.items() if place[0] == phase and not verdict.fresh]
+            if stale and self.engine.reaches("train_segment"):
+                if self._is_frozen(phase):
+                    raise self._frozen(*stale[0], self._specs(phase)[stale[0]])
+                self._refuse_short(phase)
             if verdicts[phase, segment].stale:
                 self.engine.force([self.paths.segment(phase, segment)])
         return []
@@ -251,7 +264,12 @@ class Workflow(ShardInputs):
         """Whether the blends of a phase and of those before it are known."""
         return all(self.engine.known("write_blend", phase=name) for name in self.request.phases_up_to(phase))
 
-    # ---- frozen phases ----------------------------------------------------------------------------------------------
+    # ---- phases that are not trained --------------------------------------------------------------------------------
+
+    def _refuse_short(self, phase: str) -> None:
+        short = shortage(self.request, phase, self.index_rests)
+        if short and short.error:
+            raise SufficiencyError(f"config/recipes/{self.settings.recipe}.yaml: {short.error}")
 
     def _is_frozen(self, phase: str) -> bool:
         return self.recipe.phases[phase].frozen and phase not in self._thawed
@@ -263,7 +281,9 @@ class Workflow(ShardInputs):
 
     def _refuse_certain(self, phase: str, segment: str) -> None:
         """Before any job: what is certain to be trained. A blend that will be made again is judged when it is there."""
-        if not self._is_frozen(phase):
+        short = shortage(self.request, phase, self.index_rests)
+        refused = self._is_frozen(phase) or (short and short.error)
+        if not (refused and self.engine.reaches("train_segment")):
             return
         node = self._state.node("segment", f"{phase}/{segment}")
         needed = ancestors([node])
@@ -273,6 +293,8 @@ class Workflow(ShardInputs):
         for name in (each.name for each in certain):
             place = (name.split("/")[0], name.split("/")[1])
             raise self._frozen(*place, self._state.specs[place])
+        if trains(node) == Certainty.WILL:
+            self._refuse_short(phase)
 
     def _frozen(self, phase: str, segment: str, spec: Spec) -> FrozenError:
         receipt = judge.read(self.paths.segment(phase, segment), SegmentReceipt)

@@ -18,7 +18,7 @@ from nano3.corpus.freshness import shard_reason
 from nano3.graph import judge
 from nano3.graph.nodes import Cause, Certainty, Node, ancestors, causes, settle
 from nano3.graph.request import Request
-from nano3.graph.state import State, bundles, read_state, refusals, shortage
+from nano3.graph.state import State, bundles, read_state, refusals, shortage, trains
 from nano3.plan.estimate import Estimate, estimate
 from nano3.raw.listing import shown, unpinned_files
 from nano3.sampling.sufficiency import Shortage
@@ -95,6 +95,16 @@ class Plan:
     jobs: int
     refused: Mapping[str, Certainty]
     shortages: Mapping[str, Shortage]
+
+    @property
+    def stopped(self) -> dict[str, Certainty]:
+        """Phases that a set is too short for, and how certainly their blend would be made or a segment trained."""
+        runs = dict.fromkeys((phase for phase, short in self.shortages.items() if short.error), Certainty.NO)
+        for node in self.nodes:
+            phase = node.name.split("/")[0]
+            if node.kind in ("blend", "segment") and phase in runs:
+                runs[phase] = max(runs[phase], trains(node) if node.kind == "segment" else node.runs)
+        return {phase: how for phase, how in runs.items() if how}
 
     @property
     def counts(self) -> dict[str, Counts]:
@@ -282,7 +292,7 @@ def as_json(plan: Plan, sentences: Sequence[str]) -> dict[str, Any]:
         "certified": plan.certified,
         "refused": {phase: how.name.lower() for phase, how in plan.refused.items()},
         "shortages": {
-            phase: {"train": short.train, "valid": short.valid, "stops": short.error is not None}
+            phase: {"train": short.train, "valid": short.valid, "stops": phase in plan.stopped}
             for phase, short in plan.shortages.items()
         },
         "skipped": plan.skipped,

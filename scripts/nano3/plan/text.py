@@ -40,7 +40,7 @@ def refusals(plan: Plan) -> list[str]:
         Certainty.WILL: "snakemake will stop before any job",
         Certainty.IF: "if the bytes of a blend change, snakemake will stop before it is trained",
     }
-    short = [f"snakemake will stop before any job: {each.error}" for each in plan.shortages.values() if each.error]
+    short = [f"{when[how]}: {plan.shortages[phase].error}" for phase, how in plan.stopped.items()]
     return short + [
         f"{phase} is frozen: {when[how]}; undo the change, or allow it with --config thaw={phase}"
         for phase, how in plan.refused.items()

@@ -58,9 +58,9 @@ def write_blend(indexes: list[Path], key: BlendKey, needs: SequenceNeeds, blend:
 
     indexes: index.json in each dataset's folder, with shards.tsv beside it. key: decides the shares, see
     nano3.config.mixture; the receipt holds the result. needs: what the phase's sequences need of its datasets, which is
-    only checked. Validation and test sets weigh as their dataset does in training; a dataset with none, or with a share
-    of 0, is left out. Raises MixtureError if tokens do not suffice for the shares, SufficiencyError if a set is shorter
-    than a sample, BlendError if no dataset has a test document.
+    only checked; stdout tells which validation sets are left out. Validation and test sets weigh as their dataset does
+    in training; a dataset with none, or with a share of 0, is left out. Raises MixtureError if tokens do not suffice
+    for the shares, SufficiencyError if a set is shorter than a sample, BlendError if no dataset has a test document.
     """
     run = Run()
     receipts = {path.parent.name: read_receipt(path, IndexReceipt) for path in indexes}
@@ -72,6 +72,8 @@ def write_blend(indexes: list[Path], key: BlendKey, needs: SequenceNeeds, blend:
     shortage = Shortage.of(needs, {dataset: receipts[dataset].facts for dataset in shares})
     if shortage.error:
         raise SufficiencyError(f"{blend}: {shortage.error}")
+    if shortage.skipped:
+        print(shortage.skipped)
     folders = {path.parent.name: path.parent for path in indexes}
     splits: dict[str, list[BlendEntry]] = {split: [] for split in SPLITS}
     facts = {}

@@ -4,8 +4,9 @@ for the last label.
 
 A training set that is shorter than a sample can't be sampled at all. A validation set that is shorter can't be measured
 at that length: the recipe's evaluation.too_small says whether that is an error or the set is left out. Neither decides
-a byte of the blend, so what is checked is in no key: a phase's new sequence length leaves its blend fresh. It is
-checked before any job where the dataset indexes are fresh, and by write_blend where they were made in the same run.
+a byte of the blend, so what is checked is in no key: a phase's new sequence length leaves its blend fresh. A run
+that would make the blend or train the phase is refused before any job where the dataset indexes are fresh, and by
+write_blend where they were made in the same run.
 """
 
 from collections.abc import Iterable, Mapping
