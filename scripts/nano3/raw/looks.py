@@ -29,6 +29,7 @@ CHUNK_BYTES = 2**20
 COLUMNS = 20  # named in a message
 LOOP = 20  # times that a part of a name may not be repeated at its end, see snakemake.io.PeriodicityDetector
 ENDLESS = re.compile(rf"(.+)\1{{{LOOP - 1},}}$", re.DOTALL)
+VARIABLE = re.compile("<[a-z][a-z0-9_]*>")  # which Snakemake replaces in every path, see snakemake.pathvars
 # What our files add to a shard's name while they are written, see artifact.files.replaced and raw.download.
 RECEIPT_ASIDE, DOWNLOAD_ASIDE = "..json.12345678.part", "..123456789012"
 
@@ -81,6 +82,7 @@ def name_fault(path: str, shard: str, remote: bool) -> str | None:
     remote: if it is downloaded, to a name with . for /.
     """
     names = [RECEIPT_ASIDE + shard, *([DOWNLOAD_ASIDE + path.replace("/", ".")] if remote else [])]
+    variable = VARIABLE.search(path)
     longest, limit = max(len(os.fsencode(name)) for name in names), os.pathconf(".", "PC_NAME_MAX")
     faults = {
         "its name is not UTF-8: rename it": any(unicodedata.category(letter) == "Cs" for letter in path),
@@ -88,6 +90,7 @@ def name_fault(path: str, shard: str, remote: bool) -> str | None:
             unicodedata.category(letter) == "Cc" for letter in path
         ),
         "a shard's name can't have braces: rename it": {"{", "}"} & set(shard),
+        f"its path has {variable and variable[0]}, which Snakemake replaces: rename it": variable,
         "its name is nothing but an ending: rename it": not shard,
         "its name ends in something that is there 20 times in a row, which Snakemake takes for a loop without end: "
         "rename it": shard.count(shard[-1:]) >= LOOP and ENDLESS.search(shard),
