@@ -299,7 +299,26 @@ def test_a_name_that_can_be_no_shard_says_why(path: str, fault: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["-a", "a b", " a ", "a'b", 'a"b', "a;b", "a$b", "a*b", "[a]", "a\\b", "a%b", "é", "日本", "a`b", "a<b", "a>b", ">a<"]
+    "name",
+    [
+        "-a",
+        "a b",
+        " a ",
+        "a'b",
+        'a"b',
+        "a;b",
+        "a$b",
+        "a*b",
+        "[a]",
+        "a\\b",
+        "a%b",
+        "é",
+        "日本",
+        "a`b",
+        "a<b",
+        "a>b",
+        ">a<",
+    ],
 )
 def test_other_odd_names_are_right(name: str) -> None:
     assert name_fault(f"raw/{name}.jsonl", name, remote=False) is None
