@@ -209,7 +209,7 @@ def raw_bytes(ending: str) -> bytes:
     return PACK[packing](plain.get(kind_of(ending), lines([{"text": "one"}, {"text": "two"}])))
 
 
-@pytest.mark.parametrize("source", ["raw"])
+@pytest.mark.parametrize("source", ["raw", "file://{folder}/raw"])
 @pytest.mark.parametrize("ending", FORMATS)
 def test_a_file_of_every_ending_is_measured_and_pinned(catalogue: Path, ending: str, source: str) -> None:
     raw, content = Path("raw") / f"a{ending}", raw_bytes(ending)

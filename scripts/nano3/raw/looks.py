@@ -52,13 +52,14 @@ def shard_names(dataset: Dataset, source: str, listing: Listing) -> dict[str, st
     """
     names: dict[str, str] = {}
     owners: dict[str, str] = {}
-    faults = list(listing.refusals)
+    faults, unknown = list(listing.refusals), 0
     for file in listing.files:
         path = file if dataset.remote else (Path(dataset.source) / file).as_posix()
         try:
             name = shard_name(file)
         except TextError as error:
             faults.append(str(error))
+            unknown += 1
             continue
         if name in owners:
             faults.append(f"{path} and {owners[name]} would both be shard {name}: rename one of them")
@@ -66,7 +67,8 @@ def shard_names(dataset: Dataset, source: str, listing: Listing) -> dict[str, st
             faults.append(f"{path}: {fault}")
         names[path] = name
         owners.setdefault(name, path)
-    refuse(source, faults)
+    formats = f"{many(unknown, 'file')} {'has' if unknown == 1 else 'have'} an unknown format"
+    refuse(source, faults, f"{formats}: narrow files, e.g. to '**/*.parquet'" if unknown and dataset.files else "")
     if not names:
         what = (
             f"no file matches {dataset.files!r}" if dataset.files else f"no file is in split {dataset.split or 'train'}"
