@@ -138,7 +138,7 @@ def test_a_bundle_reads_as_its_dataset_says(catalogue: Path, tmp_path: Path) -> 
     raw.write_text('{"text": "a"}\nnonsense\n')
     write_pins(catalogue, [Shard("odd", str(raw), raw.stat().st_size, 2, digest_file(raw))])
     skip: BundleKey = {**bundle_key(digest_json([("odd", digest_file(raw), None)])), "on_bad_row": "skip"}
-    with pytest.raises(BundleError, match=r"1 of 2 rows are bad, more than bad_rows_at_most, 0\.01"):
+    with pytest.raises(BundleError, match=r"1 of 2 rows is bad, more than bad_rows_at_most, 0\.01"):
         tokenize_bundle("0-1", catalogue, TOKENIZER, skip, tmp_path, tmp_path / "done.json")
     tokenize_bundle("0-1", catalogue, TOKENIZER, skip, tmp_path, tmp_path / "done.json", bad_rows_at_most=0.5)
     receipt = json.loads((tmp_path / "train/odd.json").read_text())

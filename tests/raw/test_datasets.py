@@ -138,6 +138,7 @@ def test_keeping_duplicates_decides_no_token() -> None:
             {"text_column": None},
             "text_column: this key is missing; name the column that holds a document's text, or, for",
         ),
+        ({"text_column": "''"}, "text_column: is empty: name the column that holds a document's text"),
         ({"document": "line"}, "text_column: .txt files have no columns: remove it, or remove document"),
         ({"document": "page", "text_column": None}, "document: must be 'file' or 'line', not 'page'"),
         ({"on_bad_row": "drop"}, "on_bad_row: must be 'fail' or 'skip', not 'drop'"),

@@ -1,9 +1,12 @@
 """The beginning of a raw file says whether its rows have text, and one reading says all else."""
 
+import bz2
 import gzip
 import hashlib
 import json
+import lzma
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +15,13 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 from snakemake.io import PeriodicityDetector
+from snakemake.pathvars import PATHVAR_REGEX
 
 from nano3.artifact.files import replaced
 from nano3.formats.readers import Look
-from nano3.formats.source import TextError, TextSource
+from nano3.formats.source import COLUMNAR, FORMATS, TextError, TextSource, kind_of, packing_of
 from nano3.raw import looks
+from nano3.raw.datasets import read_pins
 from nano3.raw.download import download_shard
 from nano3.raw.listing import shown
 from nano3.raw.looks import (
@@ -33,7 +38,8 @@ from nano3.raw.looks import (
     near_names,
     remark_of,
 )
-from tests.raw.corpus import local, sha256
+from nano3.raw.pin import pin_datasets
+from tests.raw.corpus import describe, local, sha256
 
 TEXT = TextSource("text")
 TEXTS = [{"text": f"document {number}"} for number in range(1000)]
@@ -178,6 +184,47 @@ def test_a_parquet_file_is_measured_by_its_footer(tmp_path: Path) -> None:
     assert file.sha256 == file.content == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+PACK: dict[str, Callable[[bytes], bytes]] = {
+    "": bytes,
+    ".gz": gzip.compress,
+    ".zst": zstandard.ZstdCompressor().compress,
+    ".bz2": bz2.compress,
+    ".xz": lzma.compress,
+}
+
+
+def raw_bytes(ending: str) -> bytes:
+    """A raw file of each ending, with the texts one and two."""
+    table = pa.table({"text": ["one", "two"]})
+    sink = pa.BufferOutputStream()
+    if ending == ".parquet":
+        pq.write_table(table, sink)
+    elif ending in (".arrow", ".feather"):
+        with (pa.ipc.new_file if ending == ".arrow" else pa.ipc.new_stream)(sink, table.schema) as out:
+            out.write_table(table)
+    if ending in COLUMNAR:
+        return bytes(sink.getvalue().to_pybytes())
+    packing = packing_of(ending)
+    plain = {".csv": b"text\none\ntwo\n", ".tsv": b"text\none\ntwo\n", ".txt": b"one\ntwo\n"}
+    return PACK[packing](plain.get(kind_of(ending), lines([{"text": "one"}, {"text": "two"}])))
+
+
+@pytest.mark.parametrize("source", ["raw", "file://{folder}/raw"])
+@pytest.mark.parametrize("ending", FORMATS)
+def test_a_file_of_every_ending_is_measured_and_pinned(catalogue: Path, ending: str, source: str) -> None:
+    raw, content = Path("raw") / f"a{ending}", raw_bytes(ending)
+    raw.parent.mkdir()
+    raw.write_bytes(content)
+    is_text = kind_of(ending) == ".txt"
+    file = measure(raw, TextSource(None, "line") if is_text else TEXT)
+    assert (file.bytes, file.rows, file.sha256) == (len(content), 2, sha256(content))
+    keys = {"text_column": None, "document": "line"} if is_text else {}
+    describe(catalogue, "odd", source=source.format(folder=Path.cwd()), files="'*'", **keys)
+    assert pin_datasets(["odd"], catalogue) == ["odd: added a", f"odd: 1 shard, {len(content):,} bytes"]
+    (shard,) = read_pins("odd", catalogue)
+    assert (shard.bytes, shard.rows, shard.sha256) == (len(content), 2, sha256(content))
+
+
 @pytest.mark.parametrize("ending", [".gz", ".zst"])
 @pytest.mark.parametrize(
     ("content", "said"),
@@ -232,6 +279,9 @@ LIMIT, LONG = os.pathconf("/", "PC_NAME_MAX"), "abcdefghijklmnopqrstuvwxyz" * 10
         ("raw/a\x1bb.jsonl", "control character"),
         ("raw/a\udce9.jsonl", "not UTF-8"),
         ("raw/a{b}.jsonl", "braces"),
+        ("raw/<x>.jsonl", "has <x>, which Snakemake replaces"),
+        ("raw/a<b>c>.jsonl", "has <b>, which Snakemake replaces"),
+        ("<raw>/a.jsonl", "has <raw>, which Snakemake replaces"),
         ("-a.jsonl", "begins with a dash"),
         ("-raw/a.jsonl", "begins with a dash"),
         ("raw/.jsonl", "nothing but an ending"),
@@ -249,7 +299,26 @@ def test_a_name_that_can_be_no_shard_says_why(path: str, fault: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["-a", "a b", " a ", "a'b", 'a"b', "a;b", "a$b", "a*b", "[a]", "a\\b", "a%b", "é", "日本", "a`b"]
+    "name",
+    [
+        "-a",
+        "a b",
+        " a ",
+        "a'b",
+        'a"b',
+        "a;b",
+        "a$b",
+        "a*b",
+        "[a]",
+        "a\\b",
+        "a%b",
+        "é",
+        "日本",
+        "a`b",
+        "a<b",
+        "a>b",
+        ">a<",
+    ],
 )
 def test_other_odd_names_are_right(name: str) -> None:
     assert name_fault(f"raw/{name}.jsonl", name, remote=False) is None
@@ -301,3 +370,9 @@ def test_what_snakemake_takes_for_a_loop_is_refused_and_nothing_else(part: str, 
     shard = ends.format(part * times)
     loops = PeriodicityDetector().is_periodic(shard) is not None
     assert (name_fault(f"raw/{shard}.jsonl", shard, remote=False) is not None) == loops
+
+
+@pytest.mark.parametrize("name", ["<x>", "a<b_1>", "<<x>>", "<X>", "<1>", "<a b>", "<>", "a<b", ">a<"])
+def test_what_snakemake_takes_for_a_variable_is_refused_and_nothing_else(name: str) -> None:
+    replaces = PATHVAR_REGEX.search(name) is not None
+    assert (name_fault(f"raw/{name}.jsonl", name, remote=False) is not None) == replaces

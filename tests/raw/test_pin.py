@@ -225,6 +225,43 @@ def test_a_column_that_no_row_has_is_refused_with_those_there(catalogue: Path) -
     ]
 
 
+@pytest.mark.parametrize("where", ["", "file://{folder}/"])
+def test_a_url_of_files_is_looked_at_like_a_folder(catalogue: Path, where: str) -> None:
+    prefix = where.format(folder=Path.cwd())
+    place = f"{prefix.removeprefix('file://')}raw"
+    files = {"a.jsonl": rows("x", column="content"), "b.jsonl": b'{"text": 1}\n', "c.jsonl": rows("x")}
+    bad, lacks = refused(catalogue, files, source=f"{prefix}raw")
+    assert bad.startswith(f"{place}/b.jsonl: line 1: the text is a number; fix the row, or write on_bad_row: skip")
+    assert lacks == f"{place}/a.jsonl: no row has a column 'text'; text_column must be one of: content"
+    same = {"a.jsonl": rows("x"), "b.jsonl.gz": gzip.compress(rows("x"))}
+    (Path("raw") / "b.jsonl").unlink()
+    (Path("raw") / "c.jsonl").unlink()
+    assert "a.jsonl and " in refused(catalogue, same, source=f"{prefix}raw")[0]
+    pinned(catalogue, same, source=f"{prefix}raw", duplicates="keep")
+    assert [shard.rows for shard in read_pins("web", catalogue)] == [1, 1]
+
+
+def test_a_url_of_files_that_is_no_folder_is_refused(catalogue: Path) -> None:
+    source = f"file://{Path.cwd()}/gone"
+    assert refused(catalogue, {}, source=source) == [
+        f"{Path.cwd()}/gone: can't be listed: No such file or directory: allow it, or narrow files"
+    ]
+
+
+def test_many_files_of_unknown_formats_are_counted_with_the_remedy(catalogue: Path) -> None:
+    files = {f"{number:02}.py": b"x" for number in range(25)} | {"a.jsonl": rows("x"), "e{f}.jsonl": b""}
+    said = refused(catalogue, files)
+    assert [line.partition(":")[0] for line in said[:10]] == [f"{number:02}.py" for number in range(10)]
+    assert said[10:] == ["and 16 more; 25 files have an unknown format: narrow files, e.g. to '**/*.parquet'"]
+
+
+def test_a_row_count_that_fails_names_the_dataset(hub: Hub, catalogue: Path) -> None:
+    describe(catalogue, revision=hub.commit(REPOSITORY, {"train.jsonl.gz": b"damaged"}))
+    with pytest.raises(Nano3Error, match=rf"^{catalogue}/corpus\.yaml: train\.jsonl\.gz: is not \.gz data"):
+        pin_datasets(["corpus"], catalogue, rows=True)
+    assert not (catalogue / "corpus.tsv").exists()
+
+
 def test_one_file_of_many_without_the_column_is_refused(catalogue: Path) -> None:
     files = {"a.jsonl": rows("x"), "b.jsonl": rows(*map(str, range(500)), column="content")}
     assert refused(catalogue, files) == ["raw/b.jsonl: no row has a column 'text'; text_column must be one of: content"]

@@ -1,6 +1,5 @@
 import json
 import math
-import re
 import subprocess
 import sys
 from concurrent.futures import Future
@@ -331,22 +330,50 @@ def test_a_bad_row_fails_the_shard_if_it_is_not_skipped_and_leaves_nothing(tmp_p
     assert [path for path in (tmp_path / "out").rglob("*") if path.is_file()] == []
 
 
-@pytest.mark.parametrize(("rows", "bad", "seen"), [(500, 6, 500), (40_000, 4000, None)])
+@pytest.mark.parametrize(
+    ("rows", "sample", "bad", "seen"),
+    [
+        (500, None, 6, "6 of 500"),
+        (40_000, None, 4000, "at least 595 of 40,000"),
+        (40_000, 20_000, 4000, "at least 595 of 20,000"),
+    ],
+)
 def test_too_many_bad_rows_fail_the_shard_and_leave_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int, bad: int, seen: int | None
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int, sample: int | None, bad: int, seen: str
 ) -> None:
-    """At the end, or early where many rows are enough to know."""
+    """At the end, or as soon as there are more than all rows allow."""
     monkeypatch.setattr("nano3.formats.source.LARGEST_BATCH_ROWS", 600)
     raw = write_rows(tmp_path / "raw.jsonl", rows, {*range(5, 5 + bad)})
     with pytest.raises(TokenError) as told:
-        tokenize(raw, tmp_path / "out", None, on_bad_row="skip")
-    found = re.search(
-        r"raw\.jsonl: ([\d,]+) of ([\d,]+) rows are bad, more than bad_rows_at_most, 0\.01,", str(told.value)
-    )
-    assert found
-    assert int(found[2].replace(",", "")) == seen or (seen is None and int(found[2].replace(",", "")) < rows / 4)
+        tokenize(raw, tmp_path / "out", sample, on_bad_row="skip")
+    assert f"raw.jsonl: {seen} rows are bad, more than bad_rows_at_most, 0.01, allows" in str(told.value)
     assert "; the first is line 6: not JSON, not an object: fix the rows" in str(told.value)
     assert [path for path in (tmp_path / "out").rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize("begin", [0, 30_000, 59_400])
+def test_where_bad_rows_stand_does_not_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begin: int) -> None:
+    """As many as are allowed, all behind one another."""
+    monkeypatch.setattr("nano3.formats.source.LARGEST_BATCH_ROWS", 2000)
+    raw = write_rows(tmp_path / "raw.jsonl", 60_000, {*range(begin, begin + 600)})
+    assert len(tokenize(raw, tmp_path / "out", None, on_bad_row="skip")["facts"]["bad"]) == 600
+
+
+@pytest.mark.parametrize(("share", "bad"), [(0.29, 29), (0.07, 7), (0.57, 57), (1, 100), (0, 0)])
+def test_exactly_the_share_that_is_allowed_is_allowed(tmp_path: Path, share: float, bad: int) -> None:
+    ends = (tmp_path / "train", tmp_path / "holdout", tmp_path / "receipt.json")
+    raw = write_rows(tmp_path / "raw.jsonl", 100, {*range(bad)})
+    tokenize_shard(raw, TOKENIZER, key(raw, None, on_bad_row="skip"), *ends, bad_rows_at_most=share)
+    if bad < 100:
+        raw = write_rows(tmp_path / "raw.jsonl", 100, {*range(bad + 1)})
+        verb = "is" if bad == 0 else "are"
+        with pytest.raises(TokenError, match=rf"{bad + 1} of 100 rows {verb} bad, .*, {share}, allows"):
+            tokenize_shard(raw, TOKENIZER, key(raw, None, on_bad_row="skip"), *ends, bad_rows_at_most=share)
+
+
+def test_the_only_row_of_a_shard_is_bad(tmp_path: Path) -> None:
+    with pytest.raises(TokenError, match="1 of 1 row is bad, more than bad_rows_at_most"):
+        tokenize(write_rows(tmp_path / "raw.jsonl", 1, {0}), tmp_path / "out", None, on_bad_row="skip")
 
 
 def test_how_many_rows_may_be_bad_is_for_the_dataset_to_say(tmp_path: Path) -> None:

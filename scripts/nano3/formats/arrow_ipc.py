@@ -8,6 +8,7 @@ not end with its mark, because it may be cut, or that ends before its file does.
 
 import struct
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path, PurePath
 from typing import Any, BinaryIO, NamedTuple
 
@@ -59,13 +60,14 @@ def read_ipc(path: PurePath, notes: Notes) -> Iterator[pa.LargeStringArray]:
         raise damaged(path, f"has {row} rows where its record batches count {rows}")
 
 
-def _mapped(path: PurePath, file: BinaryIO | None) -> pa.NativeFile:
-    """The file as memory, from its beginning."""
+def _mapped(path: PurePath, file: BinaryIO | None) -> AbstractContextManager[pa.NativeFile]:
+    """The file as memory, from its beginning. file: borrowed, so it stays open."""
     if file is not None:
-        return pa.PythonFile(file, mode="r")
+        return nullcontext(pa.PythonFile(file, mode="r"))
     with opened(path) as raw:
         check_head(path, raw.read(HEAD_BYTES), path.name)
-    return pa.memory_map(str(Path(path)))
+    memory: AbstractContextManager[pa.NativeFile] = pa.memory_map(str(Path(path)))
+    return memory
 
 
 def _open(data: pa.NativeFile, fields: list[int] | None = None) -> Any:

@@ -54,7 +54,9 @@ class Dataset(Closed):
     subset: str | None = Field(None, description="hf:// only: the subset (config) of the dataset, if not its default.")
     split: str | None = Field(None, description="hf:// only: the split of the subset, if not train.")
     text_column: str | None = Field(
-        None, min_length=1, description="Column that holds a document's text; a.b is field b of column a."
+        None,
+        json_schema_extra={"minLength": 1},
+        description="Column that holds a document's text; a.b is field b of column a.",
     )
     document: Document | None = Field(
         None, description="For .txt files, which have no columns: whether a document is a file or a line."
@@ -80,6 +82,13 @@ class Dataset(Closed):
     )
     licence: str = Field(description="Licence of the text, by name.")
     about: str = Field(description="One sentence: what the documents are.")
+
+    @field_validator("text_column")
+    @classmethod
+    def _is_a_column(cls, text_column: str | None) -> str | None:
+        if text_column == "":
+            raise ValueError("is empty: name the column that holds a document's text")
+        return text_column
 
     @field_validator("files")
     @classmethod

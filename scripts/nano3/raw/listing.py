@@ -236,15 +236,20 @@ def local_folder(dataset: Dataset, source: str) -> Path:
     raise ConfigError(f"{source}: source: {text}: {remedy}")
 
 
-def refuse(source: str, faults: Iterable[str]) -> None:
-    """Raise ConfigError with a line for each of the first faults, if there are any. source: the file to name."""
-    if lines := few([shown(fault) for fault in faults]):
+def refuse(source: str, faults: Iterable[str], remedy: str = "") -> None:
+    """
+    Raise ConfigError with a line for each of the first faults, if there are any.
+
+    source: the file to name. remedy: what to do where there are too many to name them all.
+    """
+    if lines := few([shown(fault) for fault in faults], remedy):
         raise ConfigError("\n".join(f"{source}: {line}" for line in lines))
 
 
-def few(lines: Sequence[str]) -> list[str]:
-    """The first MOST lines, and how many more there are."""
-    return [*lines[:MOST], *([f"and {len(lines) - MOST:,} more"] if len(lines) > MOST else [])]
+def few(lines: Sequence[str], remedy: str = "") -> list[str]:
+    """The first MOST lines, and how many more there are. remedy: to say then."""
+    more = "; ".join(filter(None, [f"and {len(lines) - MOST:,} more", remedy]))
+    return [*lines[:MOST], *([more] if len(lines) > MOST else [])]
 
 
 def shown(path: str) -> str:

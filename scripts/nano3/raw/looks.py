@@ -29,6 +29,7 @@ CHUNK_BYTES = 2**20
 COLUMNS = 20  # named in a message
 LOOP = 20  # times that a part of a name may not be repeated at its end, see snakemake.io.PeriodicityDetector
 ENDLESS = re.compile(rf"(.+)\1{{{LOOP - 1},}}$", re.DOTALL)
+VARIABLE = re.compile("<[a-z][a-z0-9_]*>")  # which Snakemake replaces in every path, see snakemake.pathvars
 # What our files add to a shard's name while they are written, see artifact.files.replaced and raw.download.
 RECEIPT_ASIDE, DOWNLOAD_ASIDE = "..json.12345678.part", "..123456789012"
 
@@ -51,13 +52,14 @@ def shard_names(dataset: Dataset, source: str, listing: Listing) -> dict[str, st
     """
     names: dict[str, str] = {}
     owners: dict[str, str] = {}
-    faults = list(listing.refusals)
+    faults, unknown = list(listing.refusals), 0
     for file in listing.files:
         path = file if dataset.remote else (Path(dataset.source) / file).as_posix()
         try:
             name = shard_name(file)
         except TextError as error:
             faults.append(str(error))
+            unknown += 1
             continue
         if name in owners:
             faults.append(f"{path} and {owners[name]} would both be shard {name}: rename one of them")
@@ -65,7 +67,8 @@ def shard_names(dataset: Dataset, source: str, listing: Listing) -> dict[str, st
             faults.append(f"{path}: {fault}")
         names[path] = name
         owners.setdefault(name, path)
-    refuse(source, faults)
+    formats = f"{many(unknown, 'file')} {'has' if unknown == 1 else 'have'} an unknown format"
+    refuse(source, faults, f"{formats}: narrow files, e.g. to '**/*.parquet'" if unknown and dataset.files else "")
     if not names:
         what = (
             f"no file matches {dataset.files!r}" if dataset.files else f"no file is in split {dataset.split or 'train'}"
@@ -81,6 +84,7 @@ def name_fault(path: str, shard: str, remote: bool) -> str | None:
     remote: if it is downloaded, to a name with . for /.
     """
     names = [RECEIPT_ASIDE + shard, *([DOWNLOAD_ASIDE + path.replace("/", ".")] if remote else [])]
+    variable = VARIABLE.search(path)
     longest, limit = max(len(os.fsencode(name)) for name in names), os.pathconf(".", "PC_NAME_MAX")
     faults = {
         "its name is not UTF-8: rename it": any(unicodedata.category(letter) == "Cs" for letter in path),
@@ -88,6 +92,7 @@ def name_fault(path: str, shard: str, remote: bool) -> str | None:
             unicodedata.category(letter) == "Cc" for letter in path
         ),
         "a shard's name can't have braces: rename it": {"{", "}"} & set(shard),
+        f"its path has {variable and variable[0]}, which Snakemake replaces: rename it": variable,
         "its name is nothing but an ending: rename it": not shard,
         "its name ends in something that is there 20 times in a row, which Snakemake takes for a loop without end: "
         "rename it": shard.count(shard[-1:]) >= LOOP and ENDLESS.search(shard),

@@ -78,7 +78,8 @@ def _pin(name: str, folder: Path, rows: bool) -> list[str]:
         dataset = dataset.model_copy(update={"revision": commit})
     before, damage = _pins_before(name, folder)
     inventory = list_shards(dataset, str(source))
-    after = {shard.name: _with_rows(shard, before, dataset, rows) for shard in inventory.shards}
+    with _named(str(source)):
+        after = {shard.name: _with_rows(shard, before, dataset, rows) for shard in inventory.shards}
     notes += [*damage, *inventory.notes, *_empty(after.values()), *looks.near_names(after)]
     notes += _refused_duplicates(after, inventory.contents, dataset, str(source))
     notes += [*_shared(name, dataset, after.values(), folder), *_left_out(dataset)]
@@ -119,11 +120,13 @@ def complete_revision(file: Path, commit: str) -> str:
 
 @contextmanager
 def _named(source: str) -> Iterator[None]:
-    """Prefix the Hub's errors with the file to correct."""
+    """Prefix errors of the Hub, of a URL and of a raw file with the file to correct."""
     try:
         yield
-    except hub.HubError as error:
-        raise hub.HubError(f"{source}: {error}") from None
+    except (hub.HubError, remote.UrlError) as error:
+        raise type(error)(f"{source}: {error}", error.outage) from None
+    except TextError as error:
+        raise TextError(f"{source}: {error}") from None
 
 
 def _pins_before(name: str, folder: Path) -> tuple[dict[str, Shard], list[str]]:
@@ -247,7 +250,8 @@ def list_shards(dataset: Dataset, source: str) -> Inventory:
 
     Raises ConfigError if there is none, or with a line for each file that can't be one.
     """
-    find = _on_hub if dataset.on_hub else _at_url if dataset.remote else _in_folder
+    in_folder = not dataset.remote or dataset.source.startswith(FILE)
+    find = _in_folder if in_folder else _on_hub if dataset.on_hub else _at_url
     inventory = find(dataset, source)
     if inventory.shards and all(shard.rows == 0 or not shard.bytes for shard in inventory.shards):
         number = many(len(inventory.shards), "file")
@@ -257,15 +261,18 @@ def list_shards(dataset: Dataset, source: str) -> Inventory:
 
 
 def _in_folder(dataset: Dataset, source: str) -> Inventory:
-    listing = list_folder(local_folder(dataset, source), str(dataset.files))
+    """Of a local folder, also if a URL names it: only what is pinned as a shard's path differs."""
+    folder = Path(dataset.source.removeprefix(FILE)) if dataset.remote else local_folder(dataset, source)
+    listing = list_folder(folder, str(dataset.files))
     names = looks.shard_names(dataset, source, listing)
-    remarks = _remarks([Path(path) for path in names], dataset, source)
+    places = {path: folder / path if dataset.remote else Path(path) for path in names}
+    remarks = _remarks([*places.values()], dataset, source)
     inventory, faults = Inventory(notes=[*listing.notes, *remarks]), []
     for path, name in tqdm(names.items(), desc=dataset.source, unit=" files", disable=None):
         try:
-            file = looks.measure(Path(path), dataset.text_source)
+            file = looks.measure(places[path], dataset.text_source)
         except (TextError, OSError) as error:
-            faults.append(_sentence(path, error))
+            faults.append(_sentence(places[path], error))
         else:
             inventory.add(Shard(name, path, file.bytes, file.rows, file.sha256), file.content)
     refuse(source, faults)
@@ -293,7 +300,7 @@ def _remarks(paths: Sequence[Path], dataset: Dataset, source: str) -> list[str]:
     return few([remark for path, each in views.items() if (remark := looks.remark_of(each, path, dataset))])
 
 
-def _sentence(path: Path | str, error: Exception) -> str:
+def _sentence(path: Path, error: Exception) -> str:
     """Why a local file can't be pinned."""
     if isinstance(error, OSError):
         return f"{path}: can't be read: {error.strerror}: allow it, or narrow files"
@@ -312,14 +319,8 @@ def _on_hub(dataset: Dataset, source: str) -> Inventory:
 
 
 def _at_url(dataset: Dataset, source: str) -> Inventory:
-    sizes: dict[str, int | None]
-    if dataset.source.startswith(FILE):
-        folder = Path(dataset.source.removeprefix(FILE))
-        listing = list_folder(folder, str(dataset.files))
-        sizes = {name: (folder / name).stat().st_size for name in listing.files}
-    else:
-        sizes = remote.list_files(dataset.source, str(dataset.files))
-        listing = without_hidden(sizes, str(dataset.files))
+    sizes = remote.list_files(dataset.source, str(dataset.files))
+    listing = without_hidden(sizes, str(dataset.files))
     names = looks.shard_names(dataset, source, listing)
     inventory, faults = Inventory(notes=listing.notes), []
     total = sum(sizes[path] or 0 for path in names)

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +24,14 @@ from nano3 import Nano3Error
 from nano3.artifact.digest import digest_file
 from nano3.artifact.receipt import Input, Output, Run
 from nano3.artifact.steps import ShardFacts, ShardKey, ShardReceipt
-from nano3.formats.readers import TextSource, look
+from nano3.core.formatting import many
+from nano3.formats.readers import TextSource, count_rows, look
 from nano3.formats.source import BAD_ROWS_AT_MOST
 from nano3.tokens.encoder import Encoder, Ids, Lengths
 from nano3.tokens.pipeline import Batch, Observer, write_pairs
 from nano3.tokens.reference_tokenizer import ReferenceTokenizer
 
 LARGEST_CHECKED_CHARACTERS = 1_000_000
-FEWEST_ROWS = 1_000  # before them a share of bad rows says nothing
 PACKAGES = ("gigatoken", "tokenizers", "pyarrow", "numpy", "awkward", "msgspec", "xxhash", "backports.zstd")
 
 
@@ -141,7 +143,7 @@ class Watch(Observer):
         self.lengths: Counter[int] = Counter()
         self.seconds: dict[str, float] = {}
         self._raw, self._sha256, self._documents = raw, key["sha256"], checked_documents
-        self._key, self._bad_rows_at_most = key, bad_rows_at_most
+        self._key, self._bad_rows_at_most = key, Fraction(str(bad_rows_at_most))  # 0.29 * 100 is less than 29
         self._rows = 0
         self._bad: Sequence[int] = ()
         self._encoder, self._reference, self._checks = checked.encoder, checked.reference, list[Future[None]]()
@@ -170,10 +172,10 @@ class Watch(Observer):
         self.exceptions += int(batch.kinds.exceptions.sum())
 
     def rows_read(self, rows: int, bad: Sequence[int]) -> None:
-        """Raises TokenError early if too many of many rows are bad."""
+        """Raises TokenError early if more rows are bad than all that are asked for allow."""
         self._rows, self._bad = rows, bad
-        if rows >= FEWEST_ROWS:
-            self._require_few_bad()
+        if len(bad) > self._bad_rows_at_most * rows:
+            self._require_few_bad(self._all_rows, "at least " if rows < self._all_rows else "")
 
     def encoded(self, batch: Batch, ids: Ids, lengths: Lengths) -> None:
         """Have some documents encoded again: of all, and of those that are doubtful."""
@@ -199,7 +201,7 @@ class Watch(Observer):
     def complete(self) -> None:
         """Raises TokenError for another file than was pinned or too many bad rows, ReferenceTokenizerError for ids."""
         self._require_pinned()
-        self._require_few_bad()
+        self._require_few_bad(self._rows)
         for check in self._checks:
             check.result()
 
@@ -216,15 +218,23 @@ class Watch(Observer):
             "seconds": {stage: round(seconds, 3) for stage, seconds in sorted(self.seconds.items())},
         }
 
-    def _require_few_bad(self) -> None:
-        if len(self._bad) <= self._bad_rows_at_most * self._rows:
+    @cached_property
+    def _all_rows(self) -> int:
+        """Rows that are asked for; counted only where bad rows so far may be too many."""
+        rows = self._key["rows"]
+        return count_rows(self._raw, None, TextSource.of(self._key)) if rows is None else rows
+
+    def _require_few_bad(self, rows: int, so_far: str = "") -> None:
+        """rows: to which the bad ones are compared. so_far: at least, if there may be more bad ones."""
+        bad = len(self._bad)
+        if bad <= self._bad_rows_at_most * rows:
             return
         # Nobody noted what is wrong with the first one: a look says so.
         first = look(self._raw, TextSource.of(self._key), self._bad[0] + 1).first_bad
         raise TokenError(
-            f"{self._raw}: {len(self._bad):,} of {self._rows:,} rows are bad, more than bad_rows_at_most, "
-            f"{self._bad_rows_at_most:g}, allows; the first is {first}: fix the rows and pin the dataset again, "
-            "or raise bad_rows_at_most in its description"
+            f"{self._raw}: {so_far}{bad:,} of {many(rows, 'row')} {'is' if bad == 1 else 'are'} bad, more than "
+            f"bad_rows_at_most, {float(self._bad_rows_at_most):g}, allows; the first is {first}: "
+            "fix the rows and pin the dataset again, or raise bad_rows_at_most in its description"
         )
 
     def _digest_raw(self) -> str:
