@@ -134,6 +134,21 @@ def test_the_text_of_a_row(tmp_path: Path, name: str, line: str, text: str | Non
 
 
 @pytest.mark.parametrize("long", [False, True])
+@pytest.mark.parametrize("name", ['a "quoted" name', "a\\b", "a\tb", "a\x00b", 'doc.the "text"'])
+def test_a_name_that_must_be_escaped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, long: bool) -> None:
+    if long:
+        monkeypatch.setattr(source, "BATCH_BYTES", 3)
+    rows = [{name: "x"}, {"other": 1}, {name: None}, {name: 5}]
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert read_with_bad(tmp_path / "a.jsonl", skipping(name)) == (["x", None, None, None], [3])
+
+
+def test_a_name_with_half_a_surrogate_pair(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"half \\ud83d": "x"}\n')
+    assert read(tmp_path / "a.jsonl", column("half \ud83d")) == ["x"]
+
+
+@pytest.mark.parametrize("long", [False, True])
 @pytest.mark.parametrize(
     ("line", "message"),
     [

@@ -11,7 +11,7 @@ are cut out of the stream, so memory holds one at a time.
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import chain
 from operator import attrgetter
@@ -100,9 +100,9 @@ class _RowReader:
 
     def __init__(self, column: str) -> None:
         self._names = column.split(".")
-        self.decode = msgspec.json.Decoder(_row_type(self._names, str | None)).decode
+        self.decode = _decoder(self._names, str | None)
         self.text_in = attrgetter("first_1") if len(self._names) == 1 else partial(_value_of, names=self._names)
-        self._decode_raw = msgspec.json.Decoder(_row_type(self._names, msgspec.Raw)).decode
+        self._decode_raw = _decoder(self._names, msgspec.Raw)
 
     def long_text(self, line: Line) -> Any:
         """The text of a long row, as an array. Raises RowError if it is bad."""
@@ -126,6 +126,18 @@ class _RowReader:
             pass
         span = find(line, self._names)
         return msgspec.UNSET if span is None else text_of(line, span)
+
+
+def _decoder(names: Sequence[str], kind: Any) -> Callable[[Line], Any]:
+    """Decodes rows; refuses all of them if the column's name must be escaped in JSON, which msgspec can't look for."""
+    try:
+        return msgspec.json.Decoder(_row_type(names, kind)).decode
+    except ValueError:
+        return _refuse
+
+
+def _refuse(_line: Line) -> Any:
+    raise msgspec.MsgspecError
 
 
 def _row_type(names: Sequence[str], kind: Any) -> Any:
