@@ -149,6 +149,15 @@ class Notes:
         if row == self.bad[0]:
             self.first_bad = f"{place}: {problem}"
 
+    def add_unbounded(self, row: int, place: str, problem: object) -> None:
+        """
+        A row is bad, and nobody can tell where it ends: it may hold others. row, place: see add_bad.
+
+        Raises TextError even where bad rows are skipped.
+        """
+        if self.most is None or row < self.most:
+            raise damaged(self.path, f"{place}: {problem}: so it can't be skipped")
+
     def wants_keys(self, row: int) -> bool:
         """True if the names in a row without the column should be added."""
         return (self.every or not self.keys) and (self.most is None or row < self.most)
