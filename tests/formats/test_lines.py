@@ -138,7 +138,7 @@ def test_a_mark_that_swallows_a_thousand_rows_is_refused(
     rows[10], rows[1500] = f'"quote me{rest}', f'said so."{rest}'
     path.write_text("\n".join([separator.join(["text", "n", "m"][:columns]), *rows]))
     for text_source in (TextSource("text"), skipping()):
-        with pytest.raises(TextError, match="line 12: the quotation mark .* is probably a character") as told:
+        with pytest.raises(TextError, match=r"line 12: the quotation mark .* is probably a character") as told:
             read(path, text_source)
     assert "on_bad_row" not in str(told.value)
     with pytest.raises(TextError, match="line 12: the quotation mark"):
@@ -172,6 +172,12 @@ def test_a_cr_that_ends_no_line_is_text(tmp_path: Path) -> None:
     assert read(path, BY_LINE) == ["x" * (CR_BYTES - 1), "b\rc"]
     path.write_bytes(b"one\rdocument\r")
     assert read(path, BY_FILE) == ["one\rdocument\r"]
+
+
+def test_of_many_columns_the_first_are_told(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(",".join(f"c{number}" for number in range(500)))
+    with pytest.raises(TextError, match=r"one of: c0, .*c19 … and 480 more$"):
+        read(tmp_path / "a.csv")
 
 
 def test_bytes_that_are_not_utf8_in_another_field_are_nobodys_concern(tmp_path: Path) -> None:

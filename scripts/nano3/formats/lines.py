@@ -21,7 +21,7 @@ import pyarrow as pa
 from nano3.formats import source
 from nano3.formats.columns import checked, one_text, texts_of
 from nano3.formats.contents import chunks
-from nano3.formats.source import Document, Notes, RowError, TextError, damaged, kind_of
+from nano3.formats.source import Document, Notes, RowError, TextError, damaged, kind_of, listed
 
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
 EMPTY = (b"", b"\r")  # rows of csv and tsv that are none: others may be separators alone
@@ -110,12 +110,10 @@ class Lines:
             yield row
 
     def _swallowed(self, line: int) -> TextError:
+        what = "the quotation mark that opens a field is probably a character"
+        why = f"{LONGEST_FIELD_LINES:,} lines behind it look like rows"
         remedy = 'write it as "" in a field that is in quotation marks itself'
-        return damaged(
-            self._path,
-            f"line {line}: the quotation mark that opens a field is probably a character: {LONGEST_FIELD_LINES:,} lines "
-            f"behind it look like rows; {remedy}",
-        )
+        return damaged(self._path, f"line {line}: {what}, as {why}: {remedy}")
 
 
 class _Marks:
@@ -340,7 +338,7 @@ def _no_column(path: PurePath, column: str, names: list[str]) -> TextError:
         return TextError(f"{path}: has {times} columns {column!r}: write it with one of each name")
     other = next((mark for mark in (";", "\t", "|", ",") if len(names) == 1 and mark in names[0]), None)
     hint = f"; its fields seem to be separated by {other!r}: write it as .csv with ',' or as .tsv" if other else ""
-    return TextError(f"{path}: no column {column!r}; text_column must be one of: {', '.join(names)}{hint}")
+    return TextError(f"{path}: no column {column!r}; text_column must be one of: {listed(names)}{hint}")
 
 
 class _Fields:

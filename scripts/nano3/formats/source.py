@@ -24,6 +24,7 @@ BATCH_BYTES = 8 * 2**20  # of decoded text
 LARGEST_BATCH_ROWS = 4096
 LONGEST_BYTES = 2**29  # of a row, or of a part that a format lets nobody read in pieces
 BAD_ROWS_AT_MOST = 0.01  # share of a shard's rows that may be skipped, if its dataset does not say
+LISTED_NAMES = 20
 
 Document = Literal["file", "line"]
 OnBadRow = Literal["fail", "skip"]
@@ -156,7 +157,7 @@ class Notes:
         Raises TextError even where bad rows are skipped.
         """
         if self.most is None or row < self.most:
-            raise damaged(self.path, f"{place}: {problem}: so it can't be skipped")
+            raise damaged(self.path, f"{place}: {problem}, so it can't be skipped")
 
     def wants_keys(self, row: int) -> bool:
         """True if the names in a row without the column should be added."""
@@ -171,6 +172,13 @@ def damaged(path: object, problem: object) -> TextError:
     """The error for a file that is not whole."""
     what = str(problem).partition("\n")[0]  # Arrow adds where in its sources
     return TextError(f"{path}: {what}; fix or replace the file, then pin its dataset again")
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names for a person: the first of them, and how many more there are."""
+    all_of_them = list(names)
+    more = len(all_of_them) - LISTED_NAMES
+    return (", ".join(all_of_them[:LISTED_NAMES]) or "none") + (f" … and {more} more" if more > 0 else "")
 
 
 def counted_from_1(row: int) -> str:
