@@ -45,6 +45,14 @@ def find_column(schema: pa.Schema, column: str, path: PurePath) -> list[int]:
     return place
 
 
+def is_dictionary(schema: pa.Schema, place: list[int]) -> bool:
+    """True if the column at a place holds a dictionary. place: see find_column."""
+    kind: Any = pa.struct(list(schema))
+    for number in place:
+        kind = _unwrapped(kind.field(number).type)
+    return bool(pa.types.is_dictionary(kind))
+
+
 def text_columns(schema: pa.Schema) -> list[str]:
     """Names of columns that may hold text and of such fields inside columns, as column.field."""
     return list(_names(pa.struct(list(schema)), ""))

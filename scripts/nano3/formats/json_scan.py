@@ -59,8 +59,8 @@ def find(line: Line, names: Sequence[str]) -> Span | None:
     The value of a column in a row; None if the row has none.
 
     names: the column's name at its dots. A name with dots in it goes before a field inside a column, and of two equal
-    names the last one counts. Raises RowError if the row is no object or the column lies in none, BrokenRowError if it is
-    not JSON.
+    names the last one counts. Raises RowError if the row is no object or the column lies in none,
+    BrokenRowError if it is not JSON.
     """
     begin = _value_begin(line, 0)
     is_null = line[begin : begin + 4] == b"null"

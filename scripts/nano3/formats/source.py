@@ -170,8 +170,12 @@ class Notes:
 
 def damaged(path: object, problem: object) -> TextError:
     """The error for a file that is not whole."""
-    what = str(problem).partition("\n")[0]  # Arrow adds where in its sources
-    return TextError(f"{path}: {what}; fix or replace the file, then pin its dataset again")
+    return TextError(f"{path}: {first_line(problem)}; fix or replace the file, then pin its dataset again")
+
+
+def first_line(problem: object) -> str:
+    """Of an error's message. Arrow adds where in its sources."""
+    return str(problem).partition("\n")[0].rstrip(".")
 
 
 def listed(names: Iterable[str]) -> str:
