@@ -32,6 +32,7 @@ LIKE_ROWS = 0.9  # share of a field's lines that are as long as rows, from which
 TOO_LONG = b""  # equals what stands for a row that is longer than LONGEST_BYTES
 
 QUOTE = ord('"')
+INSIDE = re.compile(rb'[^"]*+(?:""[^"]*+)*+')  # of a quoted field
 # Where a row of csv or tsv is read to: the beginning of a field, inside one without quotation marks or one with them,
 # behind the mark that closes one, or behind a mark that should not be there.
 BEGIN, PLAIN, OPEN, CLOSED, WRONG = range(5)
@@ -128,6 +129,8 @@ class _Marks:
         self.lines = 0
         self._separator = separator
         self._plain = re.compile(rb'[^"%b]*+' % separator)
+        field = rb'(?:"[^"]*+(?:""[^"]*+)*+"|[^"%b]*+)' % separator
+        self._fields = re.compile(rb"(?:%b%b)*+%b" % (field, separator, field))  # all of a line that is right
         self._separators: int | None = None  # in the header
         self._like_rows = 0
 
@@ -150,6 +153,10 @@ class _Marks:
             if self.state in (BEGIN, PLAIN) and part:
                 self.state = BEGIN if part.endswith(self._separator) else PLAIN
             return
+        if self.state == BEGIN and (fields := self._fields.match(part)) and fields.end() == len(part):  # the usual line
+            self.state = CLOSED if part.endswith(b'"') else BEGIN if part.endswith(self._separator) else PLAIN
+            self.lines, self._like_rows = 0, 0
+            return
         at = 0
         while at < len(part) and self.state != WRONG:
             at = self._next(part, at)
@@ -157,9 +164,10 @@ class _Marks:
     def _next(self, part: bytes, at: int) -> int:
         """Read from a place on as long as the state is the same, and a byte more. Returns the place behind it."""
         if self.state == OPEN:
-            closing = part.find(b'"', at)
-            self.state = OPEN if closing < 0 else CLOSED
-            return len(part) if closing < 0 else closing + 1
+            inside = INSIDE.match(part, at)
+            end = inside.end() if inside else at
+            self.state = OPEN if end == len(part) else CLOSED
+            return end + 1
         if self.state == BEGIN and part[at] == QUOTE:
             self.state, self.lines, self._like_rows = OPEN, 0, 0
             return at + 1
