@@ -2,19 +2,21 @@
 
 import gzip
 import io
+import lzma
 import struct
 import tarfile
 import zlib
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.feather
 import pyarrow.orc
 import pyarrow.parquet as pq
 import pytest
 from backports import zstd
 
 from nano3.formats.contents import CHUNK_BYTES, HEAD_BYTES, chunks, refusal
-from nano3.formats.source import FORMATS, TextError, TextSource
+from nano3.formats.source import BY_LINE, FORMATS, TextError, TextSource
 from tests.formats.rows import PACK, TEXTS, json_lines, read, skipping
 
 DATA = json_lines()
@@ -225,6 +227,39 @@ def test_what_is_right_is_not_refused(name: str) -> None:
     packing = Path(name).suffix if Path(name).suffix in PACK else ""
     data = whole.get(Path(name).suffix) or PACK[packing](DATA)
     assert refusal(data[:HEAD_BYTES], name) is None
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        *(
+            "ORCHARD. A play in four acts",
+            "ORCID,text",
+            "PARENTS AND CHILDREN",
+            "PARE, v.: to peel",
+            "PAR1s is no word",
+        ),
+        *("Rar! said the crow", "BZh is a name", "BZh9 too", "FEA1 of 3", "ARROW1,text", "]\0\0 with two NUL bytes"),
+        *("Obj\x01 with a control character", "ORC", "ORC " + "é" * 400, "ORCé" + "é" * 400),
+    ],
+    ids=lambda start: start[:12],
+)
+@pytest.mark.parametrize("kind", BY_LINE)
+def test_a_text_that_begins_as_other_formats_do_is_not_refused(start: str, kind: str) -> None:
+    assert refusal(start.encode()[:HEAD_BYTES], f"a{kind}") is None
+
+
+@pytest.mark.parametrize("kind", [".txt", ".csv"])
+def test_what_other_formats_write_is_refused_all_the_same(kind: str) -> None:
+    feather, old = io.BytesIO(), lzma.compress(DATA, lzma.FORMAT_ALONE)
+    pyarrow.feather.write_feather(pa.table({"text": ["x"]}), feather, version=1)
+    rar, empty = b"Rar!\x1a\x07\x01\x00\x33\x92\xb5\xe5", PACK[".bz2"](b"")
+    for data, what in (
+        *((orc(), "an ORC file"), (parquet(), "a .parquet file"), (feather.getvalue(), "a Feather file")),
+        *((rar, "a rar archive"), (old, "the old lzma format"), (PACK[".bz2"](DATA), "compressed as .bz2")),
+        *((empty, "compressed as .bz2"), (ipc(stream=False), "a .arrow file")),
+    ):
+        assert what in str(refusal(data[:HEAD_BYTES], f"a{kind}"))
 
 
 def test_html_is_a_text_as_good_as_any_in_a_txt() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from nano3.formats import source
 from nano3.formats.contents import CHUNK_BYTES
 from nano3.formats.json_rows import Elements
-from nano3.formats.source import TextError
+from nano3.formats.source import TextError, TextSource
 from tests.formats.rows import PACK, TEXTS, column, json_lines, read, read_with_bad, skipping
 
 ROWS = [{"id": number, "text": text} for number, text in enumerate(TEXTS)]
@@ -59,8 +59,8 @@ def test_an_empty_array_has_no_rows(tmp_path: Path) -> None:
     [
         ('[{"text": "a"}, {"text": 5}]', "row 2 (counting from 1): the text is a number"),
         ('[{"text": "a"}, "b"]', "row 2 (counting from 1): a string, not an object"),
-        ('[{"text": "a"},]', "row 2 (counting from 1): not JSON"),
-        ('[{"text": "a"},,{"text": "b"}]', "row 2 (counting from 1): not JSON"),
+        ('[{"text": "a"},]', "row 2 (counting from 1): nothing stands here: there is a comma too many"),
+        ('[{"text": "a"},,{"text": "b"}]', "row 2 (counting from 1): nothing stands here: there is a comma too many"),
         ('[{"text": "a"} {"text": "b"}]', "row 1 (counting from 1): more follows behind the object"),
         ('[{"text": "a"}, {"text": "b"}', "the array is cut in the middle of its element 2"),
         ('[{"text": "a"}, {"text": "b', "the array is cut in the middle of its element 2"),
@@ -87,6 +87,43 @@ def test_a_bad_element_is_skipped_and_a_cut_array_is_not(tmp_path: Path) -> None
     path.write_text('[{"text": "a"}, 5, {"text": "b"}')
     with pytest.raises(TextError, match="the array is cut"):
         read(path, skipping())
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+@pytest.mark.parametrize("is_array", [True, False])
+def test_a_mark_that_breaks_an_element_is_never_skipped(tmp_path: Path, is_array: bool, indent: Any) -> None:
+    rows = [json.dumps({"text": f"text {number}"}, indent=indent) for number in range(300)]
+    rows[10], rows[250] = rows[10].replace("text 10", '5" disk'), rows[250].replace("text 250", '6" disk')
+    begin, between, end = ("[", ", ", "]") if is_array else ('{\n"text": "x"}\n', "\n", "")
+    path = tmp_path / "a.json"
+    path.write_text(begin + between.join(rows) + end)
+    place = 11 if is_array else 12
+    for text_source in (TextSource("text"), skipping()):
+        with pytest.raises(
+            TextError, match=rf"a\.json: row {place} \(counting from 1\): not JSON: .*may hold others"
+        ) as told:
+            read(path, text_source)
+        assert "on_bad_row" not in str(told.value)
+    assert len(read_with_bad(path, skipping(), 5)[0]) == 5
+
+
+@pytest.mark.parametrize("element", ["nonsense", '{"text": 1 2}', '{"text": "a"} {"text": "b"}', '{"text": ]}', ""])
+def test_an_element_that_is_not_json_is_never_skipped(tmp_path: Path, element: str) -> None:
+    (tmp_path / "a.json").write_text(f'[{{"text": "a"}}, {element}, {{"text": "b"}}]')
+    with pytest.raises(TextError, match=r"row 2 \(counting from 1\): .*so it can't be skipped"):
+        read(tmp_path / "a.json", skipping())
+
+
+def test_rows_without_any_key(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text("{}\n{}\n")
+    with pytest.raises(TextError, match=r"a\.jsonl: no row has a column 'text': its rows have no keys at all"):
+        read(tmp_path / "a.jsonl")
+
+
+def test_of_many_keys_the_first_are_told(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text(json.dumps({f"key {number}": 1 for number in range(500)}))
+    with pytest.raises(TextError, match=r"one of: key 0, .*key 19 … and 480 more$"):
+        read(tmp_path / "a.jsonl")
 
 
 def test_a_row_without_the_column_has_no_text(tmp_path: Path) -> None:
@@ -131,6 +168,21 @@ def test_the_text_of_a_row(tmp_path: Path, name: str, line: str, text: str | Non
     (tmp_path / "a.jsonl").write_text(f'{{"{name}": "before"}}\n{line}\n', encoding="utf-8")
     if name:
         assert read(tmp_path / "a.jsonl", column(name)) == ["before", text]
+
+
+@pytest.mark.parametrize("long", [False, True])
+@pytest.mark.parametrize("name", ['a "quoted" name', "a\\b", "a\tb", "a\x00b", 'doc.the "text"'])
+def test_a_name_that_must_be_escaped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, long: bool) -> None:
+    if long:
+        monkeypatch.setattr(source, "BATCH_BYTES", 3)
+    rows = [{name: "x"}, {"other": 1}, {name: None}, {name: 5}]
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert read_with_bad(tmp_path / "a.jsonl", skipping(name)) == (["x", None, None, None], [3])
+
+
+def test_a_name_with_half_a_surrogate_pair(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"half \\ud83d": "x"}\n')
+    assert read(tmp_path / "a.jsonl", column("half \ud83d")) == ["x"]
 
 
 @pytest.mark.parametrize("long", [False, True])

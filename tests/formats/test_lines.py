@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nano3.formats import lines, source
-from nano3.formats.lines import Lines
+from nano3.formats.lines import CR_BYTES, Lines
+from nano3.formats.readers import count_rows
 from nano3.formats.source import TextError, TextSource
 from tests.formats.rows import PACK, TEXTS, column, read, read_with_bad, skipping
 
@@ -39,7 +40,7 @@ def test_any_fields_come_back_however_chunks_are_cut(rows: list[list[str]], size
     fields = lines._Fields(separator)
     got = [
         bytes(row[begin:end])
-        for row in Lines(cut, Path("a.csv"), quoted=True)
+        for row in Lines(cut, Path("a.csv"), separator)
         for row, begin, end in [fields.value(row, 1, 3)]
     ]
     assert got == [b"text", *(row[1].encode() for row in rows)]
@@ -79,6 +80,104 @@ def test_bad_rows_of_a_csv_are_skipped_and_keep_their_numbers(tmp_path: Path) ->
     (tmp_path / "a.csv").write_bytes(b'n,text\n1,a\n2\n3,\xff\n4,d\n5,"x"y\n6,f\n')
     assert read_with_bad(tmp_path / "a.csv", skipping()) == (["a", None, None, "d", None, "f"], [1, 2, 4])
     assert read_with_bad(tmp_path / "a.csv", skipping(), 2) == (["a", None], [1])
+
+
+@pytest.mark.parametrize(("ending", "separator"), [(".csv", ","), (".tsv", "\t")])
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+@pytest.mark.parametrize("stray", ['5" disk', '"a" b', 'a "b"', '"a"b', 'a""', '"a""b" c'])
+def test_a_mark_inside_a_field_makes_one_line_bad(
+    tmp_path: Path, ending: str, separator: str, line_end: str, stray: str
+) -> None:
+    rows = [f"text {number}" for number in range(300)]
+    rows[10] = rows[250] = stray
+    rows[100] = '"two\nlines, ""quoted"""'
+    path = tmp_path / f"a{ending}"
+    path.write_text(line_end.join(f"{row}{separator}1" for row in ["text", *rows]), newline="")
+    with pytest.raises(TextError, match="line 12: a quotation mark stands inside a field"):
+        read(path)
+    texts, bad = read_with_bad(path, skipping())
+    assert bad == [10, 250]
+    assert texts[100:102] == ['two\nlines, "quoted"', "text 101"]
+    assert len(texts) == count_rows(path) == 300
+
+
+@given(st.text('",a\n\r', max_size=40), st.integers(1, 5))
+def test_where_rows_end_does_not_depend_on_how_chunks_are_cut(data: str, size: int) -> None:
+    whole = data.encode()
+    cut = [whole[at : at + size] for at in range(0, len(whole), size)]
+    results = []
+    for chunks in ([whole], cut):
+        try:
+            results.append([bytes(row) for row in Lines(chunks, Path("a.csv"), ",")])
+        except TextError as error:
+            results.append([str(error).encode()])
+    assert results[0] == results[1]
+
+
+@pytest.mark.parametrize(
+    "rows", ['"a,1\nb,2\nc" d,3\ne,4\n', '"a,1\nb,2\n",3,4\n', '"a\nb"\n', '"a\nb"c"\nd,1\n'], ids=repr
+)
+def test_a_bad_row_over_several_lines_is_never_skipped(tmp_path: Path, rows: str) -> None:
+    (tmp_path / "a.csv").write_text(f"text,n\nx,1\n{rows}")
+    with pytest.raises(
+        TextError, match=r"a\.csv: line 3: .*; the row has \d lines, and a quotation mark may have"
+    ) as told:
+        read(tmp_path / "a.csv", skipping())
+    assert "on_bad_row" not in str(told.value)
+    assert read_with_bad(tmp_path / "a.csv", skipping(), 1) == (["x"], [])
+
+
+@pytest.mark.parametrize(("ending", "separator"), [(".csv", ","), (".tsv", "\t")])
+@pytest.mark.parametrize("columns", [1, 3])
+def test_a_mark_that_swallows_a_thousand_rows_is_refused(
+    tmp_path: Path, ending: str, separator: str, columns: int
+) -> None:
+    path = tmp_path / f"a{ending}"
+    rest = f"{separator}1" * (columns - 1)
+    rows = [f"text {number}{rest}" for number in range(2000)]
+    rows[10], rows[1500] = f'"quote me{rest}', f'said so."{rest}'
+    path.write_text("\n".join([separator.join(["text", "n", "m"][:columns]), *rows]))
+    for text_source in (TextSource("text"), skipping()):
+        with pytest.raises(TextError, match=r"line 12: the quotation mark .* is probably a character") as told:
+            read(path, text_source)
+    assert "on_bad_row" not in str(told.value)
+    with pytest.raises(TextError, match="line 12: the quotation mark"):
+        count_rows(path)
+
+
+def test_a_quoted_text_of_thousands_of_lines_is_a_text(tmp_path: Path) -> None:
+    book = "A line, and another one\nthen one, two, three\nand none\n" * 1000
+    for names in (["text"], ["text", "n"]):
+        (tmp_path / "a.csv").write_bytes(table([names, *([book, "1"][: len(names)] for _ in range(2))]))
+        assert read(tmp_path / "a.csv") == [book, book]
+
+
+@pytest.mark.parametrize("packing", ["", ".gz"])
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.txt", "a.jsonl", "a.json"])
+def test_lines_that_end_in_cr_alone_are_refused(tmp_path: Path, name: str, packing: str) -> None:
+    path = tmp_path / (name + packing)
+    text_source = BY_LINE if name == "a.txt" else TextSource("text")
+    rows = '{"text": "x"}\r{"text": "y"}\r' if "json" in name else "text\rx\ry\r"
+    for data in (rows, rows * 9000):
+        path.write_bytes(PACK[packing](data.encode()))
+        with pytest.raises(TextError, match="its lines end in CR alone: convert them to LF"):
+            read(path, text_source)
+        with pytest.raises(TextError, match="its lines end in CR alone"):
+            count_rows(path, None, text_source)
+
+
+def test_a_cr_that_ends_no_line_is_text(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"x" * (CR_BYTES - 1) + b"\r\nb\rc\n")
+    assert read(path, BY_LINE) == ["x" * (CR_BYTES - 1), "b\rc"]
+    path.write_bytes(b"one\rdocument\r")
+    assert read(path, BY_FILE) == ["one\rdocument\r"]
+
+
+def test_of_many_columns_the_first_are_told(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(",".join(f"c{number}" for number in range(500)))
+    with pytest.raises(TextError, match=r"one of: c0, .*c19 … and 480 more$"):
+        read(tmp_path / "a.csv")
 
 
 def test_bytes_that_are_not_utf8_in_another_field_are_nobodys_concern(tmp_path: Path) -> None:

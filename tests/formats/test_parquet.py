@@ -67,6 +67,40 @@ def test_any_type_of_text_over_row_groups(tmp_path: Path, kind: pa.DataType, sto
     assert read(path) == TEXTS
 
 
+@pytest.mark.parametrize("encoding", ["DELTA_LENGTH_BYTE_ARRAY", "DELTA_BYTE_ARRAY", "PLAIN"])
+def test_a_dictionary_of_any_encoding(tmp_path: Path, encoding: str) -> None:
+    table = pa.table({"text": pa.array(TEXTS).dictionary_encode()})
+    options = {"use_dictionary": False, "column_encoding": {"text": encoding}, "row_group_size": 700}
+    assert read(write(tmp_path / "a.parquet", table, **options)) == TEXTS
+
+
+@pytest.mark.parametrize("index", [pa.int8(), pa.int32()], ids=str)
+def test_a_dictionary_inside_a_struct_over_row_groups(tmp_path: Path, index: pa.DataType) -> None:
+    values = pa.array(TEXTS).dictionary_encode().cast(pa.dictionary(index, pa.string()))
+    tags = pa.array([["x"]] * len(TEXTS))
+    inside = pa.StructArray.from_arrays([tags, values], names=["tags", "text"])
+    path = write(tmp_path / "a.parquet", pa.table({"tags": tags, "doc": inside}), row_group_size=700)
+    assert read(path, column("doc.text")) == TEXTS
+
+
+@pytest.mark.parametrize(
+    "error",
+    [pa.ArrowNotImplementedError("Nested data conversions not implemented"), OSError("Not yet implemented: DictAccum")],
+    ids=str,
+)
+def test_what_pyarrow_cannot_read_is_not_called_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(*_args: Any) -> Any:
+        raise error
+
+    monkeypatch.setattr(parquet, "_columns", fail)
+    path = write(tmp_path / "a.parquet", pa.table({"text": ["x"]}))
+    with pytest.raises(TextError, match=r"the file is whole, but .* write the column as plain strings") as told:
+        read(path)
+    assert "fix or replace the file" not in str(told.value)
+
+
 def test_a_column_of_nulls_alone(tmp_path: Path) -> None:
     path = write(tmp_path / "a.parquet", pa.table({"text": pa.nulls(5), "id": range(5)}))
     assert read(path) == [None] * 5

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from nano3.core.arrow import int64_values
 from nano3.formats import source
-from nano3.formats.source import Notes, TextError, damaged
+from nano3.formats.source import Notes, TextError, damaged, listed
 
 NAME_NOT_UTF8 = "the name of a column is not UTF-8"
 AS_BYTES = {pa.string(): pa.binary(), pa.large_string(): pa.large_binary(), pa.string_view(): pa.binary_view()}
@@ -34,15 +34,23 @@ def find_column(schema: pa.Schema, column: str, path: PurePath) -> list[int]:
     table = pa.struct(list(schema))
     place = _find_in(table, column.split("."), path)
     if place is None:
-        raise TextError(f"{path}: no column {column!r}; text_column must be one of: {_listed(text_columns(schema))}")
+        raise TextError(f"{path}: no column {column!r}; text_column must be one of: {listed(text_columns(schema))}")
     kind: Any = table
     for number in place:
         kind = _unwrapped(kind.field(number).type)
     if not is_text(kind):
         raise TextError(
-            f"{path}: column {column!r} holds {kind}, not text; columns of text are: {_listed(text_columns(schema))}"
+            f"{path}: column {column!r} holds {kind}, not text; columns of text are: {listed(text_columns(schema))}"
         )
     return place
+
+
+def is_dictionary(schema: pa.Schema, place: list[int]) -> bool:
+    """True if the column at a place holds a dictionary. place: see find_column."""
+    kind: Any = pa.struct(list(schema))
+    for number in place:
+        kind = _unwrapped(kind.field(number).type)
+    return bool(pa.types.is_dictionary(kind))
 
 
 def text_columns(schema: pa.Schema) -> list[str]:
@@ -123,10 +131,6 @@ def _names(table: pa.StructType, before: str) -> Iterator[str]:
             yield from _names(field.type, f"{before}{field.name}.")
         elif is_text(field.type):
             yield before + field.name
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names) or "none"
 
 
 def _unwrapped(kind: pa.DataType) -> pa.DataType:

@@ -7,6 +7,7 @@ is refused: training must not use the part that happened to be readable.
 """
 
 import bz2
+import codecs
 import lzma
 import re
 import sys
@@ -17,7 +18,7 @@ from functools import partial
 from pathlib import Path, PurePath
 from typing import BinaryIO, Protocol
 
-from nano3.formats.source import COLUMNAR, TextError, damaged, kind_of, packing_of
+from nano3.formats.source import BY_LINE, COLUMNAR, TextError, damaged, kind_of, packing_of
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -62,6 +63,12 @@ FOREIGN = {
     b"version https://git-lfs": "a Git LFS pointer, not the data: run `git lfs pull` where it comes from",
     b"/annex/objects/": "a git-annex pointer, not the data: run `git annex get` where it comes from",
 }
+# Signatures that good text may begin with: the first need a byte behind them that no text has, the others more.
+WORDS = (b"PAR1", b"PARE", b"ORC", b"FEA1", b"Obj\x01", b"ARROW1")
+CUT_SHORT = (b"Rar!", b"BZh", b"]\0\0")
+WHOLE = re.compile(
+    rb"Rar!\x1a\x07|BZh[1-9](?:1AY&SY|\x17\x72\x45\x38\x50\x90)|\]\0\0..(?:\xff{8}|.{5}\0{3})\0", re.DOTALL
+)
 PAGE = re.compile(rb"\s*<(?:!doctype|html|head|body|\?xml|error)\b", re.IGNORECASE)
 
 
@@ -161,14 +168,30 @@ def refusal(head: bytes, name: str) -> str | None:
     kind, packing = kind_of(name), packing_of(name)
     if not head:
         return "holds 0 bytes: replace it" if kind in COLUMNAR else None
-    known = next((ending for ending, starts in KNOWN.items() if head.startswith(starts)), None)
-    if known:
-        return _misnamed(known, kind, packing)
-    return _foreign(head, kind) or (
-        f"is not {packing} data: name it {name.removesuffix(packing)} if it is not compressed, or replace it"
-        if packing
-        else None
-    )
+    if packing and head.startswith(KNOWN[packing]):
+        return None
+    if not (kind in BY_LINE and _is_text(head)):
+        known = next((ending for ending, starts in KNOWN.items() if head.startswith(starts)), None)
+        if known:
+            return _misnamed(known, kind, packing)
+        if foreign := _foreign(head, kind):
+            return foreign
+    if packing:
+        return f"is not {packing} data: name it {name.removesuffix(packing)} if it is not compressed, or replace it"
+    return None
+
+
+def _is_text(head: bytes) -> bool:
+    """True if bytes begin with a signature and are text all the same."""
+    if head.startswith(CUT_SHORT):
+        return not WHOLE.match(head)
+    if b"\0" in head or not head.startswith(WORDS):
+        return False
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head)  # a character may be cut at the end
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _misnamed(known: str, kind: str, packing: str) -> str | None:

@@ -6,12 +6,13 @@ through by nano3.formats.json_scan, which forgives what is odd in columns that n
 A row without the column has no text; a name that is there twice counts where it is last.
 
 A .json file is one array if it begins with [, and objects over several lines if its first line is { alone. Their rows
-are cut out of the stream, so memory holds one at a time.
+are cut out of the stream, so memory holds one at a time. One that is not JSON is an error even where bad rows are
+skipped: nothing else says where it ends, and a quotation mark too many in it takes in the rows behind.
 """
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import chain
 from operator import attrgetter
@@ -26,7 +27,7 @@ from nano3.core.arrow import text_array
 from nano3.formats import source
 from nano3.formats.columns import one_text
 from nano3.formats.contents import chunks
-from nano3.formats.json_scan import Span, find, keys_of, text_of, unescape
+from nano3.formats.json_scan import BrokenRowError, Span, find, keys_of, text_of, unescape
 from nano3.formats.lines import TOO_LONG, Line, Lines, is_blank, joined, too_long
 from nano3.formats.source import Notes, RowError, counted_from_1, damaged, kind_of
 
@@ -87,6 +88,8 @@ def _noted(reader: "_RowReader", line: Line, row: int, rows: "Lines | Elements",
     try:
         return reader.long_text(line) if len(line) > source.BATCH_BYTES else reader.odd_text(line)
     except RowError as error:
+        if isinstance(rows, Elements) and isinstance(error, BrokenRowError):
+            notes.add_unbounded(row, rows.place, f"{error}; where it ends can't be told, and it may hold others")
         notes.add_bad(row, rows.place, error)
         return None
 
@@ -100,9 +103,9 @@ class _RowReader:
 
     def __init__(self, column: str) -> None:
         self._names = column.split(".")
-        self.decode = msgspec.json.Decoder(_row_type(self._names, str | None)).decode
+        self.decode = _decoder(self._names, str | None)
         self.text_in = attrgetter("first_1") if len(self._names) == 1 else partial(_value_of, names=self._names)
-        self._decode_raw = msgspec.json.Decoder(_row_type(self._names, msgspec.Raw)).decode
+        self._decode_raw = _decoder(self._names, msgspec.Raw)
 
     def long_text(self, line: Line) -> Any:
         """The text of a long row, as an array. Raises RowError if it is bad."""
@@ -126,6 +129,18 @@ class _RowReader:
             pass
         span = find(line, self._names)
         return msgspec.UNSET if span is None else text_of(line, span)
+
+
+def _decoder(names: Sequence[str], kind: Any) -> Callable[[Line], Any]:
+    """Decodes rows; refuses all of them if the column's name must be escaped in JSON, which msgspec can't look for."""
+    try:
+        return msgspec.json.Decoder(_row_type(names, kind)).decode
+    except ValueError:
+        return _refuse
+
+
+def _refuse(_line: Line) -> Any:
+    raise msgspec.MsgspecError
 
 
 def _row_type(names: Sequence[str], kind: Any) -> Any:

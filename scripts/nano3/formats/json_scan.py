@@ -43,6 +43,10 @@ CLOSES = {ord("{"): ord("}"), ord("["): ord("]")}
 Line = bytes | bytearray
 
 
+class BrokenRowError(RowError):
+    """A row is no JSON as a whole: where nothing but its brackets says where it ends, it may hold others."""
+
+
 class Span(NamedTuple):
     """Where a value stands in a line: bytes begin to end - 1."""
 
@@ -55,15 +59,16 @@ def find(line: Line, names: Sequence[str]) -> Span | None:
     The value of a column in a row; None if the row has none.
 
     names: the column's name at its dots. A name with dots in it goes before a field inside a column, and of two equal
-    names the last one counts. Raises RowError if the row is no JSON object, or the column lies in no object.
+    names the last one counts. Raises RowError if the row is no object or the column lies in none,
+    BrokenRowError if it is not JSON.
     """
     begin = _value_begin(line, 0)
     is_null = line[begin : begin + 4] == b"null"
     if line[begin : begin + 1] != b"{" and not is_null:
-        raise RowError(f"{_kind_at(line, begin)}, not an object")
+        raise _no_object(line, begin)
     end = _value_end(line, begin)
     if _value_begin(line, end) != len(line):
-        raise RowError("more follows behind the object")
+        raise BrokenRowError("more follows behind the object")
     return Span(begin, end) if is_null else _find_in(line, begin, names)
 
 
@@ -120,6 +125,17 @@ def _next_piece(memory: memoryview, begin: int) -> tuple[bytes, int]:
     raise RowError(_problem_of(bytes(memory[begin:last])))
 
 
+def _no_object(line: Line, begin: int) -> RowError:
+    if begin == len(line):
+        return BrokenRowError("nothing stands here: there is a comma too many")
+    problem = f"{_kind_at(line, begin)}, not an object"
+    try:
+        is_whole = _value_begin(line, _value_end(line, begin)) == len(line)
+    except BrokenRowError:
+        is_whole = False
+    return RowError(problem) if is_whole else BrokenRowError(problem)
+
+
 def _find_in(line: Line, begin: int, names: Sequence[str]) -> Span | None:
     """The value in the object that begins here."""
     starts = {".".join(names[:size]): size for size in range(1, len(names) + 1)}
@@ -154,7 +170,7 @@ def _members(line: Line, begin: int) -> Iterator[tuple[str | None, Span]]:
 
 
 def _value_end(line: Line, begin: int) -> int:
-    """Where the value that begins here ends. Raises RowError if it is not one."""
+    """Where the value that begins here ends. Raises BrokenRowError if it is not one."""
     open_marks, at, expected = bytearray(), begin, "value"
     while True:
         token = _token(line, at)
@@ -200,10 +216,10 @@ def _value_begin(line: Line, at: int) -> int:
     return blank.end() if blank else at
 
 
-def _unexpected(line: Line, at: int, expected: str) -> RowError:
+def _unexpected(line: Line, at: int, expected: str) -> BrokenRowError:
     if at >= len(line):
-        return RowError("the row is cut off in the middle")
-    return RowError(f"not JSON: byte {at + 1} of the row is {chr(line[at])!a} where {expected} is expected")
+        return BrokenRowError("the row is cut off in the middle")
+    return BrokenRowError(f"not JSON: byte {at + 1} of the row is {chr(line[at])!a} where {expected} is expected")
 
 
 def _kind_at(line: Line, begin: int) -> str:

@@ -5,7 +5,10 @@ One line is held at a time, up to LONGEST_BYTES; a longer one is read over witho
 lines are no rows. What a person is told is the line's number in the file, from 1.
 
 csv and tsv are read strictly: a header, UTF-8, fields that hold a separator, a line break or a quotation mark in
-quotation marks, and as many fields in every row as in the header.
+quotation marks, and as many fields in every row as in the header. A quotation mark opens a field at its beginning
+alone: one inside a field makes that line a bad row, and no other. One that is a character but begins a field takes the
+lines behind it into its row, up to the next mark. So a bad row of several lines is an error in any case, and so is a
+field of LONGEST_FIELD_LINES whose lines look like rows.
 """
 
 import re
@@ -18,12 +21,21 @@ import pyarrow as pa
 from nano3.formats import source
 from nano3.formats.columns import checked, one_text, texts_of
 from nano3.formats.contents import chunks
-from nano3.formats.source import Document, Notes, RowError, TextError, damaged, kind_of
+from nano3.formats.source import Document, Notes, RowError, TextError, damaged, kind_of, listed
 
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
 EMPTY = (b"", b"\r")  # rows of csv and tsv that are none: others may be separators alone
 PIECE_BYTES = 2**20
+CR_BYTES = 2**16  # of a file in which a line ends
+LONGEST_FIELD_LINES = 1000
+LIKE_ROWS = 0.9  # share of a field's lines that are as long as rows, from which on they are taken for some
 TOO_LONG = b""  # equals what stands for a row that is longer than LONGEST_BYTES
+
+QUOTE = ord('"')
+INSIDE = re.compile(rb'[^"]*+(?:""[^"]*+)*+')  # of a quoted field
+# Where a row of csv or tsv is read to: the beginning of a field, inside one without quotation marks or one with them,
+# behind the mark that closes one, or behind a mark that should not be there.
+BEGIN, PLAIN, OPEN, CLOSED, WRONG = range(5)
 
 Line = bytes | bytearray
 
@@ -32,12 +44,13 @@ class Lines:
     """
     The rows of a file in order; TOO_LONG for one that is. number: of the line where the last one began, from 1.
 
-    quoted: a line break between two quotation marks is part of a row.
+    separator: of fields, if a line break in a quoted one is part of a row. lines: of the last row.
     """
 
-    def __init__(self, data: Iterable[bytes], path: PurePath, quoted: bool = False) -> None:
+    def __init__(self, data: Iterable[bytes], path: PurePath, separator: str = "") -> None:
         self.number = 0
-        self._data, self._path, self._quoted = data, path, quoted
+        self.lines = 1
+        self._data, self._path, self._separator = _with_lf(data, path), path, separator.encode()
 
     @property
     def place(self) -> str:
@@ -45,8 +58,8 @@ class Lines:
         return f"line {self.number}"
 
     def __iter__(self) -> Iterator[Line]:
-        """Raises TextError for a quotation mark that is never closed."""
-        return self._quoted_rows() if self._quoted else self._plain_rows()
+        """Raises TextError for lines that end in CR alone, and a quotation mark that closes too late or never."""
+        return self._quoted_rows() if self._separator else self._plain_rows()
 
     def _plain_rows(self) -> Iterator[Line]:
         rest, size = bytearray(), 0
@@ -69,26 +82,121 @@ class Lines:
             yield rest
 
     def _quoted_rows(self) -> Iterator[Line]:
-        row, size, is_open, line = bytearray(), 0, False, 1
+        row, size, line, marks = bytearray(), 0, 1, _Marks(self._separator)
         self.number = 1
         for chunk in self._data:
             for place, part in enumerate(chunk.split(b"\n")):
                 piece = part
                 if place:
                     line += 1
-                    if is_open:
+                    if marks.state == OPEN:
                         piece = b"\n" + part
+                        if marks.swallow_rows(part):
+                            raise self._swallowed(line - marks.lines)
                     else:
                         if size > source.LONGEST_BYTES or row not in EMPTY:
+                            self.lines = line - self.number
+                            marks.add_row(row)
                             yield row
                         row, size, self.number = bytearray(), 0, line
-                is_open ^= bool(part.count(b'"') % 2)
+                        marks.state = BEGIN
+                marks.read(part)
                 size += len(piece)
                 row = joined(row, piece, size)
-        if is_open:
-            raise damaged(self._path, f"line {self.number}: a quotation mark opens a field and is never closed")
+        if marks.state == OPEN:
+            where = f"line {line - marks.lines}"
+            raise damaged(self._path, f"{where}: a quotation mark opens a field and is never closed")
         if size > source.LONGEST_BYTES or row not in EMPTY:
+            self.lines = line - self.number + 1
             yield row
+
+    def _swallowed(self, line: int) -> TextError:
+        what = "the quotation mark that opens a field is probably a character"
+        why = f"{LONGEST_FIELD_LINES:,} lines behind it look like rows"
+        remedy = 'write it as "" in a field that is in quotation marks itself'
+        return damaged(self._path, f"line {line}: {what}, as {why}: {remedy}")
+
+
+class _Marks:
+    """
+    Which quotation marks open a field, and which close one? Told as a row's parts come.
+
+    state: see BEGIN. lines: that the last quoted field has so far, but its first.
+    """
+
+    def __init__(self, separator: bytes) -> None:
+        self.state = BEGIN
+        self.lines = 0
+        self._separator = separator
+        self._plain = re.compile(rb'[^"%b]*+' % separator)
+        field = rb'(?:"[^"]*+(?:""[^"]*+)*+"|[^"%b]*+)' % separator
+        self._fields = re.compile(rb"(?:%b%b)*+%b" % (field, separator, field))  # all of a line that is right
+        self._separators: int | None = None  # in the header
+        self._like_rows = 0
+
+    def add_row(self, row: Line) -> None:
+        """A row is whole."""
+        if self._separators is None:
+            self._separators = row.count(self._separator)
+
+    def swallow_rows(self, line: bytes) -> bool:
+        """A quoted field goes on in a line. True if its lines are rather rows."""
+        self.lines += 1
+        self._like_rows += line.count(self._separator) == self._separators
+        return self.lines >= LONGEST_FIELD_LINES and self._like_rows >= LIKE_ROWS * self.lines
+
+    def read(self, part: bytes) -> None:
+        """More of a line."""
+        if b'"' not in part:
+            if self.state == CLOSED and part:
+                self.state = PLAIN if part.startswith(self._separator) else WRONG
+            if self.state in (BEGIN, PLAIN) and part:
+                self.state = BEGIN if part.endswith(self._separator) else PLAIN
+            return
+        if self.state == BEGIN and (fields := self._fields.match(part)) and fields.end() == len(part):  # the usual line
+            self.state = CLOSED if part.endswith(b'"') else BEGIN if part.endswith(self._separator) else PLAIN
+            self.lines, self._like_rows = 0, 0
+            return
+        at = 0
+        while at < len(part) and self.state != WRONG:
+            at = self._next(part, at)
+
+    def _next(self, part: bytes, at: int) -> int:
+        """Read from a place on as long as the state is the same, and a byte more. Returns the place behind it."""
+        if self.state == OPEN:
+            inside = INSIDE.match(part, at)
+            end = inside.end() if inside else at
+            self.state = OPEN if end == len(part) else CLOSED
+            return end + 1
+        if self.state == BEGIN and part[at] == QUOTE:
+            self.state, self.lines, self._like_rows = OPEN, 0, 0
+            return at + 1
+        if self.state == CLOSED and part[at] == QUOTE:  # the second of a pair
+            self.state = OPEN
+            return at + 1
+        plain = self._plain.match(part, at)
+        end = at if self.state == CLOSED or plain is None else plain.end()
+        if end == len(part):
+            self.state = PLAIN
+        else:
+            self.state = BEGIN if part[end : end + 1] == self._separator else WRONG
+        return end + 1
+
+
+def _with_lf(data: Iterable[bytes], path: PurePath) -> Iterator[bytes]:
+    """The same bytes. Raises TextError if CR alone ends the lines."""
+    data, seen, held = iter(data), b"", []
+    for chunk in data:
+        held.append(chunk)
+        seen += chunk
+        if len(seen) >= CR_BYTES or b"\n" in chunk:
+            break
+    seen = seen[:CR_BYTES].removesuffix(b"\r") if len(seen) >= CR_BYTES else seen  # LF may follow
+    if b"\r" in seen and b"\n" not in seen:
+        raise TextError(f"{path}: its lines end in CR alone: convert them to LF, then pin its dataset again")
+    yield from held
+    del held
+    yield from data
 
 
 def joined(row: bytearray, piece: bytes, size: int) -> bytearray:
@@ -193,13 +301,13 @@ def read_delimited(path: PurePath, notes: Notes) -> Iterator[pa.LargeStringArray
 
 def count_delimited(path: PurePath, file: BinaryIO | None) -> int:
     """Rows of a .csv or .tsv below its header. file: itself, if path is not local."""
-    return max(0, sum(1 for _ in Lines(chunks(path, file), path, quoted=True)) - 1)
+    return max(0, sum(1 for _ in Lines(chunks(path, file), path, SEPARATORS[kind_of(path.name)])) - 1)
 
 
 def _delimited_values(path: PurePath, notes: Notes) -> Iterator[_Value]:
     separator = SEPARATORS[kind_of(path.name)]
     column, fields = notes.column, _Fields(separator)
-    lines = Lines(chunks(path), path, quoted=True)
+    lines = Lines(chunks(path), path, separator)
     rows = iter(lines)
     names = _header(next(rows, None), fields, path)
     if not names:
@@ -214,7 +322,11 @@ def _delimited_values(path: PurePath, notes: Notes) -> Iterator[_Value]:
                 raise RowError(too_long())
             yield _Value(*fields.value(line, place, len(names)), lines.number)
         except RowError as error:
-            notes.add_bad(row, lines.place, error)
+            if lines.lines == 1:
+                notes.add_bad(row, lines.place, error)
+            else:
+                why = f"the row has {lines.lines:,} lines, and a quotation mark may have taken in others"
+                notes.add_unbounded(row, lines.place, f"{error}; {why}")
             yield _Value(None, 0, 0, lines.number)
 
 
@@ -234,7 +346,7 @@ def _no_column(path: PurePath, column: str, names: list[str]) -> TextError:
         return TextError(f"{path}: has {times} columns {column!r}: write it with one of each name")
     other = next((mark for mark in (";", "\t", "|", ",") if len(names) == 1 and mark in names[0]), None)
     hint = f"; its fields seem to be separated by {other!r}: write it as .csv with ',' or as .tsv" if other else ""
-    return TextError(f"{path}: no column {column!r}; text_column must be one of: {', '.join(names)}{hint}")
+    return TextError(f"{path}: no column {column!r}; text_column must be one of: {listed(names)}{hint}")
 
 
 class _Fields:

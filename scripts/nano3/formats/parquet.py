@@ -9,6 +9,8 @@ be its longest one, so that up to 16 times as much is risked; what comes is cut 
 A page can't be read in parts, so one of more than LONGEST_BYTES is refused.
 """
 
+import io
+import re
 import struct
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePath
@@ -19,14 +21,16 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from nano3.formats import source
-from nano3.formats.columns import NAME_NOT_UTF8, find_column, text_columns, with_texts
+from nano3.formats.columns import NAME_NOT_UTF8, find_column, is_dictionary, text_columns, with_texts
 from nano3.formats.contents import HEAD_BYTES, check_head, opened
-from nano3.formats.source import Notes, TextError, counted_from_1, damaged
+from nano3.formats.source import Notes, TextError, counted_from_1, damaged, first_line
 
 BUFFER_BYTES = 2**20
 HEADER_BYTES = 2**12  # enough for the header of nearly any page
 LARGEST_HEADER_BYTES = 2**24
 RISK = 16
+FOOTER_END_BYTES = 8  # its size, and PAR1
+UNREADABLE = re.compile("not (?:yet )?implemented", re.IGNORECASE)
 DATA_PAGE, DICTIONARY_PAGE, DATA_PAGE_V2 = 0, 2, 3
 PLAIN, DELTA, DICTIONARY_CODED = 0, 7, (2, 8)
 
@@ -56,6 +60,8 @@ def read_parquet(path: PurePath, notes: Notes) -> Iterator[pa.LargeStringArray]:
     notes.add_keys(text_columns(file.schema_arrow))
     place = find_column(file.schema_arrow, notes.column, path)
     leaf = _leaf(pa.struct(list(file.schema_arrow)), place)
+    if is_dictionary(file.schema_arrow, place):
+        file = _with_plain_strings(path)
     row = 0
     try:
         for column in _columns(file, leaf, _steps(path, file.metadata, leaf)):
@@ -64,6 +70,9 @@ def read_parquet(path: PurePath, notes: Notes) -> Iterator[pa.LargeStringArray]:
             row += len(column)
             del column, inside  # free a huge one before the next is read
     except (pa.ArrowException, OSError) as error:
+        if UNREADABLE.search(str(error)):
+            what = f"the file is whole, but pyarrow can't read its column {notes.column!r}"
+            raise TextError(f"{path}: {what} ({first_line(error)}): write the column as plain strings") from None
         raise damaged(path, f"{counted_from_1(row)} and following: {error}") from None
     if row != file.metadata.num_rows:
         raise damaged(path, f"has {row} rows where its footer counts {file.metadata.num_rows}")
@@ -96,6 +105,22 @@ def _open(path: PurePath, file: BinaryIO | None) -> pq.ParquetFile:
     except UnicodeDecodeError:
         raise damaged(path, NAME_NOT_UTF8) from None
     return opening
+
+
+def _with_plain_strings(path: PurePath) -> pq.ParquetFile:
+    """
+    A file without the types that Arrow notes in its footer: a dictionary is read as plain strings.
+
+    pyarrow reads no dictionary inside a struct over several row groups, and none whose pages have a DELTA encoding.
+    """
+    with opened(path) as raw:
+        raw.seek(-FOOTER_END_BYTES, io.SEEK_END)
+        end = raw.read()
+        (size,) = struct.unpack("<I", end[:4])
+        raw.seek(-FOOTER_END_BYTES - size, io.SEEK_END)
+        footer = raw.read(size).replace(b"ARROW:schema", b"ARROW:unread")
+    metadata = pq.read_metadata(io.BytesIO(b"PAR1" + footer + end))
+    return pq.ParquetFile(path, metadata=metadata, pre_buffer=False, buffer_size=BUFFER_BYTES)
 
 
 def _leaf(table: pa.StructType, place: list[int]) -> int:

@@ -20,7 +20,7 @@ from nano3.formats.contents import refusal
 from nano3.formats.json_rows import count_json, read_json
 from nano3.formats.lines import count_delimited, count_plain, read_delimited, read_plain
 from nano3.formats.parquet import count_parquet, read_parquet
-from nano3.formats.source import FORMATS, Notes, TextError, TextSource, kind_of, shard_name
+from nano3.formats.source import FORMATS, Notes, TextError, TextSource, kind_of, listed, shard_name
 
 __all__ = ["FORMATS", "Look", "TextError", "TextSource", "count_rows", "look", "read_text", "refusal", "shard_name"]
 
@@ -88,9 +88,8 @@ def read_text(path: Path, text_source: TextSource, rows: int | None, bad: list[i
     if left:
         raise TextError(f"{path}: has {(rows or 0) - left} rows where {rows} were pinned: pin the dataset again")
     if not notes.has_column and notes.lacking:
-        raise TextError(
-            f"{path}: no row has a column {notes.column!r}; text_column must be one of: {', '.join(notes.keys)}"
-        )
+        hint = f"; text_column must be one of: {listed(notes.keys)}" if notes.keys else ": its rows have no keys at all"
+        raise TextError(f"{path}: no row has a column {notes.column!r}{hint}")
 
 
 def look(path: Path, text_source: TextSource, most_rows: int) -> Look:

@@ -24,6 +24,7 @@ BATCH_BYTES = 8 * 2**20  # of decoded text
 LARGEST_BATCH_ROWS = 4096
 LONGEST_BYTES = 2**29  # of a row, or of a part that a format lets nobody read in pieces
 BAD_ROWS_AT_MOST = 0.01  # share of a shard's rows that may be skipped, if its dataset does not say
+LISTED_NAMES = 20
 
 Document = Literal["file", "line"]
 OnBadRow = Literal["fail", "skip"]
@@ -149,6 +150,15 @@ class Notes:
         if row == self.bad[0]:
             self.first_bad = f"{place}: {problem}"
 
+    def add_unbounded(self, row: int, place: str, problem: object) -> None:
+        """
+        A row is bad, and nobody can tell where it ends: it may hold others. row, place: see add_bad.
+
+        Raises TextError even where bad rows are skipped.
+        """
+        if self.most is None or row < self.most:
+            raise damaged(self.path, f"{place}: {problem}, so it can't be skipped")
+
     def wants_keys(self, row: int) -> bool:
         """True if the names in a row without the column should be added."""
         return (self.every or not self.keys) and (self.most is None or row < self.most)
@@ -160,8 +170,19 @@ class Notes:
 
 def damaged(path: object, problem: object) -> TextError:
     """The error for a file that is not whole."""
-    what = str(problem).partition("\n")[0]  # Arrow adds where in its sources
-    return TextError(f"{path}: {what}; fix or replace the file, then pin its dataset again")
+    return TextError(f"{path}: {first_line(problem)}; fix or replace the file, then pin its dataset again")
+
+
+def first_line(problem: object) -> str:
+    """Of an error's message. Arrow adds where in its sources."""
+    return str(problem).partition("\n")[0].rstrip(".")
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names for a person: the first of them, and how many more there are."""
+    all_of_them = list(names)
+    more = len(all_of_them) - LISTED_NAMES
+    return (", ".join(all_of_them[:LISTED_NAMES]) or "none") + (f" … and {more} more" if more > 0 else "")
 
 
 def counted_from_1(row: int) -> str:
