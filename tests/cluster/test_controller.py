@@ -22,7 +22,8 @@ echo 12
 @pytest.fixture
 def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a profile and stand-ins for Slurm's commands."""
-    for name, text in (("sbatch", SBATCH), ("squeue", "#!/bin/sh\n"), ("scancel", "#!/bin/sh\n")):
+    answers = {"sbatch": SBATCH, "squeue": "#!/bin/sh\n", "scancel": "#!/bin/sh\n", "sinfo": "#!/bin/sh\necho cpu\n"}
+    for name, text in answers.items():
         (tmp_path / name).write_text(text)
         (tmp_path / name).chmod(stat.S_IRWXU)
     (tmp_path / "site").mkdir()
