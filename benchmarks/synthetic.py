@@ -85,6 +85,7 @@ def recipe(shares: dict[str, int]) -> None:
     values = yaml.safe_load(Path("config/recipes/tiny.yaml").read_text(encoding="utf-8"))
     for phase in values["phases"].values():
         phase["mixture"] = shares
+    values["evaluation"]["too_small"] = "skip"  # shards of a sentence hold hardly a document out
     Path("config/recipes/plan.yaml").write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
     settings = Path("config/config.yaml").read_text(encoding="utf-8").replace("recipe: tiny", "recipe: plan")
     Path("config/config.yaml").write_text(settings, encoding="utf-8")
