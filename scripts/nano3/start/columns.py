@@ -18,10 +18,10 @@ from nano3.start.folder import StartError
 
 LOOK_ROWS, LOOK_FILES = 300, 3
 # Names that say so, the surest first; of a field inside a column, its own name counts.
-NAMES = (
-    "text content body document raw_content markdown contents page_content article passage story code source_code "
-    "completion answer"
-).split()
+NAMES = [
+    *("text", "content", "body", "document", "raw_content", "markdown", "contents", "page_content", "article"),
+    *("passage", "story", "code", "source_code", "completion", "answer"),
+]
 MUCH_LONGER = 4
 NO_COLUMN = "\x01"  # a name that no column has
 SAMPLE_CHARACTERS = 60

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from nano3 import Nano3Error
 from nano3.core.formatting import many
-from nano3.formats.source import BY_LINE, COLUMNAR, FORMATS, PACKED, ending_of, kind_of
+from nano3.formats.source import BY_LINE, COLUMNAR, PACKED, ending_of, kind_of
 from nano3.raw.hub import LIBRARY_FILES
 from nano3.raw.listing import Glob, data_files, list_folder, some
 
@@ -34,7 +34,7 @@ class Place:
 
     @property
     def source(self) -> str:
-        """As a dataset's description has it: relative to the repository if it lies inside, as it was given otherwise."""
+        """As a dataset's description has it: relative to the repository if it lies inside, else absolute."""
         whole, here = Path(os.path.abspath(self.folder)), Path.cwd()
         return whole.relative_to(here).as_posix() if whole.is_relative_to(here) else whole.as_posix()
 
@@ -122,7 +122,9 @@ def _place(text: str) -> Place:
 
 def _no_folder(folder: Path) -> str:
     if folder.is_symlink():
-        return f"{folder} is a link to {os.readlink(folder)}, which does not exist: restore that, or name another folder"
+        return (
+            f"{folder} is a link to {os.readlink(folder)}, which does not exist: restore that, or name another folder"
+        )
     whole = Path(os.path.abspath(folder))
     above = next(parent for parent in whole.parents if parent.is_dir())
     try:

@@ -18,9 +18,7 @@ REACH = 32  # bytes that may be read of a file for each that is taken
 
 @dataclass(frozen=True)
 class TextSample:
-    """
-    texts: of some rows, long ones cut. rows: rows that were looked at for them. bytes: of the texts of these, whole.
-    """
+    """texts: of some rows, long ones cut. rows: that were looked at for them. bytes: of the texts of these, whole."""
 
     texts: list[str]
     rows: int

@@ -1,0 +1,98 @@
+"""
+What do the files say that a start writes? A dataset's description, and a recipe that says only what is its own.
+
+Whatever a recipe doesn't say is as in the one that it extends.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import yaml
+
+from nano3.config.recipe import Phase, Recipe
+from nano3.raw.datasets import Dataset
+from nano3.start.tokenizer import ChosenTokenizer
+
+WIDTH = 100
+SCHEMA = "# yaml-language-server: $schema=../{}.schema.json\n"
+NOT_SAID = "not stated"
+
+
+def dataset_text(dataset: Dataset) -> str:
+    """A dataset's description as YAML: what is set, in the order of the model."""
+    values = dataset.model_dump(exclude_unset=True)
+    lines = [f"{key}: {scalar(values[key])}\n" for key in Dataset.model_fields if key in values]
+    return SCHEMA.format("dataset") + "".join(lines)
+
+
+def recipe_text(
+    base: str, extended: Recipe, tokenizer: ChosenTokenizer, shares: Mapping[str, int], steps: int, remark: str
+) -> str:
+    """
+    A recipe as YAML, at most 25 lines for a base with three phases.
+
+    base: name of the recipe that it extends. extended: that recipe. shares: of each dataset, in percent. steps: of the
+    phases on the curve. remark: what these steps are of the data.
+    """
+    names = ", ".join(shares) if len(shares) <= 3 else f"{len(shares)} datasets"
+    path = [] if tokenizer.path is None else [f"  path: {scalar(tokenizer.path)}"]
+    lines = [
+        f"about: {scalar(f'{names}, with the sizes of recipe {base}.')}",
+        f"extends: {base}",
+        "",
+        "tokenizer:",
+        f"  name: {scalar(tokenizer.name)}",
+        *path,
+        f"  bos_token: {scalar(tokenizer.bos_token)}",
+        f"  eos_token: {scalar(tokenizer.eos_token)}",
+        "",
+        "model:",
+        "  vocab_size: auto",
+        "train:",
+        f"  train_iters: {steps}   # {remark}",
+        *(["categories: {}"] if extended.categories else []),
+        *(["repetition: null"] if extended.repetition else []),
+        "phases:   # percent of the samples from each dataset",
+        *_phases(extended, shares),
+        "evaluation:",
+        "  too_small: skip",
+    ]
+    return SCHEMA.format("recipe") + "\n".join(lines) + "\n"
+
+
+def scalar(value: object) -> str:
+    """A value as YAML has it inside one line."""
+    text = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, sort_keys=False, width=2**20)
+    return text.removesuffix("\n").removesuffix("\n...")
+
+
+def percent_shares(sizes: Mapping[str, float]) -> dict[str, int]:
+    """Shares of a hundred in proportion to sizes, each at least 1."""
+    total = sum(sizes.values())
+    return {name: max(1, round(100 * size / total)) for name, size in sizes.items()}
+
+
+def _phases(extended: Recipe, shares: Mapping[str, int]) -> list[str]:
+    """The mixture of every phase: once, and for the others by its anchor if it is long."""
+    mixture = scalar(dict(shares))
+    names = list(extended.phases)
+    is_long = len(mixture) > WIDTH - max(map(len, names)) - len("  : {mixture: }")
+    lines = []
+    for number, (name, phase) in enumerate(extended.phases.items()):
+        if not is_long:
+            lines.append(f"  {name}: {{mixture: {mixture}{_without(phase)}}}")
+        elif number:
+            lines.append(f"  {name}: {{mixture: *shares{_without(phase)}}}")
+        else:
+            lines += [f"  {name}:", "    mixture: &shares", *_wrapped(shares)]
+            lines += [f"    {key}" for key in _without(phase).split(", ")[1:]]
+    return lines
+
+
+def _without(phase: Phase) -> str:
+    return (", without_data: {}" if phase.without_data else "") + (", max_epochs: null" if phase.max_epochs else "")
+
+
+def _wrapped(shares: Mapping[str, int]) -> Sequence[str]:
+    """A flow mapping over several lines."""
+    text = yaml.safe_dump(dict(shares), default_flow_style=True, allow_unicode=True, sort_keys=False, width=WIDTH - 6)
+    return [f"      {line.strip()}" for line in text.splitlines()]
