@@ -20,16 +20,14 @@ def create(files: Mapping[Path, bytes], check: Callable[[], Result]) -> Result:
     for path in files:
         if path.exists():
             raise StartError(f"{path} exists already: nothing was written; move it away, or choose another name")
-    created: list[Path] = []
     folders = [folder for path in files for folder in _missing(path.parent)]
     try:
         with ExitStack() as stack:
             for path, content in files.items():
                 stack.enter_context(replaced(path)).write_bytes(content)
-            created.extend(files)
         return check()
     except BaseException as error:
-        for path in created:
+        for path in files:
             path.unlink(missing_ok=True)
         for folder in sorted(folders, reverse=True):
             if folder.is_dir() and not any(folder.iterdir()):

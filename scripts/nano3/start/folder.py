@@ -41,15 +41,22 @@ class Place:
 
 @dataclass(frozen=True)
 class Contents:
-    """Files of a folder, as sorted paths relative to it. data: by ending. others: that are left out. bytes: of data."""
+    """
+    Files of a folder, as sorted paths relative to it. data: by ending. others: that are left out. bytes: of data.
+
+    is_one_file: whether no other file of the folder was asked for.
+    """
 
     folder: Path
     data: dict[str, list[str]]
     others: list[str]
     bytes: dict[str, int]
+    is_one_file: bool = False
 
     def glob(self, files: Sequence[str]) -> str | None:
         """A glob that matches these files of the folder and no other; None if no simple one does."""
+        if self.is_one_file:
+            return re.sub(r"([*?[])", r"[\1]", files[0])
         every = {*self.others, *(file for group in self.data.values() for file in group)}
         return next((glob for glob in _globs(files) if {*filter(Glob.of(glob).matches, every)} == {*files}), None)
 
@@ -85,7 +92,7 @@ def contents(place: Place) -> Contents:
     for file in data:
         groups.setdefault(ending_of(file), []).append(file)
     sizes = {ending: sum((place.folder / file).stat().st_size for file in group) for ending, group in groups.items()}
-    return Contents(place.folder, groups, others, sizes)
+    return Contents(place.folder, groups, [] if place.only else others, sizes, place.only is not None)
 
 
 def valid_name(text: str) -> str:
@@ -146,8 +153,6 @@ def _globs(files: Sequence[str]) -> Iterator[str]:
     """Globs that may match these files, the most specific first."""
     endings = {ending_of(file) for file in files}
     folders = _folders(files)
-    if len(files) == 1 and not set("{}") & set(files[0]):
-        yield re.sub(r"([*?[])", r"[\1]", files[0])
     for ending in _common(endings):
         for folder in folders:
             yield f"{folder}*{ending}"
