@@ -6,7 +6,7 @@ import gzip
 import io
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,11 @@ def write(path: Path, values: Sequence[dict[str, Any]]) -> Path:
     """Rows as a file, in the format that its name says."""
     path.parent.mkdir(parents=True, exist_ok=True)
     data = _encoded(path.name, values)
-    packs = {".gz": gzip.compress, ".zst": zstandard.compress, ".bz2": bz2.compress}
+    packs: dict[str, Callable[[bytes], bytes]] = {
+        ".gz": gzip.compress,
+        ".zst": zstandard.compress,
+        ".bz2": bz2.compress,
+    }
     path.write_bytes(packs.get(path.suffix, bytes)(data))
     return path
 

@@ -8,7 +8,9 @@ from nano3.raw.datasets import Dataset, Shard
 from nano3.start.sample import MOST_FILES, sample_texts
 from tests.start.data import rows, text, write
 
-DATASET = Dataset(source="raw", files="*", text_column="text", category="c", licence="l", about="a")
+DATASET = Dataset.model_validate(
+    {"source": "raw", "files": "*", "text_column": "text", "category": "c", "licence": "l", "about": "a"}
+)
 
 
 def shards(folder: Path, *counts: int, words: int = 60) -> list[Shard]:

@@ -4,6 +4,7 @@ What do the files say that a start writes? A dataset's description, and a recipe
 Whatever a recipe doesn't say is as in the one that it extends.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 
 import yaml
@@ -61,6 +62,8 @@ def recipe_text(
 
 def scalar(value: object) -> str:
     """A value as YAML has it inside one line."""
+    if isinstance(value, str) and not value.isprintable():
+        return json.dumps(value, ensure_ascii=False)
     text = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, sort_keys=False, width=2**20)
     return text.removesuffix("\n").removesuffix("\n...")
 
