@@ -48,7 +48,7 @@ def test_what_a_base_says_of_its_own_datasets_is_taken_away() -> None:
     base = load_recipe("nano3")[1]
     assert ("categories" in values) == bool(base.categories)
     for name, phase in base.phases.items():
-        assert ("without_data" in values["phases"][name]) == bool(phase.without_data)
+        assert ("max_epochs" in values["phases"][name]) == bool(phase.max_epochs)
 
 
 @pytest.mark.parametrize(

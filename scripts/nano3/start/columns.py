@@ -29,7 +29,7 @@ MANY_FILES = 20  # .txt files of a folder, from which on each is taken for a doc
 
 
 @dataclass(frozen=True)
-class Column:
+class TextColumn:
     """A column of text in the rows looked at. with_text: rows with any. mean: characters of these. sample: of one."""
 
     name: str
@@ -50,11 +50,11 @@ class Column:
 class Guess:
     """columns: most likely text first. certain: whether nobody needs to be asked."""
 
-    columns: list[Column]
+    columns: list[TextColumn]
     certain: bool
 
     @property
-    def best(self) -> Column:
+    def best(self) -> TextColumn:
         """The most likely one."""
         return self.columns[0]
 
@@ -65,7 +65,7 @@ def guess(paths: Sequence[Path]) -> Guess:
 
     Raises StartError if no column holds text, TextError for files that can't be read.
     """
-    columns: dict[str, Column] = {}
+    columns: dict[str, TextColumn] = {}
     for number, path in enumerate(_some(paths)):
         of_file = {column.name: column for column in columns_of(path)}
         both = of_file.keys() & columns.keys()
@@ -82,7 +82,7 @@ def guess(paths: Sequence[Path]) -> Guess:
     return Guess(ranked, said or len(ranked) == 1)
 
 
-def columns_of(path: Path) -> list[Column]:
+def columns_of(path: Path) -> list[TextColumn]:
     """The columns of a file that hold text, in its order; none of a file without rows. Raises TextError, as guess."""
     return [column for name in _names(path) if (column := _column(path, name))]
 
@@ -109,7 +109,7 @@ def _names(path: Path) -> list[str]:
     return list(notes.keys)
 
 
-def _column(path: Path, name: str) -> Column | None:
+def _column(path: Path, name: str) -> TextColumn | None:
     try:
         batches = read_text(path, TextSource(name, on_bad_row="skip"), None, [])
         texts: pa.LargeStringArray = next(batches, pa.array([], pa.large_string())).slice(0, LOOK_ROWS)
@@ -119,10 +119,10 @@ def _column(path: Path, name: str) -> Column | None:
     if not whole:
         return None
     mean = sum(map(len, whole)) / len(whole)
-    return Column(name, len(texts), len(whole), mean, shortened(whole[0]))
+    return TextColumn(name, len(texts), len(whole), mean, shortened(whole[0]))
 
 
-def _joined(one: Column, other: Column) -> Column:
+def _joined(one: TextColumn, other: TextColumn) -> TextColumn:
     with_text = one.with_text + other.with_text
     mean = (one.mean * one.with_text + other.mean * other.with_text) / with_text
     return replace(one, rows=one.rows + other.rows, with_text=with_text, mean=mean)

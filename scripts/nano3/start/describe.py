@@ -13,7 +13,7 @@ from nano3.core.schema import ConfigError, validated
 from nano3.formats.source import Document, OnBadRow, kind_of
 from nano3.raw.datasets import DATASETS, Dataset, pins_path, read_dataset
 from nano3.raw.listing import some
-from nano3.start.columns import Column, Guess, guess, guess_document
+from nano3.start.columns import TextColumn, Guess, guess, guess_document
 from nano3.start.folder import Contents, Place, StartError, contents
 from nano3.start.written import NOT_SAID
 
@@ -79,7 +79,7 @@ class _Text:
 
     column: str | None
     document: Document | None = None
-    among: Sequence[Column] = ()
+    among: Sequence[TextColumn] = ()
 
 
 def _texts(held: Contents, place: Place, reading: Reading, ask: Ask | None) -> tuple[dict[str, _Text], list[str]]:

@@ -92,7 +92,8 @@ def _phases(extended: Recipe, shares: Mapping[str, int]) -> list[str]:
 
 
 def _without(phase: Phase) -> str:
-    return (", without_data: {}" if phase.without_data else "") + (", max_epochs: null" if phase.max_epochs else "")
+    """What to take away of the base's phase; a mixture replaces the shares without data by itself."""
+    return ", max_epochs: null" if phase.max_epochs else ""
 
 
 def _wrapped(shares: Mapping[str, int]) -> Sequence[str]:
