@@ -13,7 +13,7 @@ from nano3.core.schema import ConfigError, validated
 from nano3.formats.source import Document, OnBadRow, kind_of
 from nano3.raw.datasets import DATASETS, Dataset, pins_path, read_dataset
 from nano3.raw.listing import some
-from nano3.start.columns import TextColumn, Guess, guess, guess_document
+from nano3.start.columns import Guess, TextColumn, guess, guess_document
 from nano3.start.folder import Contents, Place, StartError, contents
 from nano3.start.written import NOT_SAID
 
