@@ -160,7 +160,7 @@ def test_a_recipe_that_is_not_yaml_is_named(tmp_path: Path, content: bytes, mess
 @pytest.mark.parametrize("command", ["plan", "snakemake"])
 def test_what_is_not_pinned_is_one_sentence(bare_house: House, command: str) -> None:
     if command == "plan":
-        done = bare_house.run("scripts/plan.py", "--recipe", "nano3")
+        done = bare_house.nano3("plan", "--recipe", "nano3")
     else:
         done = bare_house.try_snakemake("-n", "--config", "recipe=nano3")
     output = done.stdout + done.stderr
@@ -168,5 +168,5 @@ def test_what_is_not_pinned_is_one_sentence(bare_house: House, command: str) -> 
     assert "Traceback" not in output
     assert (
         "config/recipes/nano3.yaml: tokenizer nemotron-3-nano and 26 of its 26 datasets are not pinned: run "
-        "`python scripts/pin_tokenizer.py nemotron-3-nano` and `python scripts/pin_dataset.py --recipe nano3`"
+        "`nano3 pin --recipe nano3`"
     ) in output
