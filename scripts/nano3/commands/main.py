@@ -89,7 +89,7 @@ def main() -> NoReturn:
         status = nano3.main(prog_name="nano3", standalone_mode=False)
         sys.stdout.flush()
     except click.ClickException as error:
-        error.show()
+        print(_in_one_line(error), file=sys.stderr)
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         sys.exit("nano3: interrupted")
@@ -103,6 +103,14 @@ def main() -> NoReturn:
     except Nano3Error as error:
         sys.exit(f"{' '.join(['nano3', *sys.argv[1:2]])}: {error}")
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _in_one_line(error: click.ClickException) -> str:
+    """A mistake in the words of the command line, with the command whose --help explains them."""
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    message = error.format_message().rstrip(".")
+    command = context.command_path if context else "nano3"
+    return f"{command}: {message[:1].lower()}{message[1:]}; see {command} --help"
 
 
 def _use_package_here() -> None:
