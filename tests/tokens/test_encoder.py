@@ -145,7 +145,9 @@ def test_the_reference_is_loaded_when_it_is_needed_first(monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize("engine", ["gigatoken", "tokenizers"])
 def test_a_long_text_is_left_to_the_reference_in_pieces(monkeypatch: pytest.MonkeyPatch, engine: str) -> None:
-    texts = pa.array(["a line of words \U000323b0\n" * 60, "\U000323b0", "", "another line\n" * 60], type=pa.large_string())
+    texts = pa.array(
+        ["a line of words \U000323b0\n" * 60, "\U000323b0", "", "another line\n" * 60], type=pa.large_string()
+    )
     encoder = Encoder.load(TOKENIZER, settings(TOKENIZER), engine)
     whole = encoder.encode(texts)
     sizes, reference_batch = list[int](), encoder_module._reference_batch
