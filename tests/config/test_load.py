@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from nano3.config.load import load_recipe, parse_overrides, read_settings
+from nano3.core.names import MisplacedError
 from nano3.core.schema import ConfigError
 from tests.conftest import House
 
@@ -69,6 +70,13 @@ def test_an_unknown_recipe_names_the_nearest_one_or_all() -> None:
 def test_the_name_of_an_overridden_recipe_says_how_to_request_it() -> None:
     with pytest.raises(ConfigError, match=r"tiny\+df10bf4cb773 is recipe tiny with overrides.*--recipe tiny --set "):
         load_recipe("tiny+df10bf4cb773")
+
+
+def test_a_recipe_may_be_named_by_its_file() -> None:
+    assert read_settings({"recipe": "config/recipes/tiny.yaml"}).recipe == "tiny"
+    assert load_recipe("./config/recipes/tiny.yaml", "train.seed=5") == load_recipe("tiny", "train.seed=5")
+    with pytest.raises(MisplacedError, match=r"^my/tiny\.yaml: a recipe is a file in config/recipes"):
+        read_settings({"recipe": "my/tiny.yaml"})
 
 
 def test_an_unknown_setting_is_an_error() -> None:
