@@ -191,12 +191,26 @@ def _steps(recipe: Recipe, measured: Sequence[Measured], epochs: float | None) -
     return steps, f"{share:.0%} of the data; {pass_steps:,} steps would read it once"
 
 
+def shares_of(given: Sequence[str]) -> dict[str, float]:
+    """By dataset, of `--share NAME=N`. Raises StartError for another form."""
+    shares = {}
+    for each in given:
+        name, _, number = each.rpartition("=")
+        try:
+            shares[name] = float(number)
+        except ValueError:
+            shares[name] = -1.0
+        if not name or not 0 < shares[name] < float("inf"):
+            raise StartError(f"--share {each}: write NAME=N with a number above 0, e.g. --share my-web=70")
+    return shares
+
+
 def _shares(wished: Mapping[str, float], measured: Sequence[Measured]) -> Mapping[str, float]:
     names = [each.described.name for each in measured]
     if not wished:
         return {each.described.name: each.text_bytes for each in measured}
-    if sorted(wished) != sorted(names) or min(wished.values()) <= 0:
-        raise StartError(f"--share: give one above 0 for each of {', '.join(names)}, e.g. --share {names[0]}=70")
+    if sorted(wished) != sorted(names):
+        raise StartError(f"--share: give one for each of {', '.join(names)}, e.g. --share {names[0]}=70")
     return {name: wished[name] for name in names}
 
 
