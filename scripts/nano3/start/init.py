@@ -94,7 +94,8 @@ def init(wishes: Wishes, ask: Ask | None = None) -> Iterator[str]:
         share = max(LEAST_TRAINING_BYTES, TRAINING_BYTES // len(found)) if entries else ESTIMATE_BYTES
         measured = []
         for each in found:
-            yield from each.lines
+            first, *others = each.lines
+            yield from (first, *(f"  {line}" for line in others))
             shards, notes = _pins(each)
             measured.append(Measured(each, shards, sample_texts(each.dataset, shards, share)))
             yield from (f"  {note}" for note in notes)
