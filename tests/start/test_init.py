@@ -1,5 +1,6 @@
 """From a folder of files to a recipe that loads, in one command; or one sentence, and nothing is left behind."""
 
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pytest
 
 from nano3 import Nano3Error
-from nano3.config.load import load_recipe, require_pins
+from nano3.config.load import load_recipe
 from nano3.config.recipe import Recipe
 from nano3.raw.datasets import read_dataset, read_pins
 from nano3.start.describe import Ask, Reading
@@ -44,8 +45,7 @@ def test_a_folder_of_shards_becomes_a_recipe_that_loads(here: Path, tmp_path: Pa
         "config/tokenizers/mine/tokenizer.json",
         "config/tokenizers/mine/tokenizer_config.json",
     }
-    name, recipe = load_recipe("mine")
-    require_pins(name, recipe)
+    _, recipe = load_recipe("mine")
     assert recipe.datasets == ["my-web"]
     assert recipe.model.vocab_size % 128 == 0
     assert 300 <= recipe.model.vocab_size < 300 + 128
@@ -236,10 +236,17 @@ def test_a_configuration_that_can_not_be_written_is_one_sentence(here: Path, mon
     before = files(here)
 
     def read_only(**options: Any) -> Any:
-        raise OSError(30, "Read-only file system", f"{options['dir']}/.mine.yaml.part")
+        if Path(options["dir"]) == Path("config/recipes"):
+            raise OSError(30, "Read-only file system", f"{options['dir']}/.mine.yaml.part")
+        return make(**options)
+
+    make = tempfile.mkstemp
 
     monkeypatch.setattr("nano3.artifact.files.tempfile.mkstemp", read_only)
     with pytest.raises(StartError, match=r"can't be written: Read-only file system; nothing was written$"):
+        start("raw")
+    monkeypatch.setattr("nano3.start.init.os.access", lambda path, _mode: path != Path("config/datasets"))
+    with pytest.raises(StartError, match=r"^config/datasets can't be written: give yourself access to it, then try ag"):
         start("raw")
     assert files(here) == before
 

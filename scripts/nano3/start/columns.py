@@ -84,7 +84,16 @@ def guess(paths: Sequence[Path]) -> Guess:
 
 def columns_of(path: Path) -> list[TextColumn]:
     """The columns of a file that hold text, in its order; none of a file without rows. Raises TextError, as guess."""
-    return [column for name in _names(path) if (column := _column(path, name))]
+    columns, faults = list[TextColumn](), list[TextError]()
+    for name in _names(path):
+        try:
+            if column := _column(path, name):
+                columns.append(column)
+        except TextError as error:  # two columns of this name, or a damaged file
+            faults.append(error)
+    if faults and not columns:
+        raise faults[0]
+    return columns
 
 
 def guess_document(paths: Sequence[Path]) -> Document:
@@ -110,11 +119,8 @@ def _names(path: Path) -> list[str]:
 
 
 def _column(path: Path, name: str) -> TextColumn | None:
-    try:
-        batches = read_text(path, TextSource(name, on_bad_row="skip"), None, [])
-        texts: pa.LargeStringArray = next(batches, pa.array([], pa.large_string())).slice(0, LOOK_ROWS)
-    except TextError:  # no text, or two of one name
-        return None
+    batches = read_text(path, TextSource(name, on_bad_row="skip"), None, [])
+    texts: pa.LargeStringArray = next(batches, pa.array([], pa.large_string())).slice(0, LOOK_ROWS)
     whole = [text for text in texts.to_pylist() if text and text.strip()]
     if not whole:
         return None

@@ -4,11 +4,13 @@ How does a folder of files become a recipe? It is looked at, pinned and measured
 Nothing is written before the end, and nothing that exists is replaced: a mistake leaves the repository as it was.
 """
 
+import os
 import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import pyarrow as pa
 
@@ -25,6 +27,7 @@ from nano3.start.sample import TextSample, sample_texts
 from nano3.start.tokenizer import ChosenTokenizer, hub_tokenizer, local_tokenizer, trained_tokenizer
 from nano3.start.written import dataset_text, percent_shares, recipe_text
 from nano3.tokens.encoder import Encoder
+from nano3.training.fitting import fit_to_data
 
 ESTIMATE_BYTES = 2**21  # of each dataset, to estimate its tokens
 TRAINING_BYTES = 24 * 2**20  # of all datasets, to train a tokenizer
@@ -78,6 +81,13 @@ class Measured:
         return replace(self, tokens=round(len(ids) / max(1, taken) * self.text_bytes) + self.rows)
 
 
+class _Steps(NamedTuple):
+    """How long a recipe trains. number: of steps on the curve. remark: what they read of the data."""
+
+    number: int
+    remark: str
+
+
 def init(wishes: Wishes, ask: Ask | None = None) -> Iterator[str]:
     """
     Make a recipe; yields what was found and made, line by line. ask: asks a person; None if nobody is there.
@@ -107,17 +117,22 @@ def init(wishes: Wishes, ask: Ask | None = None) -> Iterator[str]:
         measured = [each.in_tokens(encoder) for each in measured]
         yield from _told_tokenizer(chosen, encoder)
         yield from _told_tokens(measured)
-        steps, remark = _steps(extended, measured, wishes.epochs)
         shares = percent_shares(_shares(wishes.shares, measured))
-        text = recipe_text(wishes.base, extended, chosen, shares, steps, remark)
+        steps = _steps(extended, shares, {each.described.name: each.tokens for each in measured}, wishes.epochs)
+        text = recipe_text(wishes.base, extended, chosen, shares, steps.number, steps.remark)
         files = {**chosen.files, **_dataset_files(measured, workspace), recipe_file: text.encode()}
         create(files, lambda: load_recipe(wishes.recipe))
-    yield f"training: {remark}"
-    yield f"wrote {', '.join(map(str, files))}"
+    yield f"training: {many(steps.number, 'step')}, {steps.remark}"
+    yield f"wrote {', '.join(sorted({*map(_shown, files)}))}"
     yield ""
     yield "Next:"
     yield f"  nano3 plan --recipe {wishes.recipe}"
     yield f"  snakemake --config recipe={wishes.recipe}"
+
+
+def _shown(file: Path) -> str:
+    """A file as it is told: of a tokenizer, its folder alone."""
+    return str(file) if file.suffix in (".yaml", ".tsv") else f"{file.parent}/"
 
 
 def _recipe_file(name: str) -> Path:
@@ -126,6 +141,8 @@ def _recipe_file(name: str) -> Path:
     file = RECIPES / f"{name}.yaml"
     if not RECIPES.is_dir():
         raise StartError(f"there is no {RECIPES} here, {Path.cwd()}: run nano3 in the folder of the repository")
+    if locked := [folder for folder in (RECIPES, DATASETS) if not os.access(folder, os.W_OK)]:
+        raise StartError(f"{locked[0]} can't be written: give yourself access to it, then try again")
     if file.exists():
         raise StartError(f"{file} exists already: give the recipe another name, or move that file away")
     return file
@@ -179,17 +196,21 @@ def _told_tokens(measured: Sequence[Measured]) -> Iterator[str]:
     yield f"about {compact(total)} tokens, estimated from a sample of {size(taken)}{of}"
 
 
-def _steps(recipe: Recipe, measured: Sequence[Measured], epochs: float | None) -> tuple[int, str]:
-    """Steps on the curve, and in words what they read of the data."""
-    step_tokens = recipe.train.global_batch_size * recipe.train.sequence_length
-    own = recipe.curve_tokens // step_tokens
-    kept = 1 - recipe.holdout.valid - recipe.holdout.test
-    read = sum(phase.tokens for phase in recipe.phases.values())
-    once = sum(each.tokens for each in measured) * kept
-    pass_steps = max(1, int(own * once / read))
-    steps = max(1, int(pass_steps * epochs)) if epochs else min(own, pass_steps)
-    share = steps / pass_steps
-    return steps, f"{share:.0%} of the data; {pass_steps:,} steps would read it once"
+def _steps(extended: Recipe, shares: Mapping[str, int], tokens: Mapping[str, int], epochs: float | None) -> _Steps:
+    """Those of the base, or fewer if they would read the data twice; as many passes as were asked for, if they were."""
+    phase = {"mixture": dict(shares), "without_data": {}, "max_epochs": None}
+    phases = {name: each.model_copy(update=phase) for name, each in extended.phases.items()}
+    recipe = extended.model_copy(update={"phases": phases, "categories": {}, "repetition": None})
+    once = fit_to_data(recipe, tokens)
+    own = recipe.curve_tokens // (recipe.train.global_batch_size * recipe.train.sequence_length)
+    wished = fit_to_data(recipe, tokens, epochs) if epochs else once
+    number = wished.train_iters if epochs else min(own, once.train_iters)
+    if wished.least:
+        most = max(wished.epochs.values())
+        return _Steps(number, f"the fewest that leave each segment a step; they read the data {most:,.1f} times")
+    share = number / once.train_iters
+    read = f"{share:.0%} of the data" if share <= 1 else f"the data {share:,.1f} times"
+    return _Steps(number, f"reads {read}; {once.train_iters:,} steps would read it once")
 
 
 def shares_of(given: Sequence[str]) -> dict[str, float]:
