@@ -45,8 +45,12 @@ def init(recipe: str, more: Sequence[str], **given: Any) -> None:
     )
     keys = ("tokenizer", "entries", "bos_token", "eos_token", "base", "epochs")
     wishes = Wishes(recipe, data, reading, shares=shares_of(given["shares"]), **{key: given[key] for key in keys})
-    for line in init(wishes, None if given["yes"] or not sys.stdin.isatty() else _ask):
+    for line in init(wishes, _ask if _is_attended() and not given["yes"] else None):
         print(line, flush=True)
+
+
+def _is_attended() -> bool:
+    return sys.stdin.isatty()
 
 
 def _ask(question: str, answers: Sequence[str], likely: str) -> str:
