@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Annotated
 
-from nano3.config.load import load_recipe, unpinned
+from nano3.config.checks import unpinned
+from nano3.config.load import load_recipe
 from nano3.core.cli import Argument, UsageError, run
 from nano3.raw.pin import pin_datasets
 

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-from nano3.config.load import parse_overrides
 from nano3.config.options import RecipeOption, SampleOption, SetOption, given, settings_with
 from nano3.core.cli import Argument, AsJson, run, to_json
 from nano3.plan.plan import as_json, make_plan
 from nano3.plan.text import as_text, sentences
+from nano3.recipes.overrides import parse_overrides
 
 Targets = Annotated[
     Sequence[str], Argument("dataset, phase, phase/segment or path; all: none", "TARGET", positional=True)
