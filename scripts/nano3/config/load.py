@@ -103,12 +103,12 @@ def load(
         note += f" with set={overrides!r}" if overrides else ""
         composition = changed(composition, changes, OVERRIDE)
         recipe = _typed(composition, note)
-    scaled = _scaled(recipe)
-    check(scaled, lambda key: f"{composition.file(key)}{note}: {key}")
+    whole = scaled(recipe)
+    check(whole, lambda key: f"{composition.file(key)}{note}: {key}")
     identity_changes = differences(_identity(plain), _identity(recipe))
     if identity_changes:
         name += f"+{short(digest_json({key: value for key, (_, value) in identity_changes.items()}))}"
-    return Loaded(name, scaled, recipe, composition, identity_changes)
+    return Loaded(name, whole, recipe, composition, identity_changes)
 
 
 def _typed(composition: Composition, note: str) -> Recipe:
@@ -147,7 +147,7 @@ def _identity(recipe: Recipe) -> dict[str, Any]:
     )
 
 
-def _scaled(recipe: Recipe) -> Recipe:
+def scaled(recipe: Recipe) -> Recipe:
     """The recipe with all token counts in proportion to train.train_iters, if that is set."""
     if recipe.train.train_iters is None:
         return recipe
@@ -156,15 +156,15 @@ def _scaled(recipe: Recipe) -> Recipe:
     def scale(tokens: int) -> int:
         return max(1, round(tokens * target / recipe.curve_tokens)) if tokens else 0
 
-    def scaled(segments: Mapping[str, Segment]) -> dict[str, Segment]:
+    def shortened(segments: Mapping[str, Segment]) -> dict[str, Segment]:
         return {
             name: segment.model_copy(update={"tokens": scale(segment.tokens)}) for name, segment in segments.items()
         }
 
     phases = {}
     for name, phase in recipe.phases.items():
-        chain = phase.chain and phase.chain.model_copy(update={"segments": scaled(phase.chain.segments)})
-        phases[name] = phase.model_copy(update={"segments": scaled(phase.segments), "chain": chain})
+        chain = phase.chain and phase.chain.model_copy(update={"segments": shortened(phase.chain.segments)})
+        phases[name] = phase.model_copy(update={"segments": shortened(phase.segments), "chain": chain})
     curve = recipe.learning_rate
     lengths = {"warmup_tokens": scale(curve.warmup_tokens), "decay_tokens": scale(curve.decay_tokens)}
     return recipe.model_copy(update={"phases": phases, "learning_rate": curve.model_copy(update=lengths)})
