@@ -42,7 +42,7 @@ def test_what_disagrees_with_the_catalogue_names_key_and_remedy(change: str, mes
 @pytest.mark.parametrize("command", ["plan", "snakemake"])
 def test_what_is_not_pinned_is_one_sentence(bare_house: House, command: str) -> None:
     if command == "plan":
-        done = bare_house.run("scripts/plan.py", "--recipe", "nano3")
+        done = bare_house.nano3("plan", "--recipe", "nano3")
     else:
         done = bare_house.try_snakemake("-n", "--config", "recipe=nano3")
     output = done.stdout + done.stderr
@@ -50,7 +50,7 @@ def test_what_is_not_pinned_is_one_sentence(bare_house: House, command: str) -> 
     assert "Traceback" not in output
     assert (
         "config/recipes/nano3.yaml: tokenizer nemotron-3-nano and 26 of its 26 datasets are not pinned: run "
-        "`python scripts/pin_tokenizer.py nemotron-3-nano` and `python scripts/pin_dataset.py --recipe nano3`"
+        "`nano3 pin --recipe nano3`"
     ) in output
 
 

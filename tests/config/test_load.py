@@ -119,14 +119,17 @@ def test_no_warm_up_stays_none_when_all_shrinks() -> None:
         (b"about: x\nabout: y\n", r"bad\.yaml: line 2, column 1: not YAML: key 'about' is given twice$"),
         (b"about: x\nsample: \xff\n", r"bad\.yaml: line 2: byte 0xff is not UTF-8: save the file in UTF-8$"),
         (b"about: x\nsample: \x07\n", r"bad\.yaml: line 2, column 9: not YAML: character U\+0007 is not allowed$"),
-        (b"- about\n", r"bad\.yaml: must hold keys and values, not list$"),
+        (b"- about\n", r"bad\.yaml: has no keys: write keys with values, key: value$"),
         (
             b"about: x\nsample: [1\n",
             r"bad\.yaml: line 3, column 1: not YAML: expected ',' or '\]', but got '<stream end>', "
-            r"while parsing a flow sequence from line 2$",
+            r"while parsing a flow sequence from line 2: check quotes, colons and indentation there and above$",
         ),
         (b"about: 2026-13-45\n", r"bad\.yaml: not YAML: month must be in 1\.\.12: quote the value if it is text$"),
-        (b"about: x: y\n", r"bad\.yaml: line 1, column 9: not YAML: mapping values are not allowed here$"),
+        (
+            b"about: x: y\n",
+            r"bad\.yaml: line 1, column 9: not YAML: mapping values are not allowed here: check quotes, colons",
+        ),
     ],
 )
 def test_a_recipe_that_is_not_yaml_is_named(tmp_path: Path, content: bytes, message: str) -> None:

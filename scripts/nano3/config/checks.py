@@ -132,23 +132,24 @@ def unpinned(recipe: Recipe) -> list[str]:
     return [name for name in recipe.datasets if not pins_path(name).is_file() or read_dataset(name).abbreviated]
 
 
+def unpinned_tokenizer(recipe: Recipe) -> list[str]:
+    """The recipe's tokenizer if it is one of the Hub that is not pinned."""
+    tokenizer = recipe.tokenizer
+    return [tokenizer.name] if tokenizer.path is None and not tokenizers.pins_path(tokenizer.name).is_file() else []
+
+
 def require_pins(name: str, recipe: Recipe) -> None:
     """Raises ConfigError, in one sentence, unless all of a recipe is pinned; tokenizing needs the pins."""
-    datasets, tokenizer = unpinned(recipe), recipe.tokenizer
-    missing, commands = [], []
-    if tokenizer.path is None and not tokenizers.pins_path(tokenizer.name).is_file():
-        missing.append(f"tokenizer {tokenizer.name}")
-        commands.append(f"`python scripts/pin_tokenizer.py {tokenizer.name}`")
-    if len(datasets) == 1 and not missing:
-        pins = pins_path(datasets[0])
+    datasets, tokenizer = unpinned(recipe), unpinned_tokenizer(recipe)
+    if len(datasets) == 1 and not tokenizer:
         raise ConfigError(
-            f"{pins}: dataset {datasets[0]} is not pinned: run `python scripts/pin_dataset.py {datasets[0]}`"
+            f"{pins_path(datasets[0])}: dataset {datasets[0]} is not pinned: run `nano3 pin {datasets[0]}`"
         )
+    missing = [f"tokenizer {each}" for each in tokenizer]
     if datasets:
         missing.append(f"{len(datasets)} of its {len(recipe.datasets)} datasets")
-        commands.append(f"`python scripts/pin_dataset.py --recipe {name}`")
     if missing:
         raise ConfigError(
             f"config/recipes/{name}.yaml: {' and '.join(missing)} {'are' if datasets else 'is'} not pinned: "
-            f"run {' and '.join(commands)}"
+            f"run `nano3 pin --recipe {name}`"
         )
