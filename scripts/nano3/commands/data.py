@@ -69,7 +69,8 @@ def pin(names: tuple[str, ...], recipe: str | None, rows: bool) -> None:
     NAME: of a file in config/datasets or config/tokenizers. The pins, a .tsv beside it, are reviewed and committed
     like code.
     """
-    from nano3.config.load import load_recipe, unpinned, unpinned_tokenizer
+    from nano3.config.checks import unpinned, unpinned_tokenizer
+    from nano3.config.load import load_recipe
     from nano3.raw.pin import pin_datasets, pin_tokenizer
     from nano3.raw.tokenizers import is_tokenizer
 

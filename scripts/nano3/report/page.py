@@ -12,11 +12,11 @@ from pathlib import Path
 from nano3.artifact.digest import digest_file
 from nano3.artifact.receipt import Input, Output, Run
 from nano3.artifact.steps import ReportFacts, ReportKey, ReportReceipt, read_receipt
-from nano3.config.load import parse_overrides
 from nano3.corpus.dropped import dropped_rows
 from nano3.drawing.templates import write_page
 from nano3.provenance.lineage import closure
 from nano3.provenance.shard_records import read_shards
+from nano3.recipes.overrides import parse_overrides
 from nano3.report import artifacts, figures, graph
 from nano3.report.collect import collect
 from nano3.report.sources import values
