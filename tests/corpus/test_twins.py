@@ -15,6 +15,7 @@ from nano3.corpus.index_dataset import index_dataset
 from nano3.corpus.twins import link_twin, tokenize_shard
 from nano3.raw.datasets import read_pins, write_pins
 from nano3.tokens import tokenize_shard as making
+from tests.conftest import House
 from tests.receipts import INDEX_KEY
 from tests.tokens.test_tokenize_shard import TOKENIZER, key, tokenize
 
@@ -116,3 +117,20 @@ def test_the_verb_links_or_makes_and_has_the_options_of_making(tokens: Path, mon
         options = {"train": train, "holdout": holdout, "receipt": train.with_name(f"{code}.json"), "threads": 1}
         tokenize_shard(raw=RAW, tokenizer=TOKENIZER, key=key(RAW, None, code=code), **options)
     assert made == ["d"]
+
+
+@pytest.mark.slow
+def test_the_workflow_links_the_tokens_of_a_renamed_dataset(house: House) -> None:
+    for ending in ("yaml", "tsv"):
+        (house.root / f"config/datasets/tiny-math.{ending}").rename(house.root / f"config/datasets/own-math.{ending}")
+    recipe = house.root / "config/recipes/tiny.yaml"
+    recipe.write_text(recipe.read_text().replace("tiny-math:", "own-math:"))
+    (old,) = house.root.glob("results/tokens/tiny-*/tiny-math")
+    new = old.with_name("own-math")
+    ran = house.ran(str((new / "index.json").relative_to(house.root)))
+    assert ran == {"tokenize_shard": 3, "index_dataset": 1}
+    shards = [path.name for path in (old / "train").glob("*.bin")]
+    assert len(shards) == 3
+    assert all(os.path.samefile(old / "train" / name, new / "train" / name) for name in shards)
+    contents = [json.loads((folder / "index.json").read_text())["content"] for folder in (old, new)]
+    assert contents[0] == contents[1]

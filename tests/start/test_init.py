@@ -14,7 +14,7 @@ from nano3.raw.datasets import read_dataset, read_pins
 from nano3.start.describe import Ask, Reading
 from nano3.start.folder import StartError
 from nano3.start.init import Wishes, init, shares_of
-from tests.conftest import House
+from tests.conftest import QUICK, House
 from tests.start.data import rows, text, web, write
 from tests.start.test_tokenizer import tokenizer
 
@@ -256,5 +256,5 @@ def test_the_whole_way_from_a_folder_to_a_report(bare_house: House, tmp_path: Pa
     web(tmp_path / "my web", 6, 60)
     done = bare_house.nano3("init", "mine", "--data", str(tmp_path / "my web"), "--train-tokenizer", "400")
     assert done.returncode == 0, done.stderr
-    bare_house.snakemake("--config", "recipe=mine", "set=train.train_iters=6 evaluation.tokens=256")
+    bare_house.snakemake("--config", "recipe=mine", QUICK)
     assert len(list(bare_house.root.glob("results/reports/mine+*/index.html"))) == 1
