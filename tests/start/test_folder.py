@@ -113,3 +113,4 @@ def test_a_folder_without_data_says_what_is_there(tmp_path: Path, files: list[st
     with pytest.raises(StartError) as error:
         contents(place)
     assert str(error.value).startswith(f"--data {tmp_path}/raw: {said}")
+    assert str(error.value).endswith("; plain text must end in .txt")

@@ -146,7 +146,7 @@ def _without_data(others: Sequence[str], refusals: Sequence[str]) -> str:
         return refusals[0]
     has = f"has {many(len(others), 'file')}, none in a format that is read: {some(others)}" if others else "is empty"
     kinds = f"{', '.join((*COLUMNAR, *BY_LINE))}, the last {len(BY_LINE)} also with {', '.join(PACKED)} behind"
-    return f"{has}; raw shards end in {kinds}"
+    return f"{has}; raw shards end in {kinds}; plain text must end in .txt"
 
 
 def _globs(files: Sequence[str]) -> Iterator[str]:
