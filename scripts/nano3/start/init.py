@@ -207,10 +207,12 @@ def _steps(extended: Recipe, shares: Mapping[str, int], tokens: Mapping[str, int
     number = wished.train_iters if epochs else min(own, once.train_iters)
     if wished.least:
         most = max(wished.epochs.values())
-        return _Steps(number, f"the fewest that leave each segment a step; they read the data {most:,.1f} times")
+        return _Steps(number, f"the fewest that leave each segment a step, which read the data {most:,.1f} times")
+    if number == once.train_iters:
+        return _Steps(number, "which read the data once")
     share = number / once.train_iters
     read = f"{share:.0%} of the data" if share <= 1 else f"the data {share:,.1f} times"
-    return _Steps(number, f"reads {read}; {once.train_iters:,} steps would read it once")
+    return _Steps(number, f"which read {read}; {once.train_iters:,} steps would read it once")
 
 
 def shares_of(given: Sequence[str]) -> dict[str, float]:
