@@ -15,7 +15,14 @@ from nano3.commands.options import PINNED, RECIPE
 @click.option("--data", multiple=True, metavar="[NAME=]FOLDER …", help="Folders of raw files, or single files.")
 @click.option("--tokenizer", metavar="FOLDER", help="A folder with a tokenizer.json, or hf://org/repo.")
 @click.option("--train-tokenizer", "entries", type=int, metavar="N", help="Train one of N entries on the data.")
-@click.option("--size", "base", type=RECIPE, default="tiny", metavar="RECIPE", help="The recipe to extend: tiny.")
+@click.option(
+    "--size",
+    "base",
+    type=RECIPE,
+    default="tiny",
+    metavar="RECIPE",
+    help="The recipe whose sizes to take: tiny, by default, or another.",
+)
 @click.option("--column", "columns", multiple=True, metavar="[NAME=]COLUMN", help="The text column, if not as guessed.")
 @click.option("--document", type=click.Choice(["file", "line"]), help="What a document of a .txt file is.")
 @click.option("--share", "shares", multiple=True, metavar="NAME=N", help="Share of a dataset, if not by its bytes.")
