@@ -23,7 +23,7 @@ from nano3.recipes.extends import Composition, read_composition
 from nano3.recipes.overrides import changed, parse_overrides
 
 RECIPES = Path("config/recipes")
-OVERRIDE, WHAT_IF = "--set", "--what-if"  # how a value was given
+OVERRIDE, SAMPLE, WHAT_IF = "--set", "--sample", "--what-if"  # how a value was given
 MOST = 3  # missing sections from which on a recipe is taken for one that was meant to extend another
 
 
@@ -99,9 +99,10 @@ def load(
         composition = changed(composition, edits, WHAT_IF)
         plain = _typed(composition, note)
     recipe = plain
-    if changes := parse_overrides(overrides) | ({"sample": sample} if sample else {}):
+    if overrides or sample:
         note += f" with set={overrides!r}" if overrides else ""
-        composition = changed(composition, changes, OVERRIDE)
+        composition = changed(composition, parse_overrides(overrides), OVERRIDE)
+        composition = changed(composition, {"sample": sample} if sample else {}, SAMPLE)
         recipe = _typed(composition, note)
     whole = scaled(recipe)
     check(whole, lambda key: f"{composition.file(key)}{note}: {key}")

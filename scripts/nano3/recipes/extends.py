@@ -139,12 +139,18 @@ def _refuse_misspelt(own: Any, base: Any, file: Path) -> None:
             raise ConfigError(f"{file}: {PHASES}.{name}: no phase of its base; {did_you_mean(name, base, listing)}")
 
 
-def paths(value: Any, path: KeyPath) -> Iterator[KeyPath]:
+def inner(values: Values, path: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]]:
+    """All values in a group, by place, in order; a group comes before what is in it."""
+    for name, value in values.items():
+        here = (*path, str(name))
+        yield here, value
+        if isinstance(value, dict):
+            yield from inner(value, here)
+
+
+def paths(value: Any, path: KeyPath) -> list[KeyPath]:
     """The place of a value, and of all values in it."""
-    yield path
-    if isinstance(value, dict):
-        for name, inner in value.items():
-            yield from paths(inner, (*path, str(name)))
+    return [path, *(place for place, _ in inner(value, path))] if isinstance(value, dict) else [path]
 
 
 def disown(owners: dict[KeyPath, str], path: KeyPath) -> None:
