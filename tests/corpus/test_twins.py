@@ -99,6 +99,16 @@ def test_a_table_that_does_not_tell_the_truth_is_not_believed(tokens: Path) -> N
     assert not linked(tokens)
 
 
+def test_a_twin_with_more_bad_rows_than_are_allowed_is_left_alone(tokens: Path) -> None:
+    receipt = tokens / "old/train/set-mm-02.json"
+    value = json.loads(receipt.read_text())
+    receipt.write_text(json.dumps(value | {"facts": value["facts"] | {"rows": 100, "bad": [3, 4]}}))
+    train, holdout = (tokens / "new" / kind / "a" for kind in ("train", "holdout"))
+    ends = (RAW, TOKENIZER, key(RAW, None), train, holdout, train.with_name("a.json"))
+    assert not link_twin(*ends)
+    assert link_twin(*ends, bad_rows_at_most=0.02)
+
+
 def test_a_file_system_without_links_gets_copies(tokens: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuses(*_: Any) -> None:
         raise OSError(95, "Operation not supported")

@@ -62,7 +62,7 @@ def tokenize_bundle(
             try:
                 receipt = train.with_name(f"{shard.name}.json")
                 ends = (train, holdout, receipt)
-                if link_twin(raw, tokenizer, whole, *ends):
+                if link_twin(raw, tokenizer, whole, *ends, bad_rows_at_most):
                     made += 1
                     continue
                 if dataset.remote and not raw.exists():

@@ -7,10 +7,12 @@ another dataset cost no tokenizing. The tables of all datasets of a tokenizer ar
 compared with its receipt, and its files get a second name; the receipt is the twin's, with the new paths.
 """
 
+import inspect
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -22,21 +24,32 @@ from nano3.artifact.receipt import Input, Output, ReceiptError
 from nano3.artifact.steps import ShardKey, ShardReceipt, read_receipt
 from nano3.corpus.certificates import certified_ancestors
 from nano3.corpus.shard_table import made_with, read_lines, rows_cell
+from nano3.formats.source import BAD_ROWS_AT_MOST
 from nano3.tokens import tokenize_shard as making
 
 
 @wraps(making.tokenize_shard)
 def tokenize_shard(*arguments: Any, **options: Any) -> None:  # noqa: D103 - that of the function that it wraps
-    parts = dict(zip(("raw", "tokenizer", "key", "train", "holdout", "receipt"), arguments, strict=False)) | options
-    if not link_twin(*(parts[name] for name in ("raw", "tokenizer", "key", "train", "holdout", "receipt"))):
+    bound = inspect.signature(making.tokenize_shard).bind(*arguments, **options)
+    bound.apply_defaults()
+    if not link_twin(**{name: bound.arguments[name] for name in inspect.signature(link_twin).parameters}):
         making.tokenize_shard(*arguments, **options)
 
 
-def link_twin(raw: Path, tokenizer: Path, key: ShardKey, train: Path, holdout: Path, receipt: Path) -> bool:
+def link_twin(
+    raw: Path,
+    tokenizer: Path,
+    key: ShardKey,
+    train: Path,
+    holdout: Path,
+    receipt: Path,
+    bad_rows_at_most: float = BAD_ROWS_AT_MOST,
+) -> bool:
     """
     Whether the tokens of a shard were made before and now have these names, too.
 
-    Arguments are those of tokenize_shard. A twin whose bytes are not what its receipt says is left alone.
+    Arguments are those of tokenize_shard. A twin whose bytes are not what its receipt says is left alone, and so is one
+    with more bad rows than this dataset allows.
     """
     for path in _twins(train.parent.parent, key):
         try:
@@ -44,7 +57,8 @@ def link_twin(raw: Path, tokenizer: Path, key: ShardKey, train: Path, holdout: P
         except ReceiptError:
             continue
         ends = [f"{prefix}.{ending}" for prefix in (train, holdout) for ending in ("bin", "idx")]
-        if path == receipt or not _is_same(twin.key, key) or not _are_whole(twin.outputs):
+        too_many_bad = len(twin.facts.bad) > Fraction(str(bad_rows_at_most)) * twin.facts.rows
+        if path == receipt or too_many_bad or not _is_same(twin.key, key) or not _are_whole(twin.outputs):
             continue
         receipt.unlink(missing_ok=True)
         for output, end in zip(twin.outputs, ends, strict=True):
