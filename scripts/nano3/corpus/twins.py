@@ -28,9 +28,12 @@ from nano3.formats.source import BAD_ROWS_AT_MOST
 from nano3.tokens import tokenize_shard as making
 
 
+MAKING = inspect.signature(making.tokenize_shard)
+
+
 @wraps(making.tokenize_shard)
 def tokenize_shard(*arguments: Any, **options: Any) -> None:  # noqa: D103 - that of the function that it wraps
-    bound = inspect.signature(making.tokenize_shard).bind(*arguments, **options)
+    bound = MAKING.bind(*arguments, **options)
     bound.apply_defaults()
     if not link_twin(**{name: bound.arguments[name] for name in inspect.signature(link_twin).parameters}):
         making.tokenize_shard(*arguments, **options)
