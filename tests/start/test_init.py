@@ -56,7 +56,7 @@ def test_a_folder_of_shards_becomes_a_recipe_that_loads(here: Path, tmp_path: Pa
 
 
 def test_all_values_that_init_does_not_say_are_those_of_the_base(here: Path) -> None:
-    web(here / "raw")
+    web(here / "raw", 6, 100)
     mine, tiny = (
         recipe.model_dump(exclude={"about", "tokenizer", "phases", "train", "learning_rate", "evaluation", "model"})
         for recipe in (started("raw"), load_recipe("tiny")[1])
@@ -185,6 +185,8 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
         {"data": ["twice"]},
         "--data twice=twice: twice/a.jsonl and twice/b.jsonl have the same bytes: remove all but one",
     ),
+    ({"data": ["short"]}, "dataset short has about "),
+    ({"recipe": "kept"}, "config/tokenizers/kept exists already: take it, --tokenizer config/tokenizers/kept, or give"),
     ({"data": ["cut"]}, "cut/a.jsonl.gz: the compressed data is cut"),
 ]
 
@@ -199,6 +201,8 @@ def test_a_mistake_is_one_sentence_and_nothing_is_left_behind(
     (here / "pdf/a.pdf").write_bytes(b"%PDF-")
     (here / "bad/a.jsonl").write_text(f'{{"text": "{text(1)}"}}\n{{"text": 3}}\n')
     write(here / "twice/a.jsonl", rows(40))
+    write(here / "short/a.jsonl", rows(2, words=9))
+    (here / "config/tokenizers/kept").mkdir()
     write(here / "twice/b.jsonl", rows(40))
     whole = write(here / "cut/a.jsonl.gz", rows(40)).read_bytes()
     (here / "cut/a.jsonl.gz").write_bytes(whole[: len(whole) // 2])

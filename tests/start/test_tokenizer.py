@@ -10,9 +10,9 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 from nano3.core.retry import ATTENDED
 from nano3.raw.hub import HubError
 from nano3.raw.tokenizers import read_pins, read_tokenizer
-from nano3.start.files import create
 from nano3.start.folder import StartError
 from nano3.start.tokenizer import ChosenTokenizer, ends, hub_tokenizer, local_tokenizer, trained_tokenizer
+from nano3.start.written import create
 from tests.clock import Waits
 from tests.hub import Hub
 from tests.start.data import text

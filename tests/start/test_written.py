@@ -1,21 +1,26 @@
-"""What is written says only what is its own, in few lines, and is read back as what was meant."""
+"""What is written says only what is its own, in few lines, and is read back as meant; all of it or none."""
 
+import os
 from pathlib import Path
 
 import pytest
 import yaml
 
 from nano3.config.load import load_recipe
+from nano3.config.recipe import Holdout
 from nano3.core.schema import read_yaml, validated
 from nano3.raw.datasets import Dataset
+from nano3.start.folder import StartError
+from nano3.start.sizes import Steps
 from nano3.start.tokenizer import ChosenTokenizer
-from nano3.start.written import dataset_text, percent_shares, recipe_text, scalar
+from nano3.start.written import create, dataset_text, percent_shares, recipe_text, scalar
 
 TOKENIZER = ChosenTokenizer("mine", "/home/me/Tök: 8k #1", Path("x"), "<|bos|>", "</s>", "x")
 
 
-def recipe(shares: dict[str, int], base: str = "tiny") -> str:
-    return recipe_text(base, load_recipe(base)[1], TOKENIZER, shares, 128, "4 % of the data")
+def recipe(shares: dict[str, int], base: str = "tiny", holdout: Holdout | None = None) -> str:
+    extended = load_recipe(base)[1]
+    return recipe_text(base, extended, TOKENIZER, shares, Steps(128, "4 % of the data"), holdout or extended.holdout)
 
 
 def test_a_recipe_is_at_most_25_lines_and_says_what_is_its_own() -> None:
@@ -31,6 +36,12 @@ def test_a_recipe_is_at_most_25_lines_and_says_what_is_its_own() -> None:
         "phases": {"phase1": mixture, "phase2": mixture, "long_context": mixture},
         "evaluation": {"too_small": "skip"},
     }
+
+
+def test_a_larger_part_is_held_out_of_few_documents() -> None:
+    text = recipe({"my-web": 100}, holdout=Holdout(valid=0.2, test=0.1))
+    assert yaml.safe_load(text)["holdout"] == {"valid": 0.2, "test": 0.1}
+    assert len(text.splitlines()) <= 25
 
 
 @pytest.mark.parametrize("number", [1, 5, 12])
@@ -76,3 +87,46 @@ def test_shares_are_of_a_hundred_and_none_is_nothing() -> None:
 def test_a_scalar_is_one_line_and_itself(value: str) -> None:
     assert "\n" not in scalar(value)
     assert yaml.safe_load(f"key: {scalar(value)}") == {"key": value}
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_all_appear_before_they_are_checked(tmp_path: Path) -> None:
+    files = {tmp_path / "a/b/one": b"1", tmp_path / "two": b"2"}
+    assert create(files, lambda: tree(tmp_path)) == {"a/b/one": b"1", "two": b"2"}
+
+
+def test_none_is_left_if_the_check_fails(tmp_path: Path) -> None:
+    def fails() -> None:
+        raise KeyboardInterrupt
+
+    (tmp_path / "a").mkdir()
+    with pytest.raises(KeyboardInterrupt):
+        create({tmp_path / "a/b/one": b"1", tmp_path / "c/two": b"2"}, fails)
+    assert [path.name for path in tmp_path.rglob("*")] == ["a"]
+
+
+def test_what_exists_is_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "two").write_bytes(b"mine")
+    with pytest.raises(StartError, match=r"two exists already: nothing was written; move it away, or choose another"):
+        create({tmp_path / "one": b"1", tmp_path / "two": b"2"}, list)
+    assert tree(tmp_path) == {"two": b"mine"}
+
+
+@pytest.mark.parametrize("name", ["one", "two"])
+def test_a_place_that_can_not_be_written_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    replace = os.replace
+
+    def read_only(source: Path, target: Path) -> None:
+        if Path(target).name == name:
+            raise OSError(30, "Read-only file system", str(target))
+        replace(source, target)
+
+    monkeypatch.setattr("pathlib.os.replace", read_only)
+    with pytest.raises(StartError, match=rf"{name}: can't be written: Read-only file system; nothing was written$"):
+        create({tmp_path / "one": b"1", tmp_path / "two": b"2"}, list)
+    assert tree(tmp_path) == {}

@@ -27,7 +27,6 @@ from nano3.corpus.shard_table import made_with, read_lines, rows_cell
 from nano3.formats.source import BAD_ROWS_AT_MOST
 from nano3.tokens import tokenize_shard as making
 
-
 MAKING = inspect.signature(making.tokenize_shard)
 
 

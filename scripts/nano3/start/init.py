@@ -10,24 +10,27 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NamedTuple
 
 import pyarrow as pa
 
 from nano3 import Nano3Error
 from nano3.config.load import RECIPES, load_recipe
-from nano3.config.recipe import Recipe
 from nano3.core.formatting import compact, many, size
 from nano3.raw.datasets import DATASETS, HUB, Shard, pins_path, read_pins, write_pins
 from nano3.raw.pin import pins_of
 from nano3.start.describe import Ask, Described, Reading, described
-from nano3.start.files import create
 from nano3.start.folder import StartError, places
 from nano3.start.sample import TextSample, sample_texts
-from nano3.start.tokenizer import ChosenTokenizer, hub_tokenizer, local_tokenizer, trained_tokenizer
-from nano3.start.written import dataset_text, percent_shares, recipe_text
+from nano3.start.sizes import fitting_holdout, fitting_steps, with_mixture
+from nano3.start.tokenizer import (
+    ChosenTokenizer,
+    hub_tokenizer,
+    local_tokenizer,
+    require_trainable,
+    trained_tokenizer,
+)
+from nano3.start.written import create, dataset_text, percent_shares, recipe_text
 from nano3.tokens.encoder import Encoder
-from nano3.training.fitting import fit_to_data
 
 ESTIMATE_BYTES = 2**21  # of each dataset, to estimate its tokens
 TRAINING_BYTES = 24 * 2**20  # of all datasets, to train a tokenizer
@@ -81,13 +84,6 @@ class Measured:
         return replace(self, tokens=round(len(ids) / max(1, taken) * self.text_bytes) + self.rows)
 
 
-class _Steps(NamedTuple):
-    """How long a recipe trains. number: of steps on the curve. remark: what they read of the data."""
-
-    number: int
-    remark: str
-
-
 def init(wishes: Wishes, ask: Ask | None = None) -> Iterator[str]:
     """
     Make a recipe; yields what was found and made, line by line. ask: asks a person; None if nobody is there.
@@ -97,7 +93,10 @@ def init(wishes: Wishes, ask: Ask | None = None) -> Iterator[str]:
     recipe_file = _recipe_file(wishes.recipe)
     _, extended = load_recipe(wishes.base)
     found = [each for place in places(wishes.data) for each in described(place, wishes.reading, ask)]
+    _require_shares([each.name for each in found], wishes.shares)
     tokenizer, entries = _wished_tokenizer(wishes, ask)
+    if entries:
+        require_trainable(wishes.recipe, entries)
     with tempfile.TemporaryDirectory() as temporary:
         workspace = Path(temporary)
         chosen = None if entries else _given_tokenizer(str(tokenizer), wishes, workspace)
@@ -117,9 +116,11 @@ def init(wishes: Wishes, ask: Ask | None = None) -> Iterator[str]:
         measured = [each.in_tokens(encoder) for each in measured]
         yield from _told_tokenizer(chosen, encoder)
         yield from _told_tokens(measured)
-        shares = percent_shares(_shares(wishes.shares, measured))
-        steps = _steps(extended, shares, {each.described.name: each.tokens for each in measured}, wishes.epochs)
-        text = recipe_text(wishes.base, extended, chosen, shares, steps.number, steps.remark)
+        shares = percent_shares(wishes.shares or {each.described.name: each.text_bytes for each in measured})
+        holdout = fitting_holdout(extended, sum(each.rows for each in measured))
+        tokens = {each.described.name: each.tokens for each in measured}
+        steps = fitting_steps(with_mixture(extended, shares, holdout), tokens, wishes.epochs)
+        text = recipe_text(wishes.base, extended, chosen, shares, steps, holdout)
         files = {**chosen.files, **_dataset_files(measured, workspace), recipe_file: text.encode()}
         create(files, lambda: load_recipe(wishes.recipe))
     yield f"training: {many(steps.number, 'step')}, {steps.remark}"
@@ -196,25 +197,6 @@ def _told_tokens(measured: Sequence[Measured]) -> Iterator[str]:
     yield f"about {compact(total)} tokens, estimated from a sample of {size(taken)}{of}"
 
 
-def _steps(extended: Recipe, shares: Mapping[str, int], tokens: Mapping[str, int], epochs: float | None) -> _Steps:
-    """Those of the base, or fewer if they would read the data twice; as many passes as were asked for, if they were."""
-    phase = {"mixture": dict(shares), "without_data": {}, "max_epochs": None}
-    phases = {name: each.model_copy(update=phase) for name, each in extended.phases.items()}
-    recipe = extended.model_copy(update={"phases": phases, "categories": {}, "repetition": None})
-    once = fit_to_data(recipe, tokens)
-    own = recipe.curve_tokens // (recipe.train.global_batch_size * recipe.train.sequence_length)
-    wished = fit_to_data(recipe, tokens, epochs) if epochs else once
-    number = wished.train_iters if epochs else min(own, once.train_iters)
-    if wished.least:
-        most = max(wished.epochs.values())
-        return _Steps(number, f"the fewest that leave each segment a step, which read the data {most:,.1f} times")
-    if number == once.train_iters:
-        return _Steps(number, "which read the data once")
-    share = number / once.train_iters
-    read = f"{share:.0%} of the data" if share <= 1 else f"the data {share:,.1f} times"
-    return _Steps(number, f"which read {read}; {once.train_iters:,} steps would read it once")
-
-
 def shares_of(given: Sequence[str]) -> dict[str, float]:
     """By dataset, of `--share NAME=N`. Raises StartError for another form."""
     shares = {}
@@ -229,13 +211,9 @@ def shares_of(given: Sequence[str]) -> dict[str, float]:
     return shares
 
 
-def _shares(wished: Mapping[str, float], measured: Sequence[Measured]) -> Mapping[str, float]:
-    names = [each.described.name for each in measured]
-    if not wished:
-        return {each.described.name: each.text_bytes for each in measured}
-    if sorted(wished) != sorted(names):
+def _require_shares(names: Sequence[str], shares: Mapping[str, float]) -> None:
+    if shares and sorted(shares) != sorted(names):
         raise StartError(f"--share: give one for each of {', '.join(names)}, e.g. --share {names[0]}=70")
-    return {name: wished[name] for name in names}
 
 
 def _dataset_files(measured: Sequence[Measured], workspace: Path) -> Mapping[Path, bytes]:

@@ -18,7 +18,7 @@ from nano3.raw import hub, tokenizers
 from nano3.raw.datasets import HUB
 from nano3.raw.tokenizer_json import TokenizerJson
 from nano3.start.folder import StartError, expanded, valid_name
-from nano3.start.train_tokenizer import BOS, EOS, train_tokenizer
+from nano3.start.train_tokenizer import BOS, EOS, require_entries, train_tokenizer
 
 BEGINNINGS = ["<|bos|>", "<s>", "<bos>", "<|begin_of_text|>", "<|startoftext|>", "[BOS]", "[CLS]"]
 ENDS = ["<|endoftext|>", "</s>", "<|eos|>", "<eos>", "<|end_of_text|>", "<|end_of_document|>", "[EOS]", "[SEP]"]
@@ -148,6 +148,14 @@ def hub_tokenizer(
     files |= {described: description.encode(), tokenizers.pins_path(name): pins_file.read_bytes()}
     bos, eos = ends(workspace, bos_token, eos_token)
     return ChosenTokenizer(name, None, workspace, bos, eos, f"{source} at {commit[:7]}", files)
+
+
+def require_trainable(name: str, entries: int) -> None:
+    """Raises StartError if no tokenizer of so many entries can be trained, or one of this name is kept already."""
+    require_entries(entries)
+    folder = tokenizers.TOKENIZERS / name
+    if folder.exists():
+        raise StartError(f"{folder} exists already: take it, --tokenizer {folder}, or give the recipe another name")
 
 
 def trained_tokenizer(name: str, entries: int, texts: Iterable[str], workspace: Path) -> ChosenTokenizer:

@@ -35,13 +35,18 @@ class TrainedTokenizer:
     entries: int
 
 
-def train_tokenizer(texts: Iterable[str], entries: int) -> TrainedTokenizer:
-    """A tokenizer of at most so many entries, control tokens included. Raises StartError for an impossible number."""
+def require_entries(entries: int) -> None:
+    """Raises StartError for an impossible number of entries."""
     if not FEWEST <= entries <= MOST:
         raise StartError(
             f"--train-tokenizer {entries}: must be from {FEWEST}, the bytes and three control tokens, to {MOST:,}: "
             "32000 suits most data"
         )
+
+
+def train_tokenizer(texts: Iterable[str], entries: int) -> TrainedTokenizer:
+    """A tokenizer of at most so many entries, control tokens included. Raises StartError, as require_entries."""
+    require_entries(entries)
     from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
     tokenizer = Tokenizer(models.BPE())
