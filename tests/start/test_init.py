@@ -15,8 +15,9 @@ from nano3.start.describe import Ask, Reading
 from nano3.start.folder import StartError
 from nano3.start.init import Wishes, init, shares_of
 from tests.conftest import QUICK, House
+from tests.hub import Hub
 from tests.start.data import rows, text, web, write
-from tests.start.test_tokenizer import tokenizer
+from tests.start.test_tokenizer import FILES, tokenizer
 
 
 def start(*data: str, ask: Ask | None = None, **wishes: Any) -> list[str]:
@@ -262,3 +263,15 @@ def test_the_whole_way_from_a_folder_to_a_report(bare_house: House, tmp_path: Pa
     assert done.returncode == 0, done.stderr
     bare_house.snakemake("--config", "recipe=mine", QUICK)
     assert len(list(bare_house.root.glob("results/reports/mine+*/index.html"))) == 1
+
+
+@pytest.mark.slow
+def test_the_workflow_takes_the_tokenizer_that_init_downloaded(
+    hub: Hub, bare_house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(bare_house.root)
+    hub.commit("org/model", FILES)
+    write(Path("raw/a.jsonl"), rows(200))
+    tokens = started("raw", tokenizer="hf://org/model").tokens_name
+    shard = f"results/tokens/{tokens}/raw/train/a.bin"
+    assert bare_house.planned(shard, "--config", "recipe=mine") == {"tokenize_shard": 1}
