@@ -68,7 +68,7 @@ def test_init_asks_what_is_missing_on_a_terminal_alone(here: Path, monkeypatch: 
         CliRunner().invoke(init, [*words, "--yes"], catch_exceptions=False)
     monkeypatch.setattr("nano3.commands.data._is_attended", lambda: True)
     done = CliRunner().invoke(init, words, input="wrong\n\n300\n", catch_exceptions=False)
-    assert "raw: which column is the text? prose: " in done.output
+    assert "raw: which column is the text?\n  prose: " in done.output
     assert "Which tokenizer? a folder with a tokenizer.json, hf://org/repo, or a number of entries" in done.output
     assert load_recipe("mine")[1].tokenizer.path == "config/tokenizers/mine"
 

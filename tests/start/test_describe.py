@@ -104,7 +104,7 @@ def test_an_uncertain_column_is_asked_with_samples(here: Path) -> None:
     assert each.dataset.text_column == "title"
     ((question, options, likely),) = asked
     assert (options, likely) == (["prose", "title"], "prose")
-    assert question.startswith("raw: which column is the text? prose: ")
+    assert question.startswith("raw: which column is the text?\n  prose: ")
 
 
 def test_where_nobody_can_be_asked_an_uncertain_column_is_one_sentence_or_taken(here: Path) -> None:

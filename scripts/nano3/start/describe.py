@@ -109,8 +109,8 @@ def _column(found: Guess, place: Place, reading: Reading, ask: Ask | None) -> st
         return found.best.name
     names = [column.name for column in found.columns]
     if ask:
-        shown = "; ".join(f"{column.name}: {column.sample}" for column in found.columns[:SHOWN_COLUMNS])
-        return ask(f"{place.name}: which column is the text? {shown}", names, found.best.name)
+        shown = "".join(f"\n  {column.name}: {column.sample}" for column in found.columns[:SHOWN_COLUMNS])
+        return ask(f"{place.name}: which column is the text?{shown}\n", names, found.best.name)
     lengths = ", ".join(f"{column.name} ({column.mean:,.0f} characters)" for column in found.columns[:SHOWN_COLUMNS])
     raise StartError(
         f"--data {place.folder}: which column is the text is not certain: {lengths}: give --column {found.best.name}, "

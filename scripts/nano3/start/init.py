@@ -108,7 +108,7 @@ def init(wishes: Wishes, ask: Ask | None = None) -> Iterator[str]:
             shards, notes = _pins(each)
             measured.append(Measured(each, shards, sample_texts(each.dataset, shards, share)))
             yield from (f"  {note}" for note in notes)
-            yield f"  {many(len(shards), 'file')}, {many(measured[-1].rows, 'row')} (counted), pinned by SHA-256"
+            yield f"  {many(measured[-1].rows, 'row')} (counted), pinned by SHA-256"
         chosen = chosen or trained_tokenizer(
             wishes.recipe, entries or 0, (text for each in measured for text in each.sample.texts), workspace
         )
