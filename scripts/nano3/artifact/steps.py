@@ -53,8 +53,8 @@ class ShardFacts(msgspec.Struct, frozen=True, kw_only=True):
     """
     A shard in numbers. bytes_in: of the raw file. rows: of it. documents, tokens: of the training pair. valid, test,
     skipped: rows that are not training documents. dropped: rows by reason. bad: skipped rows that can't be read as
-    text. valid_bytes: of the validation documents' texts in UTF-8; None if older receipts do not say, or documents may be
-    cut. truncated: documents that were cut. lengths: documents by tokens, counted under the next power of two. engine:
+    text. valid_bytes: of the validation documents' texts; None if documents may be cut, or older receipts do not say.
+    truncated: documents that were cut. lengths: documents by tokens, counted under the next power of two. engine:
     gigatoken or tokenizers. exceptions: documents that gigatoken left to tokenizers. checked: documents that were
     encoded again. seconds: by stage; stages overlap. origin: where the raw file came from.
     """
