@@ -1,24 +1,29 @@
 """
 What is different between two trainings: their data, mixture, code, settings, losses. Told from receipts alone.
 
-Two shards are the same if their token pairs are; whatever else differs between their receipts says nothing. A setting
-is a value of a segment's spec; what only follows from another difference (the blend's digest, the segment before, the
-place in a stream) is left out.
+Two shards are the same if their token pairs are, or where the tokenizers differ, the raw rows; whatever else differs
+between their receipts says nothing. A setting is a value of a segment's spec; what only follows from another difference
+(the blend's digest, the segment before, the place in a stream) is left out. A loss per token is no measure of two
+tokenizers: bits per byte of text are. Losses on other documents are not compared.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from nano3 import Nano3Error
 from nano3.artifact.digest import differences
 from nano3.artifact.paths import CHECKPOINTS, EXPORTS
-from nano3.artifact.steps import IndexReceipt, SegmentReceipt, read_receipt
-from nano3.provenance.lineage import Receipts, closure, dataset_of_index, software_of
+from nano3.artifact.steps import SegmentFacts, SegmentReceipt, read_receipt
+from nano3.provenance.lineage import Receipts, software_of
+from nano3.provenance.snapshot import LOST, DatasetSnapshot, Snapshot, incomparable
 
 CONSEQUENCES = ("before", "data")
 NAMED = 5  # shards of a kind of change
+LETTERS = "AB"  # of the sides
+COMMIT = 12  # digits
 
 
 class CompareError(Nano3Error):
@@ -27,15 +32,19 @@ class CompareError(Nano3Error):
 
 @dataclass(frozen=True)
 class Data:
-    """A dataset's shards and tokens on both sides; None where it is not used. names: some of the shards, by change."""
+    """
+    A dataset's shards and tokens on both sides; None where it is not used, or nothing says. names: some of the shards,
+    by change. lost: sides whose shards no receipt tells any more, A or B.
+    """
 
     dataset: str
     tokens: tuple[int | None, int | None]
     shards: tuple[int | None, int | None]
-    added: int
-    removed: int
-    changed: int
-    names: Mapping[str, tuple[str, ...]]
+    added: int = 0
+    removed: int = 0
+    changed: int = 0
+    names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    lost: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -60,25 +69,35 @@ class Change:
 @dataclass(frozen=True)
 class Loss:
     """
-    A segment's last loss in training, and the mean loss on held-out documents after it, over the datasets that were
-    measured in both trainings.
+    A segment's last loss in training, in nats per token, and the mean validation loss after it, in the comparison's
+    unit, over the datasets that are comparable and were measured in both trainings; where the segment is in one alone,
+    over all of its own. segment: phase/segment; both names where the trainings end with segments of other names.
     """
 
     segment: str
     trained: tuple[float | None, float | None]
     validation: tuple[float | None, float | None]
+    datasets: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two trainings. names: of what was compared. Only what differs is in it, but for the losses, which are all."""
+    """
+    Two trainings. names: of what was compared. notes: of each side, what is not as it was. tokenizer: how the tokens
+    differ; both tokenizers' names under `name`. unit: of validation losses. Only what differs is in it, but for the
+    losses, which are all. incomparable: why the losses of a dataset are not compared.
+    """
 
     names: tuple[str, str]
+    notes: tuple[tuple[str, ...], tuple[str, ...]]
+    tokenizer: tuple[Change, ...]
+    unit: Literal["nats per token", "bits per byte"]
     data: tuple[Data, ...]
     mixture: tuple[Share, ...]
     code: tuple[Change, ...]
     settings: tuple[Change, ...]
     losses: tuple[Loss, ...]
+    incomparable: Mapping[str, str]
 
 
 def receipt_of(word: str) -> Path:
@@ -101,57 +120,76 @@ def compare(before: str, after: str) -> Comparison:
     """
     What differs. before, after: receipts of exports or segments, or names of recipes.
 
-    Raises CompareError for a name of nothing, LineageError where a receipt stands on something that changed since.
+    Raises CompareError for a name of nothing, ReceiptError for a receipt that is damaged.
     """
-    sides = (closure(receipt_of(before)), closure(receipt_of(after)))
-    segments = (_segments(sides[0]), _segments(sides[1]))
+    sides = (Snapshot.of(receipt_of(before)), Snapshot.of(receipt_of(after)))
+    segments = (sides[0].segments, sides[1].segments)
+    tokenizer = tuple(_tokenizer(*sides))
+    obstacles = {name: _obstacle(name, sides, bool(tokenizer)) for name in sorted(_union(*map(_measured, sides)))}
     return Comparison(
         (before, after),
-        tuple(_data(sides)),
+        (sides[0].notes, sides[1].notes),
+        tokenizer,
+        "bits per byte" if tokenizer else "nats per token",
+        tuple(_data(sides, bool(tokenizer))),
         tuple(_mixture(segments)),
-        tuple(_code(sides)),
+        tuple(_code((sides[0].receipts, sides[1].receipts))),
         tuple(_settings(segments)),
-        tuple(_losses(segments)),
+        tuple(_losses(sides, obstacles, bool(tokenizer))),
+        {name: why for name, why in obstacles.items() if why},
     )
 
 
-def _segments(receipts: Receipts) -> dict[str, SegmentReceipt]:
-    """Receipts of the segments by phase/segment, in the order of training."""
-    trained = [receipt for receipt in receipts.values() if isinstance(receipt, SegmentReceipt)]
-    trained.sort(key=lambda each: each.key["steps"]["first"])
-    return {f"{each.facts.phase}/{each.facts.segment}": each for each in trained}
+def _tokenizer(before: Snapshot, after: Snapshot) -> Iterator[Change]:
+    """How the token settings differ. Where no shard is left to tell, the names of the folders of tokens do."""
+    known = before.tokenizer and after.tokenizer
+    changed = differences(before.tokenizer, after.tokenizer) if known else {}
+    if changed or (not known and before.tokens != after.tokens):
+        yield Change("name", (before.tokenizer_name, after.tokenizer_name), ())
+    yield from (Change(key, values, ()) for key, values in changed.items())
 
 
 def _union(first: Iterable[str], second: Iterable[str]) -> list[str]:
     return list(dict.fromkeys([*first, *second]))
 
 
-def _data(sides: tuple[Receipts, Receipts]) -> Iterable[Data]:
-    indexes = [
-        {dataset_of_index(path): each for path, each in side.items() if isinstance(each, IndexReceipt)}
-        for side in sides
-    ]
-    for dataset in sorted(_union(*indexes)):
-        both = [side.get(dataset) for side in indexes]
-        shards = [
-            {Path(each.path).stem: each.digest for each in receipt.inputs if each.kind == "receipt"} if receipt else {}
-            for receipt in both
-        ]
-        before, after = shards
-        if before == after:
+def _used(side: Snapshot) -> list[str]:
+    """The datasets that a training read."""
+    return _union(side.datasets, (name for each in side.segments.values() for name in each.facts.mixture.target))
+
+
+def _data(sides: tuple[Snapshot, Snapshot], other_tokenizer: bool) -> Iterator[Data]:
+    for dataset in sorted(_union(*map(_used, sides))):
+        both = [side.datasets.get(dataset) for side in sides]
+        shards = _listed(both, other_tokenizer)
+        tokens = _pair(each.tokens if each else None for each in both)
+        counts = _pair(None if own is None else len(own) for own in shards)
+        listed = zip(LETTERS, sides, shards, strict=True)
+        lost = tuple(letter for letter, side, own in listed if own is None and dataset in _used(side))
+        if lost and not (both[0] and both[1] and both[0].content == both[1].content):
+            yield Data(dataset, tokens, counts, lost=lost)
+        if lost:
+            continue
+        before, after = (own or {} for own in shards)
+        if before == after and (tokens[0] == tokens[1] or not other_tokenizer):
             continue
         names = {
             "added": [name for name in after if name not in before],
             "removed": [name for name in before if name not in after],
             "changed": [name for name in before if name in after and before[name] != after[name]],
         }
-        yield Data(
-            dataset,
-            _pair(receipt.facts.tokens if receipt else None for receipt in both),
-            _pair(len(own) if receipt else None for own, receipt in zip(shards, both, strict=True)),
-            **{kind: len(every) for kind, every in names.items()},
-            names={kind: tuple(every[:NAMED]) for kind, every in names.items() if every},
-        )
+        first = {kind: tuple(every[:NAMED]) for kind, every in names.items() if every}
+        yield Data(dataset, tokens, counts, lost=(), names=first, **{kind: len(every) for kind, every in names.items()})
+
+
+def _listed(both: Sequence[DatasetSnapshot | None], other_tokenizer: bool) -> list[Mapping[str, str] | None]:
+    """What identifies the shards of both sides, by name; None where a side has none or nothing tells them."""
+    if not other_tokenizer:
+        return [each.shards if each else None for each in both]
+    raw = [each.raw if each else {} for each in both]
+    if None not in raw:
+        return [own if each else None for own, each in zip(raw, both, strict=True)]
+    return [dict.fromkeys(each.shards, "") if each and each.shards is not None else None for each in both]
 
 
 def _mixture(segments: tuple[Mapping[str, SegmentReceipt], Mapping[str, SegmentReceipt]]) -> Iterable[Share]:
@@ -164,7 +202,8 @@ def _mixture(segments: tuple[Mapping[str, SegmentReceipt], Mapping[str, SegmentR
                 place = (facts.phase, dataset)
                 target[place] = share
                 tokens[place] = tokens.get(place, 0) + facts.mixture.samples.get(dataset, 0) * length
-    for place in dict.fromkeys([*targets[0], *targets[1]]):
+    phases = _union(*([phase for phase, _ in target] for target in targets))
+    for place in sorted({*targets[0], *targets[1]}, key=lambda place: (phases.index(place[0]), place[1])):
         shares, taken = _pair(each.get(place) for each in targets), _pair(each.get(place) for each in drawn)
         if shares[0] != shares[1] or taken[0] != taken[1]:
             yield Share(*place, shares, taken)
@@ -177,7 +216,7 @@ def _code(sides: tuple[Receipts, Receipts]) -> Iterable[Change]:
     for step in _union(*steps):
         before, after = (side.get(step, {}) for side in steps)
         for key in _union(before, after) if before and after else ():
-            one, other = (", ".join(sorted(side.get(key, {"none"}))) for side in (before, after))
+            one, other = (" and ".join(sorted(side.get(key, {"none"}))) for side in (before, after))
             if one != other:
                 found.setdefault((key, one, other), []).append(step)
     return (Change(key, (before, after), tuple(where)) for (key, before, after), where in found.items())
@@ -187,45 +226,104 @@ def _software(receipts: Receipts) -> dict[str, dict[str, set[str]]]:
     """All that the artifacts of a step were made by: by step and dotted key the values that occur."""
     found: dict[str, dict[str, set[str]]] = {}
     for receipt in receipts.values():
-        for key, (_, value) in differences({}, software_of(receipt)).items():
-            found.setdefault(receipt.step, {}).setdefault(key, set()).add(str(value))
+        software = software_of(receipt)
+        git, packages = receipt.run.git, software.pop("packages")
+        software["git"] = git and f"{git.commit[:COMMIT]}{' with uncommitted changes' if git.dirty else ''}"
+        software |= {f"packages.{name}": version for name, version in packages.items()}
+        for key, value in software.items():
+            found.setdefault(receipt.step, {}).setdefault(key, set()).add("none" if value is None else str(value))
     return found
 
 
 def _settings(segments: tuple[Mapping[str, SegmentReceipt], Mapping[str, SegmentReceipt]]) -> Iterable[Change]:
-    """Values of specs that differ, each with the segments it differs in."""
+    """
+    Values of specs that differ, each with the segments it differs in. Trainings without a segment of the same name are
+    compared by their last ones.
+    """
     found: dict[str, Change] = {}
+    one, other = segments
+    names = {name: (name, name) for name in one if name in other}
+    if one and other and not names:
+        last, other_last = [*one][-1], [*other][-1]
+        names = {f"{last} and {other_last}": (last, other_last)}
     for name in _union(*segments):
+        if name not in one or name not in other:
+            there = _pair("trained" if name in side else "not there" for side in segments)
+            _add(found, "segment", there, name)
+    for where, pair in names.items():
         specs = [
-            {key: value for key, value in side[name].key.items() if key not in CONSEQUENCES} if name in side else None
-            for side in segments
+            {key: value for key, value in side[name].key.items() if key not in CONSEQUENCES}
+            for side, name in zip(segments, pair, strict=True)
         ]
-        if None in specs:
-            said = _pair("trained" if spec else "not there" for spec in specs)
-            found[name] = Change("segment", said, (name,))
-            continue
         for key, values in differences(specs[0], specs[1]).items():
-            same = found.get(f"{key} {values}")
-            found[f"{key} {values}"] = Change(key, values, (*(same.where if same else ()), name))
+            _add(found, key, values, where)
     return found.values()
 
 
-def _losses(segments: tuple[Mapping[str, SegmentReceipt], Mapping[str, SegmentReceipt]]) -> Iterable[Loss]:
-    for name in _union(*segments):
-        facts = [side[name].facts if name in side else None for side in segments]
-        validation = _alike([each.validation["after"] if each else None for each in facts])
-        yield Loss(
-            name,
-            _pair(each.loss.last if each else None for each in facts),
-            _pair(sum(every) / len(every) if every else None for every in validation),
-        )
+def _add(found: dict[str, Change], key: str, values: tuple[Any, Any], where: str) -> None:
+    """Add a place to a change, or the change itself."""
+    same = found.get(f"{key} {values}")
+    found[f"{key} {values}"] = Change(key, values, (*(same.where if same else ()), where))
 
 
-def _alike(sides: Sequence[Mapping[str, float] | None]) -> list[list[float]]:
-    """The losses of each side, of the datasets that all sides have. A side may be missing."""
-    there = [side for side in sides if side is not None]
-    names = sorted(set.intersection(*(set(side) for side in there)))
-    return [[side[name] for name in names] if side is not None else [] for side in sides]
+def _measured(side: Snapshot) -> list[str]:
+    """The datasets whose validation loss was measured in a training."""
+    return _union((), (name for each in side.segments.values() for name in each.facts.validation.get("after", {})))
+
+
+def _obstacle(dataset: str, sides: tuple[Snapshot, Snapshot], other_tokenizer: bool) -> str | None:
+    """Why validation losses of a dataset are not compared; None if they are."""
+    measured = [letter for letter, side in zip(LETTERS, sides, strict=True) if dataset in _measured(side)]
+    if len(measured) == 1:
+        return f"measured in {measured[0]} alone"
+    one, other = (side.datasets.get(dataset) for side in sides)
+    if one is None or other is None:
+        return LOST
+    limits = [[*side.segments.values()][-1].facts.evaluation_tokens for side in sides]
+    whole = all(each.is_whole(most) for each, most in zip((one, other), limits, strict=True))
+    if 0 not in limits and limits[0] != limits[1] and not whole:
+        return f"measured on {limits[0]:,} tokens in A, {limits[1]:,} in B"
+    return incomparable(one, other, other_tokenizer)
+
+
+def _losses(
+    sides: tuple[Snapshot, Snapshot], obstacles: Mapping[str, str | None], other_tokenizer: bool
+) -> Iterator[Loss]:
+    """A loss for each segment of either training, and one for their ends where these are segments of other names."""
+    scales = [_scales(side, other_tokenizer) for side in sides]
+    places = {name: (name, name) for name in _union(*(side.segments for side in sides))}
+    ends = [[*side.segments][-1] for side in sides if side.segments]
+    if len(set(ends)) == 2:
+        places[" and ".join(ends)] = (ends[0], ends[1])
+    for segment, names in places.items():
+        facts = [
+            side.segments[name].facts if name in side.segments else None
+            for side, name in zip(sides, names, strict=True)
+        ]
+        after = [_scaled(each, scale) if each else None for each, scale in zip(facts, scales, strict=True)]
+        there = [own for own in after if own is not None]
+        datasets = sorted(set.intersection(*map(set, there)))
+        if len(there) == 2:
+            datasets = [name for name in datasets if obstacles[name] is None]
+        trained = _pair(each.loss.last if each else None for each in facts)
+        yield Loss(segment, trained, _pair(_mean(own, datasets) for own in after), tuple(datasets))
+
+
+def _scales(side: Snapshot, other_tokenizer: bool) -> dict[str, float]:
+    """Factors for losses in nats per token, by dataset; none where bits per byte can't be told."""
+    if not other_tokenizer:
+        return dict.fromkeys(_measured(side), 1.0)
+    rates = {name: each.bytes_per_token for name, each in side.datasets.items()}
+    return {name: 1 / (math.log(2) * rate) for name, rate in rates.items() if rate}
+
+
+def _scaled(facts: SegmentFacts, scale: Mapping[str, float]) -> dict[str, float]:
+    after = facts.validation.get("after", {})
+    return {name: loss * scale[name] for name, loss in after.items() if name in scale}
+
+
+def _mean(losses: Mapping[str, float] | None, datasets: Sequence[str]) -> float | None:
+    return sum(losses[name] for name in datasets) / len(datasets) if losses is not None and datasets else None
 
 
 def _pair(values: Iterable[Any]) -> tuple[Any, Any]:
