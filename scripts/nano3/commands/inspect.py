@@ -41,12 +41,13 @@ def row(choice: Choice, dataset: str, file: str, row: int, as_json: bool) -> Non
     """
     List the steps that a raw row was trained in.
 
-    FILE: a shard, or a raw file by its path or the end of it. ROW: of the raw file, from 0.
+    FILE: a shard, or a raw file by its path or the end of it. ROW: of the raw file, counted from 1; --json has
+    row_index, counted from 0.
     """
     from nano3.provenance.trace import segments, trace_row
     from nano3.provenance.trace_text import row_as_text
 
-    traced = trace_row(segments(CHECKPOINTS / choice.artifacts()), dataset, file, row)
+    traced = trace_row(segments(CHECKPOINTS / choice.artifacts()), dataset, file, row - 1)
     print(to_json(traced) if as_json else row_as_text(traced))
 
 

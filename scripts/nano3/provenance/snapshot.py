@@ -200,7 +200,11 @@ def _datasets(
         tokens, listing = blended[name].tokens if name in blended else None, Path(blend_path).with_name("blend.json")
         shards = shards_then[name] if name in shards_then else _shards_of_blend(listing, name, tokens)
         told_by = table if name in shards_then else listing
-        told = f"its {many(len(shards), 'shard')} at that time are listed in {told_by}" if shards else "its shards are lost"
+        told = (
+            f"its {many(len(shards), 'shard')} at that time are listed in {told_by}"
+            if shards
+            else "its shards are lost"
+        )
         notes[:] = [note for note in notes if not note.startswith(index_path)]  # what is gone has changed, too
         what = f"{name} has changed since" if Path(index_path).exists() else f"the index of {name} is gone"
         notes.append(f"{what}: {told}")
