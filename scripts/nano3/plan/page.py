@@ -6,7 +6,7 @@ from nano3.drawing.templates import write_page
 from nano3.graph.reasons import written
 from nano3.plan.picture import picture
 from nano3.plan.plan import KINDS, Plan
-from nano3.plan.text import COLUMNS, certified, costs, left_out, refusals, sentences, verdict
+from nano3.plan.text import COLUMNS, certified, costs, left_out, refusals, sentences, slow_engine, verdict
 
 HERE = Path(__file__).parent
 
@@ -20,6 +20,7 @@ def write_plan(plan: Plan, page: Path) -> None:
         title=_title(plan),
         verdict=verdict(plan),
         certified=certified(plan),
+        slow_engine=slow_engine(plan),
         left_out=left_out(plan),
         refusals=refusals(plan),
         notes=[*plan.dropped, *plan.unpinned],
