@@ -219,9 +219,33 @@ def test_bytes_that_no_receipt_says_are_told() -> None:
     assert all(each.validation == (None, None) for each in comparison.losses)
 
 
-def test_a_name_of_nothing_is_an_error_that_knows_names() -> None:
-    with pytest.raises(CompareError, match=r"tinny: no receipt, and no recipe with a checkpoint: there are tiny"):
-        compare("tinny", "tiny")
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("tinny", "tinny: no receipt, and no recipe with a checkpoint: did you mean tiny?"),
+        ("other", "other: no receipt, and no recipe with a checkpoint: there are tiny"),
+        ("config/recipes/other.yaml", "config/recipes/other.yaml: no receipt, and no recipe with a checkpoint: there"),
+        ("results/nothing.json", "results/nothing.json: no receipt, and no recipe with a checkpoint: there are tiny"),
+        (str(TOKENS / "web/index.json"), "/index.json: a receipt of index_dataset: name that of an export or of a"),
+    ],
+)
+def test_what_means_no_training_is_an_error_that_knows_names(word: str, said: str) -> None:
+    with pytest.raises(CompareError) as refusal:
+        compare(word, "tiny")
+    assert said in str(refusal.value)
+
+
+def test_a_training_whose_segments_are_gone_is_said_to_be() -> None:
+    shutil.rmtree(CHECKPOINTS)
+    with pytest.raises(CompareError, match=r"^tiny: the receipts of its segments are gone: name another training$"):
+        compare(FIRST, "tiny")
+
+
+def test_a_training_is_named_by_its_recipe_its_file_or_a_folder() -> None:
+    segment = CHECKPOINTS / "phase1/stable"
+    for word in ("tiny", "config/recipes/tiny.yaml", str(EXPORT), str(EXPORT.parent)):
+        assert receipt_of(word) == EXPORT
+    assert receipt_of(str(segment)) == segment / "receipt.json"
 
 
 def test_a_training_is_its_last_segment_whatever_was_written_last() -> None:

@@ -10,13 +10,16 @@ tokenizers: bits per byte of text are. Losses on other documents are not compare
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from glob import escape
 from pathlib import Path
 from typing import Any, Literal
 
 from nano3 import Nano3Error
 from nano3.artifact.digest import differences
 from nano3.artifact.paths import CHECKPOINTS, EXPORTS
-from nano3.artifact.steps import SegmentFacts, SegmentReceipt, read_receipt
+from nano3.artifact.steps import ExportReceipt, SegmentFacts, SegmentReceipt, read_receipt
+from nano3.core.names import recipe_name
+from nano3.core.schema import did_you_mean
 from nano3.provenance.lineage import Receipts, software_of
 from nano3.provenance.snapshot import LOST, DatasetSnapshot, Snapshot, incomparable
 
@@ -101,18 +104,25 @@ class Comparison:
 
 
 def receipt_of(word: str) -> Path:
-    """The receipt that a path or a recipe's name means: its export's, or that of its last segment."""
-    if Path(word).is_file():
-        return Path(word)
-    export = Path(EXPORTS) / word / "receipt.json"
+    """
+    The receipt that is meant: a path is one, or has one in it; a recipe's name means its export's, or that of its last
+    segment. Raises CompareError for nothing of the kind.
+    """
+    path = Path(word) / "receipt.json" if Path(word).is_dir() else Path(word)
+    if path.is_file() and path.suffix != ".yaml":
+        if not isinstance(receipt := read_receipt(path), ExportReceipt | SegmentReceipt):
+            raise CompareError(f"{path}: a receipt of {receipt.step}: name that of an export or of a segment")
+        return path
+    name = recipe_name(word) if path.suffix == ".yaml" or "/" not in word else word
+    export, checkpoints = Path(EXPORTS) / name / "receipt.json", Path(CHECKPOINTS)
     if export.is_file():
         return export
-    checkpoints = Path(CHECKPOINTS)
-    segments = checkpoints.glob(f"{word}/*/*/receipt.json")
+    segments = checkpoints.glob(f"{escape(name)}/*/*/receipt.json")
     last = max(segments, key=lambda path: read_receipt(path, SegmentReceipt).facts.steps, default=None)
     if last is None:
-        known = sorted(path.name for path in checkpoints.glob("*")) or ["none yet"]
-        raise CompareError(f"{word}: no receipt, and no recipe with a checkpoint: there are {', '.join(known)}")
+        known = sorted(path.name for path in checkpoints.glob("*"))
+        remedy = did_you_mean(name, known, f"there are {', '.join(known) or 'none yet'}")
+        raise CompareError(f"{word}: no receipt, and no recipe with a checkpoint: {remedy}")
     return last
 
 
@@ -123,6 +133,9 @@ def compare(before: str, after: str) -> Comparison:
     Raises CompareError for a name of nothing, ReceiptError for a receipt that is damaged.
     """
     sides = (Snapshot.of(receipt_of(before)), Snapshot.of(receipt_of(after)))
+    for word, side in zip((before, after), sides, strict=True):
+        if not side.segments:
+            raise CompareError(f"{word}: the receipts of its segments are gone: name another training")
     segments = (sides[0].segments, sides[1].segments)
     tokenizer = tuple(_tokenizer(*sides))
     obstacles = {name: _obstacle(name, sides, bool(tokenizer)) for name in sorted(_union(*map(_measured, sides)))}
