@@ -42,6 +42,11 @@ def test_other_recipes_are_named_if_there_are_any(house: Path) -> None:
     assert max(map(len, many.splitlines())) <= WIDTH
 
 
+def test_a_command_is_not_broken_over_two_lines(bare: Path) -> None:
+    Path("resources/tiny/math/set-mm-01.jsonl.gz").unlink()
+    assert any("`nano3 pin tiny-math`" in line for line in as_text(plan(), colour=False).splitlines())
+
+
 def test_rows_that_are_in_no_pair_are_told(house: Path) -> None:
     assert "in no pair" not in as_text(plan(), colour=False)
     index = Path(plan().state.request.paths.index("tiny-math"))

@@ -91,6 +91,13 @@ def test_a_setting_is_named_once_with_all_segments_that_have_it() -> None:
     assert "batch.global_batch_size  8 -> 16  phase1/stable, phase1/decay" in found()
 
 
+def test_a_section_on_one_side_alone_is_told_value_by_value() -> None:
+    with edited(CHECKPOINTS / "phase2/anneal/receipt.json") as receipt:
+        receipt["key"]["learning_rate"] = {"decay": {"style": "linear", "tokens": 5}}
+    changes = {each.key: each.values for each in compare(FIRST, "tiny").settings}
+    assert changes == {"learning_rate.decay.style": (None, "linear"), "learning_rate.decay.tokens": (None, 5)}
+
+
 def test_a_commit_and_a_version_are_told_in_words() -> None:
     with edited(TOKENS / "web/index.json") as receipt:
         receipt["run"]["git"] = {"commit": "0123456789abcdef", "dirty": True}

@@ -1,5 +1,6 @@
 """How does a plan read in a terminal?"""
 
+import re
 import textwrap
 from collections.abc import Iterator, Sequence
 
@@ -15,6 +16,7 @@ from nano3.plan.sentences import sentence
 WIDTH = 100
 COLUMNS = {name: words for name, words in STATES.items() if name != "unneeded"}
 PAINT = {"fresh": "32", "stale": "33", "new": "36", "conditional": "35", "bold": "1"}
+NO_BREAK = "\N{NO-BREAK SPACE}"
 OTHERS = 6  # recipes that are named
 UNMEASURED = "no estimate"
 TOLD = 0.01  # part of an epoch's tokens; less in no sample is not worth a line
@@ -112,7 +114,7 @@ def _lines(plan: Plan, colour: bool, others: Sequence[str]) -> Iterator[str]:
     if others:
         more = f" and {len(others) - OTHERS} more" if len(others) > OTHERS else ""
         line = f"Other recipes: {', '.join(others[:OTHERS])}{more}. Name one with --recipe."
-        yield from textwrap.wrap(line, WIDTH, break_on_hyphens=False)
+        yield from _wrapped(line)
     yield ""
     yield " " * 17 + "".join(f"{heading:>20}" for heading in COLUMNS.values())
     for kind, counts in plan.counts.items():
@@ -123,23 +125,30 @@ def _lines(plan: Plan, colour: bool, others: Sequence[str]) -> Iterator[str]:
     if plan.causes:
         yield from ("", paint("Why", "bold"))
         for why in sentences(plan):
-            yield from textwrap.wrap(why, WIDTH, initial_indent="- ", subsequent_indent="  ", break_on_hyphens=False)
+            yield from _wrapped(why, initial_indent="- ", subsequent_indent="  ")
     if lines := costs(plan):
         yield from ("", paint("Estimate, from what receipts measured", "bold"))
         yield from _table(lines)
     if unneeded := sum(counts.unneeded for counts in plan.counts.values()):
         yield from ("", f"{many(unneeded, 'missing artifact')} that nothing needs now: made when something does.")
     for told in filter(None, (plan.dropped, plan.unpinned)):
-        yield from ("", *(line for each in told for line in textwrap.wrap(each, WIDTH, break_on_hyphens=False)))
+        yield from ("", *(line for each in told for line in _wrapped(each)))
     for line in filter(None, (certified(plan), slow_engine(plan), *left_out(plan), verdict(plan), *refusals(plan))):
-        yield from ("", *textwrap.wrap(line, WIDTH))
+        yield from ("", *_wrapped(line))
+
+
+def _wrapped(text: str, **indents: str) -> list[str]:
+    """In lines that are not broken inside a word or a `command`."""
+    whole = re.sub("`[^`]+`", lambda command: command[0].replace(" ", NO_BREAK), text)
+    lines = textwrap.wrap(whole, WIDTH, break_on_hyphens=False, break_long_words=False, **indents)  # type: ignore[arg-type]
+    return [line.replace(NO_BREAK, " ") for line in lines]
 
 
 def _table(lines: Sequence[tuple[str, str, str]]) -> Iterator[str]:
     width = max(len(what) for what, _, _ in lines) + 2
     for what, amount, basis in lines:
         text = f"{amount}: {basis}" if amount.endswith(UNMEASURED) else f"{amount} ({basis})"
-        yield from textwrap.wrap(text, WIDTH, initial_indent=f"{what:<{width}}", subsequent_indent=" " * width)
+        yield from _wrapped(text, initial_indent=f"{what:<{width}}", subsequent_indent=" " * width)
 
 
 def _amount(kind: str, number: int) -> str:

@@ -269,8 +269,19 @@ def _settings(segments: tuple[Mapping[str, SegmentReceipt], Mapping[str, Segment
             for side, name in zip(segments, pair, strict=True)
         ]
         for key, values in differences(specs[0], specs[1]).items():
-            _add(found, key, values, where)
+            for part, pair_of_values in _parts(key, values):
+                _add(found, part, pair_of_values, where)
     return found.values()
+
+
+def _parts(key: str, values: tuple[Any, Any]) -> Iterator[tuple[str, tuple[Any, Any]]]:
+    """A difference, value by value where a whole section is on one side alone."""
+    sections = [value for value in values if isinstance(value, dict)]
+    if not sections:
+        yield key, values
+    for name in sections[0] if sections else ():
+        one, other = (value.get(name) if isinstance(value, dict) else None for value in values)
+        yield from _parts(f"{key}.{name}", (one, other))
 
 
 def _add(found: dict[str, Change], key: str, values: tuple[Any, Any], where: str) -> None:

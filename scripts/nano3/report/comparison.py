@@ -138,8 +138,12 @@ def _change(change: Change) -> Row:
 
 
 def _short(value: Any) -> str:
-    """A digest by its first digits, anything else as it is."""
+    """A digest by its first digits, a truth as YAML writes it, a number with its thousands, anything else as it is."""
     text = str(value)
+    if isinstance(value, bool):
+        return text.lower()
+    if isinstance(value, int):
+        return f"{value:,}"
     return text[:DIGITS] if len(text) in (40, 64) and set(text) <= set("0123456789abcdef") else text
 
 
