@@ -99,8 +99,8 @@ def compare(before: str, after: str, as_json: bool, html: Path | None) -> None:
 
     Data, mixture, code, settings, losses. A, B: a recipe's name, or the receipt of an export or of a segment.
     """
-    from nano3.provenance.compare import compare as compared
-    from nano3.report.comparison import as_text, write_comparison
+    from nano3.comparison.compare import compare as compared
+    from nano3.comparison.text import as_text, write_comparison
 
     comparison = compared(before, after)
     print(to_json(comparison) if as_json else as_text(comparison))

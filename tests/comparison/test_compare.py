@@ -1,69 +1,26 @@
 """Two trainings side by side, whatever they are: what differs, and nothing else."""
 
-import json
-import math
 import os
 import re
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from nano3.provenance.compare import CompareError, Comparison, Loss, compare, receipt_of
-from nano3.report.comparison import as_text
-from tests.lineage import BEFORE, build_twice
+from nano3.comparison.compare import CompareError, compare, receipt_of
+from nano3.comparison.text import as_text
+from tests.comparison.conftest import (
+    FIRST,
+    edited,
+    found,
+    loss_of,
+    segment_receipts,
+    shard_receipts,
+    take_another_tokenizer,
+)
 from tests.receipts import CHECKPOINTS, EXPORT, TOKENS
 
-FIRST = str(BEFORE / EXPORT.relative_to("results"))
-TOKENS_BEFORE = BEFORE / TOKENS.relative_to("results")
-
-
-@pytest.fixture(autouse=True)
-def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    build_twice(["web", "code"], shards=3)
-
-
-@contextmanager
-def edited(path: Path) -> Iterator[dict[str, Any]]:
-    """A receipt, to change."""
-    receipt = json.loads(path.read_text())
-    yield receipt
-    path.write_text(json.dumps(receipt))
-
-
-def segment_receipts() -> list[Path]:
-    return sorted(CHECKPOINTS.glob("*/*/receipt.json"))
-
-
-def shard_receipts(tokens: Path, dataset: str) -> list[Path]:
-    return sorted((tokens / dataset / "train").glob("*.json"))
-
-
-def count_bytes(tokens: Path, dataset: str, each: int | None) -> None:
-    """Have a dataset's three shards say the bytes of their validation texts."""
-    for path in shard_receipts(tokens, dataset):
-        with edited(path) as receipt:
-            receipt["facts"]["valid_bytes"] = each
-
-
-def take_another_tokenizer() -> None:
-    """The second training's tokens are another tokenizer's."""
-    for dataset in ("web", "code"):
-        for path in shard_receipts(TOKENS, dataset):
-            with edited(path) as receipt:
-                receipt["key"]["tokenizer"] = {"sha256": "2" * 64}
-
-
-def found() -> str:
-    return as_text(compare(FIRST, "tiny"))
-
-
-def loss_of(comparison: Comparison, segment: str) -> Loss:
-    return next(each for each in comparison.losses if each.segment == segment)
+pytestmark = pytest.mark.usefixtures("house")
 
 
 def test_the_same_training_made_again_differs_in_nothing() -> None:
@@ -139,73 +96,6 @@ def test_trainings_without_a_segment_in_common_are_compared_by_their_ends() -> N
     assert last.datasets == ("code", "web")
 
 
-def test_validation_losses_are_means_over_the_sets_that_both_trainings_measured() -> None:
-    with edited(CHECKPOINTS / "phase1/stable/receipt.json") as receipt:
-        after = receipt["facts"]["validation"]["after"]
-        del after["code"]
-    loss = loss_of(compare(FIRST, "tiny"), "phase1/stable")
-    assert loss.validation == (after["web"], after["web"])
-    assert loss.datasets == ("web",)
-    with edited(CHECKPOINTS / "phase1/stable/receipt.json") as receipt:
-        receipt["facts"]["validation"]["after"] = {}
-    loss = loss_of(compare(FIRST, "tiny"), "phase1/stable")
-    assert loss.validation == (None, None)
-    assert "not comparable" in next(line for line in found().splitlines() if line.startswith("  phase1/stable"))
-
-
-def test_losses_on_other_documents_are_not_compared() -> None:
-    """As a sample's are with those of the whole."""
-    for path in shard_receipts(TOKENS, "code"):
-        with edited(path) as receipt:
-            receipt["facts"]["valid"] = [1, 2]
-    with edited(TOKENS / "code/index.json") as receipt:
-        receipt["content"], receipt["outputs"][0]["sha256"] = "5" * 64, "6" * 64
-    for blend in Path("results/blends").rglob("blend.receipt.json"):
-        with edited(blend) as receipt:
-            receipt["inputs"][1]["digest"] = "5" * 64
-    comparison = compare(FIRST, "tiny")
-    assert comparison.incomparable == {"code": "other validation documents"}
-    assert loss_of(comparison, "phase2/anneal").datasets == ("web",)
-    assert "code is not compared: other validation documents." in found()
-
-
-def test_losses_on_other_parts_of_a_set_are_not_compared() -> None:
-    for folder, tokens in ((BEFORE / "checkpoints", 100), (Path("results/checkpoints"), 200)):
-        for path in folder.glob("*/*/*/receipt.json"):
-            with edited(path) as receipt:
-                receipt["facts"]["evaluation_tokens"] = tokens
-    comparison = compare(FIRST, "tiny")
-    assert comparison.incomparable["web"] == "measured on 100 tokens in A, 200 in B"
-    assert loss_of(comparison, "phase1/decay").validation == (None, None)
-    for path in (*Path(BEFORE).rglob("index.json"), *Path("results").rglob("index.json")):
-        with edited(path) as receipt:
-            receipt["facts"]["valid"]["tokens"] = 100  # all of it was measured both times
-    assert compare(FIRST, "tiny").incomparable == {}
-
-
-def test_another_tokenizer_is_said_and_losses_are_bits_per_byte() -> None:
-    take_another_tokenizer()
-    for dataset in ("web", "code"):
-        count_bytes(TOKENS_BEFORE, dataset, 400)  # of 300 tokens in 3 shards: 4 bytes a token
-        count_bytes(TOKENS, dataset, 200)
-    comparison = compare(FIRST, "tiny")
-    assert [(each.key, each.values) for each in comparison.tokenizer] == [
-        ("name", ("tiny", "tiny")),
-        ("sha256", ("1" * 64, "2" * 64)),
-    ]
-    assert comparison.unit == "bits per byte"
-    after = json.loads((CHECKPOINTS / "phase2/anneal/receipt.json").read_text())["facts"]["validation"]["after"]
-    mean = sum(after.values()) / len(after)
-    loss = loss_of(comparison, "phase2/anneal")
-    assert loss.validation == pytest.approx((mean / math.log(2) / 4, mean / math.log(2) / 2))
-    text = as_text(comparison)
-    assert text.splitlines()[3] == (
-        "Other tokenizer (sha256 111111111111 -> 222222222222): validation losses are compared in bits per"
-    )
-    assert "Last in training, per own token" in text
-    assert "Validation, bits per byte" in text
-
-
 def test_shards_of_another_tokenizer_are_the_same_if_their_rows_are() -> None:
     take_another_tokenizer()
     with edited(TOKENS / "code/index.json") as receipt:
@@ -215,15 +105,6 @@ def test_shards_of_another_tokenizer_are_the_same_if_their_rows_are() -> None:
     text = found()
     assert "code     3       60,000 -> 99,000  the same shards, other tokens" in text
     assert "1 changed (shard_0001)" in next(line for line in text.splitlines() if line.startswith("  web"))
-
-
-def test_bytes_that_no_receipt_says_are_told() -> None:
-    take_another_tokenizer()
-    comparison = compare(FIRST, "tiny")
-    assert set(comparison.incomparable.values()) == {
-        "other tokenizer, and no receipt says the bytes of its validation texts"
-    }
-    assert all(each.validation == (None, None) for each in comparison.losses)
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,9 @@ What is different between two trainings: their data, mixture, code, settings, lo
 
 Two shards are the same if their token pairs are, or where the tokenizers differ, the raw rows; whatever else differs
 between their receipts says nothing. A setting is a value of a segment's spec; what only follows from another difference
-(the blend's digest, the segment before, the place in a stream) is left out. A loss per token is no measure of two
-tokenizers: bits per byte of text are. Losses on other documents are not compared.
+(the blend's digest, the segment before, the place in a stream) is left out. For losses see nano3.comparison.losses.
 """
 
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from glob import escape
@@ -17,15 +15,15 @@ from typing import Any, Literal
 from nano3 import Nano3Error
 from nano3.artifact.digest import differences
 from nano3.artifact.paths import CHECKPOINTS, EXPORTS
-from nano3.artifact.steps import ExportReceipt, SegmentFacts, SegmentReceipt, read_receipt
+from nano3.artifact.steps import ExportReceipt, SegmentReceipt, read_receipt
+from nano3.comparison.losses import LETTERS, Loss, Sides, losses
+from nano3.comparison.snapshot import DatasetSnapshot, Snapshot
 from nano3.core.names import recipe_name
 from nano3.core.schema import did_you_mean
 from nano3.provenance.lineage import Receipts, software_of
-from nano3.provenance.snapshot import LOST, DatasetSnapshot, Snapshot, incomparable
 
 CONSEQUENCES = ("before", "data")
 NAMED = 5  # shards of a kind of change
-LETTERS = "AB"  # of the sides
 COMMIT = 12  # digits
 
 
@@ -67,20 +65,6 @@ class Change:
     key: str
     values: tuple[Any, Any]
     where: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Loss:
-    """
-    A segment's last loss in training, in nats per token, and the mean validation loss after it, in the comparison's
-    unit, over the datasets that are comparable and were measured in both trainings; where the segment is in one alone,
-    over all of its own. segment: phase/segment; both names where the trainings end with segments of other names.
-    """
-
-    segment: str
-    trained: tuple[float | None, float | None]
-    validation: tuple[float | None, float | None]
-    datasets: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -138,7 +122,7 @@ def compare(before: str, after: str) -> Comparison:
             raise CompareError(f"{word}: the receipts of its segments are gone: name another training")
     segments = (sides[0].segments, sides[1].segments)
     tokenizer = tuple(_tokenizer(*sides))
-    obstacles = {name: _obstacle(name, sides, bool(tokenizer)) for name in sorted(_union(*map(_measured, sides)))}
+    compared, incomparable = losses(sides, bool(tokenizer))
     return Comparison(
         (before, after),
         (sides[0].notes, sides[1].notes),
@@ -148,8 +132,8 @@ def compare(before: str, after: str) -> Comparison:
         tuple(_mixture(segments)),
         tuple(_code((sides[0].receipts, sides[1].receipts))),
         tuple(_settings(segments)),
-        tuple(_losses(sides, obstacles, bool(tokenizer))),
-        {name: why for name, why in obstacles.items() if why},
+        tuple(compared),
+        incomparable,
     )
 
 
@@ -171,7 +155,7 @@ def _used(side: Snapshot) -> list[str]:
     return _union(side.datasets, (name for each in side.segments.values() for name in each.facts.mixture.target))
 
 
-def _data(sides: tuple[Snapshot, Snapshot], other_tokenizer: bool) -> Iterator[Data]:
+def _data(sides: Sides, other_tokenizer: bool) -> Iterator[Data]:
     for dataset in sorted(_union(*map(_used, sides))):
         both = [side.datasets.get(dataset) for side in sides]
         shards = _listed(both, other_tokenizer)
@@ -288,66 +272,6 @@ def _add(found: dict[str, Change], key: str, values: tuple[Any, Any], where: str
     """Add a place to a change, or the change itself."""
     same = found.get(f"{key} {values}")
     found[f"{key} {values}"] = Change(key, values, (*(same.where if same else ()), where))
-
-
-def _measured(side: Snapshot) -> list[str]:
-    """The datasets whose validation loss was measured in a training."""
-    return _union((), (name for each in side.segments.values() for name in each.facts.validation.get("after", {})))
-
-
-def _obstacle(dataset: str, sides: tuple[Snapshot, Snapshot], other_tokenizer: bool) -> str | None:
-    """Why validation losses of a dataset are not compared; None if they are."""
-    measured = [letter for letter, side in zip(LETTERS, sides, strict=True) if dataset in _measured(side)]
-    if len(measured) == 1:
-        return f"measured in {measured[0]} alone"
-    one, other = (side.datasets.get(dataset) for side in sides)
-    if one is None or other is None:
-        return LOST
-    limits = [[*side.segments.values()][-1].facts.evaluation_tokens for side in sides]
-    whole = all(each.is_whole(most) for each, most in zip((one, other), limits, strict=True))
-    if 0 not in limits and limits[0] != limits[1] and not whole:
-        return f"measured on {limits[0]:,} tokens in A, {limits[1]:,} in B"
-    return incomparable(one, other, other_tokenizer)
-
-
-def _losses(
-    sides: tuple[Snapshot, Snapshot], obstacles: Mapping[str, str | None], other_tokenizer: bool
-) -> Iterator[Loss]:
-    """A loss for each segment of either training, and one for their ends where these are segments of other names."""
-    scales = [_scales(side, other_tokenizer) for side in sides]
-    places = {name: (name, name) for name in _union(*(side.segments for side in sides))}
-    ends = [[*side.segments][-1] for side in sides if side.segments]
-    if len(set(ends)) == 2:
-        places[" and ".join(ends)] = (ends[0], ends[1])
-    for segment, names in places.items():
-        facts = [
-            side.segments[name].facts if name in side.segments else None
-            for side, name in zip(sides, names, strict=True)
-        ]
-        after = [_scaled(each, scale) if each else None for each, scale in zip(facts, scales, strict=True)]
-        there = [own for own in after if own is not None]
-        datasets = sorted(set.intersection(*map(set, there)))
-        if len(there) == 2:
-            datasets = [name for name in datasets if obstacles[name] is None]
-        trained = _pair(each.loss.last if each else None for each in facts)
-        yield Loss(segment, trained, _pair(_mean(own, datasets) for own in after), tuple(datasets))
-
-
-def _scales(side: Snapshot, other_tokenizer: bool) -> dict[str, float]:
-    """Factors for losses in nats per token, by dataset; none where bits per byte can't be told."""
-    if not other_tokenizer:
-        return dict.fromkeys(_measured(side), 1.0)
-    rates = {name: each.bytes_per_token for name, each in side.datasets.items()}
-    return {name: 1 / (math.log(2) * rate) for name, rate in rates.items() if rate}
-
-
-def _scaled(facts: SegmentFacts, scale: Mapping[str, float]) -> dict[str, float]:
-    after = facts.validation.get("after", {})
-    return {name: loss * scale[name] for name, loss in after.items() if name in scale}
-
-
-def _mean(losses: Mapping[str, float] | None, datasets: Sequence[str]) -> float | None:
-    return sum(losses[name] for name in datasets) / len(datasets) if losses is not None and datasets else None
 
 
 def _pair(values: Iterable[Any]) -> tuple[Any, Any]:

@@ -33,7 +33,6 @@ from nano3.provenance.shard_records import read_shards
 from nano3.sampling.blend_json import train_prefixes
 
 SHARDS_TABLE = LINEAGE[2]
-LOST = "its validation documents are no longer known"
 # A folder of tokens, see Recipe.tokens_name, without what tells apart other settings of a tokenizer.
 TOKENS_NAME = re.compile(r"(.+?)(-[0-9a-f]{12})?(-sample\d+)?")
 
@@ -97,19 +96,6 @@ class DatasetSnapshot:
     def is_whole(self, tokens: int) -> bool:
         """Whether so many tokens of its validation set are all of it; False if its index is gone."""
         return self.index is not None and self.index.facts.valid.tokens <= tokens
-
-
-def incomparable(one: DatasetSnapshot, other: DatasetSnapshot, other_tokenizer: bool) -> str | None:
-    """Why validation losses on two snapshots of a dataset are not compared; None if they are."""
-    if not other_tokenizer and (one.content == other.content or one.valid_pair == other.valid_pair is not None):
-        return None
-    if one.validation is None or other.validation is None:
-        return LOST
-    if one.validation != other.validation:
-        return "other validation documents"
-    if other_tokenizer and (one.bytes_per_token is None or other.bytes_per_token is None):
-        return "other tokenizer, and no receipt says the bytes of its validation texts"
-    return None
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from nano3.artifact.receipt import ReceiptError
-from nano3.provenance.compare import compare
-from nano3.provenance.snapshot import Snapshot
+from nano3.comparison.compare import compare
+from nano3.comparison.snapshot import Snapshot
 from tests.lineage import build
 from tests.receipts import BLENDS, CHECKPOINTS, EXPORT, REPORT, TOKENS, dataset_index
 

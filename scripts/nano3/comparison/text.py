@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nano3.comparison.compare import Change, Comparison, Data
+from nano3.comparison.losses import Loss
 from nano3.core.formatting import NONE, compact, loss, many, percent, signed
 from nano3.drawing.templates import write_page
-from nano3.provenance.compare import Change, Comparison, Data, Loss
 
 WIDTH, DIGITS = 100, 12
 

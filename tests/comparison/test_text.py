@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from nano3.provenance.compare import compare
-from nano3.report.comparison import as_text, write_comparison
+from nano3.comparison.compare import compare
+from nano3.comparison.text import as_text, write_comparison
 from tests.lineage import BEFORE, build_twice
 from tests.receipts import CHECKPOINTS, EXPORT
 
