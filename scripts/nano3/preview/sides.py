@@ -5,7 +5,7 @@ from typing import Any
 
 from nano3.config.parameters import parameters
 from nano3.config.recipe import Recipe
-from nano3.core.formatting import NONE, compact, rate
+from nano3.core.formatting import NONE, compact, many, rate
 from nano3.preview.schedule import sampled_curve, schedule
 
 
@@ -54,7 +54,7 @@ def _headlines(name: str, recipe: Recipe) -> dict[str, str]:
         "decay begins": _turn(turns["decay begins"]),
         "decay ends": _turn(turns["decay ends"]),
         "load-balancing loss": rate(recipe.model.moe_aux_loss_coeff),
-        "tokens trained on": f"{compact(plan['tokens']['trained'])}, {plan['steps']:,} steps",
+        "tokens trained on": f"{compact(plan['tokens']['trained'])}, {many(plan['steps'], 'step')}",
     }
 
 
@@ -65,7 +65,7 @@ def _phases(name: str, recipe: Recipe) -> dict[str, str]:
         own = [row for row in segments if row["phase"] == phase]
         lengths = " and ".join(f"{length:,}" for length in dict.fromkeys(row["sequence_length"] for row in own))
         steps = sum(row["steps"] for row in own)
-        lines[phase] = f"{compact(section.tokens)} tokens, {steps:,} steps, sequences of {lengths}"
+        lines[phase] = f"{compact(section.tokens)} tokens, {many(steps, 'step')}, sequences of {lengths}"
     return lines
 
 
