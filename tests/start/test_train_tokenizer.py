@@ -13,7 +13,7 @@ from nano3.raw.tokenizer_json import TokenizerJson
 from nano3.start.folder import StartError
 from nano3.start.train_tokenizer import BOS, EOS, FEWEST, PAD, train_tokenizer
 from nano3.tokens.chunking import may_be_cut
-from nano3.tokens.engines import against_gigatoken
+from nano3.tokens.fast_layouts import against_gigatoken
 from tests.conftest import REPOSITORY
 from tests.start.data import text
 
