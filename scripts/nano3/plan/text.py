@@ -36,15 +36,15 @@ def verdict(plan: Plan) -> str:
 
 def refusals(plan: Plan) -> list[str]:
     """A sentence for each phase that snakemake would refuse to train: a set is too short, or it is frozen."""
-    when = {
-        Certainty.WILL: "snakemake will stop before any job",
-        Certainty.IF: "if the bytes of a blend change, snakemake will stop before it is trained",
-    }
+    first, then = "snakemake will stop before any job", "if the bytes of a blend change, snakemake will stop before"
+    when = {Certainty.WILL: first, Certainty.IF: f"{then} it is trained"}
     short = [f"{when[how]}: {plan.shortages[phase].error}" for phase, how in plan.stopped.items()]
-    return short + [
-        f"{phase} is frozen: {when[how]}; undo the change, or allow it with --config thaw={phase}"
+    perhaps = [
+        f"{then} {phase} is trained, which is frozen; allow it with --config thaw={phase}"
         for phase, how in plan.refused.items()
+        if how == Certainty.IF
     ]
+    return [*short, *(f"{first}: {sentence}" for sentence in plan.frozen), *perhaps]
 
 
 def left_out(plan: Plan) -> list[str]:
