@@ -28,10 +28,10 @@ def recipes(only_unused: bool, as_json: bool) -> None:
         found, doubts = unused()
         print(to_json({"unused": found, "doubts": doubts}) if as_json else as_text(found, doubts))
     else:
-        from nano3.inventory import trainings
+        from nano3.inventory import entries
 
-        rows = trainings.trainings()
-        print(to_json(rows) if as_json else trainings.as_text(rows))
+        rows = entries.entries()
+        print(to_json(rows) if as_json else entries.as_text(rows))
 
 
 @click.group()

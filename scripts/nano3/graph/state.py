@@ -20,7 +20,7 @@ from nano3.graph.judge import Freshness
 from nano3.graph.nodes import Certainty, Node, Source, settle
 from nano3.graph.request import Place, Request
 from nano3.sampling.sufficiency import Shortage
-from nano3.training.spec import PhaseBlend, segment_specs, why_trained
+from nano3.training.spec import OTHER_TOKENS, PhaseBlend, segment_specs, why_trained
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def refusal(request: Request, place: Place, spec: Spec, moved: Mapping[str, Mapp
         undo = f"Take {pins} back and give new files a dataset of their own, for the phases that shall read them"
     elif why:
         said = "the overrides" if request.name != request.base else recipe
-        undo = f"Take that back in {said} or in the pins of its datasets"
+        undo = f"Take that back in {'the pins of its datasets' if OTHER_TOKENS in why else said}"
     else:
         why = "what comes before it is trained again, or files of it are missing"
         undo = "Restore them"

@@ -17,7 +17,7 @@ from nano3.config.load import load_recipe
 from nano3.config.recipe import Recipe
 from nano3.core.formatting import SPACE, listed, many, size
 from nano3.core.schema import ConfigError
-from nano3.inventory.trainings import base_of, bytes_of, known_recipes, names, segment_receipts
+from nano3.inventory.entries import base_of, bytes_of, known_recipes, names, segment_receipts
 from nano3.raw.datasets import pins_path, read_pins
 from nano3.recipes.record import read_override
 from nano3.training.spec import PhaseBlend, segment_specs

@@ -21,7 +21,7 @@ from nano3.recipes.record import noted_overrides, read_override
 
 
 @dataclass(frozen=True)
-class Training:
+class RecipeEntry:
     """
     A recipe and what it left. name: that its artifacts go by. base: the recipe that overrides are of; None without
     any. about: what the recipe is for; what is wrong if its file can't be read; None for overrides. set, sample: the
@@ -41,9 +41,9 @@ class Training:
     validation: Mapping[str, float]
 
 
-def trainings() -> list[Training]:
+def entries() -> list[RecipeEntry]:
     """All of them, each recipe before those with overrides."""
-    return [_training(name) for name in names()]
+    return [_entry(name) for name in names()]
 
 
 def names() -> list[str]:
@@ -79,11 +79,11 @@ def bytes_of(paths: Iterable[Path]) -> int:
     return sum(file.lstat().st_size for file in files if file.is_symlink() or file.is_file())
 
 
-def _training(name: str) -> Training:
+def _entry(name: str) -> RecipeEntry:
     receipts, override, base = segment_receipts(name), read_override(name), base_of(name)
     own = {Path(folder, name) for folder in BY_RECIPE} | {Path(receipt.facts.checkpoint).parent for receipt in receipts}
     measured = receipts[-1].facts.validation if receipts else {}
-    return Training(
+    return RecipeEntry(
         name,
         base,
         None if base else _about(name),
@@ -105,28 +105,28 @@ def _about(name: str) -> str:
         return str(error)
 
 
-def as_text(found: Iterable[Training]) -> str:
+def as_text(found: Iterable[RecipeEntry]) -> str:
     """A paragraph for each."""
-    return "\n\n".join("\n".join(_lines(training)) for training in found)
+    return "\n\n".join("\n".join(_lines(entry)) for entry in found)
 
 
-def _lines(training: Training) -> list[str]:
-    trained = f"trained {moment(training.trained)}" if training.trained else "not trained"
-    left = f", {size(training.bytes)}" if training.bytes else ""
-    lines = [f"{training.name}: {trained}{left}".replace(SPACE, " ")]
-    if training.about:
-        lines.append(training.about)
-    if training.base:
-        changes = (f"{key}: {written(was)} -> {written(now)}" for key, (was, now) in training.changes.items())
-        lines += changes if training.changes else ["what it changed was not noted: it was made by an earlier version"]
-    if training.set is not None:
-        lines.append(f"again: nano3 plan --recipe {training.base}{_options(training)}")
-    if training.validation:
-        losses = ", ".join(f"{dataset} {loss(value)}" for dataset, value in training.validation.items())
+def _lines(entry: RecipeEntry) -> list[str]:
+    trained = f"trained {moment(entry.trained)}" if entry.trained else "not trained"
+    left = f", {size(entry.bytes)}" if entry.bytes else ""
+    lines = [f"{entry.name}: {trained}{left}".replace(SPACE, " ")]
+    if entry.about:
+        lines.append(entry.about)
+    if entry.base:
+        changes = (f"{key}: {written(was)} -> {written(now)}" for key, (was, now) in entry.changes.items())
+        lines += changes if entry.changes else ["what it changed was not noted: it was made by an earlier version"]
+    if entry.set is not None:
+        lines.append(f"again: nano3 plan --recipe {entry.base}{_options(entry)}")
+    if entry.validation:
+        losses = ", ".join(f"{dataset} {loss(value)}" for dataset, value in entry.validation.items())
         lines.append(f"validation loss: {losses}")
     return [lines[0], *(f"  {line}" for line in lines[1:])]
 
 
-def _options(training: Training) -> str:
-    overrides = f" --set {shlex.quote(training.set)}" if training.set else ""
-    return overrides + (f" --sample {training.sample}" if training.sample else "")
+def _options(entry: RecipeEntry) -> str:
+    overrides = f" --set {shlex.quote(entry.set)}" if entry.set else ""
+    return overrides + (f" --sample {entry.sample}" if entry.sample else "")

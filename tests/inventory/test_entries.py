@@ -3,11 +3,11 @@
 import shutil
 from pathlib import Path
 
-from nano3.inventory.trainings import Training, as_text, trainings
+from nano3.inventory.entries import RecipeEntry, as_text, entries
 
 
-def by_name() -> dict[str, Training]:
-    return {training.name: training for training in trainings()}
+def by_name() -> dict[str, RecipeEntry]:
+    return {entry.name: entry for entry in entries()}
 
 
 def test_a_recipe_and_its_overrides_say_what_they_are_and_what_they_left(built: str) -> None:
@@ -33,7 +33,7 @@ def test_weights_count_in_the_size_of_each_recipe_that_has_them(built: str) -> N
 
 
 def test_the_list_says_how_to_ask_again(built: str) -> None:
-    text = as_text(trainings())
+    text = as_text(entries())
     assert f"{built}: trained 2026-01-01 00:00:00 UTC, " in text
     assert "  train.seed: 1234 -> 5\n" in text
     assert "  phases.phase2.mixture.tiny-code: 25 -> none\n" in text
@@ -43,7 +43,7 @@ def test_the_list_says_how_to_ask_again(built: str) -> None:
 def test_an_override_that_nobody_noted_is_listed_all_the_same(built: str) -> None:
     shutil.rmtree("results/recipes")
     assert (by_name()[built].base, by_name()[built].set) == ("tiny", None)
-    assert "what it changed was not noted" in as_text(trainings())
+    assert "what it changed was not noted" in as_text(entries())
 
 
 def test_a_recipe_that_is_gone_or_cannot_be_read_says_so(built: str) -> None:
