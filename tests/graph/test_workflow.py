@@ -190,8 +190,8 @@ def test_a_new_shard_of_a_frozen_phases_dataset_is_refused_before_any_job(tiny_h
     pin(tiny_house, "tiny-math", [*shards, replace(shards[0], name="set-mm-09", sha256="9" * 64)])
     said = (
         r"^config/recipes/tiny\.yaml: phases\.phase1 is frozen, but phase1/stable would be trained again: tiny-math "
-        r"has 1 new shard, set-mm-09\. Take config/datasets/tiny-math\.tsv back and give new files a dataset of their own, "
-        r"for the phases that shall read them, or allow it with --config thaw=phase1$"
+        r"has 1 new shard, set-mm-09\. Take config/datasets/tiny-math\.tsv back and give new files a dataset of their "
+        r"own, for the phases that shall read them, or allow it with --config thaw=phase1$"
     )
     with pytest.raises(FrozenError, match=said):
         Answers().segment_before("phase1", "stable")
@@ -208,7 +208,7 @@ def test_a_frozen_phase_of_a_recipe_with_overrides_is_trained_once(tiny_house: P
     assert Answers(set="train.seed=5").segment_before("phase1", "stable") == [], "it overwrites nothing"
     everything(Request.of(*load_recipe("tiny", "train.seed=5")))
     edited(tiny_house, RECIPE, "tiny-math: 15", "tiny-math: 30")
-    with pytest.raises(FrozenError, match=r"in the share of .*\. Take that back in the overrides, or allow it with"):
+    with pytest.raises(FrozenError, match=r"in the share of .*\. Take that back in config/recipes/tiny\.yaml, or"):
         Answers(set="train.seed=5").segment_before("phase1", "stable")
 
 

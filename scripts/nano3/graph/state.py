@@ -119,8 +119,7 @@ def refusal(request: Request, place: Place, spec: Spec, moved: Mapping[str, Mapp
         pins = " and ".join(f"config/datasets/{dataset}.tsv" for dataset in earlier)
         undo = f"Take {pins} back and give new files a dataset of their own, for the phases that shall read them"
     elif why:
-        said = "the overrides" if request.name != request.base else recipe
-        undo = f"Take that back in {'the pins of its datasets' if OTHER_TOKENS in why else said}"
+        undo = f"Take that back in {'the pins of its datasets' if OTHER_TOKENS in why else recipe}"
     else:
         why = "what comes before it is trained again, or files of it are missing"
         undo = "Restore them"
