@@ -16,6 +16,7 @@ from nano3.graph import judge, keys, workflow
 from nano3.graph.inputs import WorkflowError
 from nano3.graph.request import Request
 from nano3.graph.workflow import PENDING, FrozenError, Workflow
+from nano3.recipes.record import Override, read_override
 from nano3.sampling.sufficiency import SufficiencyError
 from nano3.training.spec import segment_specs
 from tests.built import everything
@@ -353,3 +354,14 @@ def test_what_was_made_is_sent_if_the_settings_say_so(
     Answers(main, wandb_mode=mode, sample=20, set="train.seed=7").publish()
     words = ["-m", "nano3", "publish", "--recipe", "tiny", "--set", "train.seed=7", "--sample", "20"]
     assert [command[1:] for command in commands] == ([words] if sends else [])
+
+
+def test_a_run_notes_what_an_override_changed_and_nothing_of_a_recipe_without(tiny_house: Path) -> None:
+    Answers().note_override()
+    Answers(main=False, set="train.seed=5").note_override()
+    assert not Path("results/recipes").exists()
+    Answers(set="train.seed=5 layout.threads=1").note_override()
+    name = load_recipe("tiny", "train.seed=5")[0]
+    assert read_override(name) == Override(
+        recipe="tiny", set="train.seed=5 layout.threads=1", sample=0, changes={"train.seed": (1234, 5)}
+    )
