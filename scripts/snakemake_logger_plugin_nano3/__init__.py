@@ -8,12 +8,9 @@ start of Snakemake, in the processes of jobs, too: what it needs it imports when
 import sys
 from logging import LogRecord
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from snakemake_interface_logger_plugins.base import LogHandlerBase
-
-if TYPE_CHECKING:
-    from snakemake_logger_plugin_nano3.screen import Screen
 
 writes = property(lambda _: True)
 does_not = property(lambda _: False)
@@ -31,7 +28,7 @@ class LogHandler(LogHandlerBase):
     def __post_init__(self) -> None:
         from snakemake_logger_plugin_nano3.screen import Screen
 
-        self._screen: Screen = Screen.of(self.common_settings)
+        self._screen = Screen.of(self.common_settings)
         self._hook = sys.excepthook
         sys.excepthook = self._end
 

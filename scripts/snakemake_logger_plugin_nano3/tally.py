@@ -93,8 +93,8 @@ class Tally:
         totals: dict[str, int] = {}
         for rule, count in counts.items():
             if rule not in COLLECTS:
-                kind = KIND_OF.get(rule, rule)
-                totals[kind] = totals.get(kind, 0) + count
+                name = KIND_OF.get(rule, rule)
+                totals[name] = totals.get(name, 0) + count
         for name in {*self.kinds, *totals}:
             kind = self._kind(name)
             kind.total = max(totals.get(name, 0), kind.done + len(kind.running))

@@ -12,7 +12,6 @@ import pytest
 
 from nano3.core.schema import ConfigError
 from nano3.graph import judge, keys, workflow
-from nano3.graph.inputs import WorkflowError
 from nano3.graph.workflow import PENDING, FrozenError, Workflow
 from nano3.sampling.sufficiency import SufficiencyError
 from nano3.training.spec import segment_specs
@@ -72,10 +71,10 @@ def test_what_a_snakefile_is_refused_is_one_sentence_and_jobs_do_not_look_at_pro
         raise ConfigError("the profile is not filled in")
 
     plan, job = SimpleNamespace(is_main_process=True), SimpleNamespace(is_main_process=False)
-    with pytest.raises(WorkflowError, match="thaw: phase9 is no phase of tiny"):
+    with pytest.raises(SystemExit, match="thaw: phase9 is no phase of tiny"):
         Workflow.of(job, None, {"recipe": "tiny", "thaw": "phase9"})
     monkeypatch.setattr(workflow, "check_profiles", refuse)
-    with pytest.raises(WorkflowError, match="the profile is not filled in"):
+    with pytest.raises(SystemExit, match="the profile is not filled in"):
         Workflow.of(plan, None, {"recipe": "tiny"})
     assert Workflow.of(job, None, {"recipe": "tiny"}).blend_key("phase1")
 

@@ -25,7 +25,7 @@ from nano3.config.load import load_recipe, read_settings, require_pins
 from nano3.config.recipe import Layout
 from nano3.core.schema import ConfigError
 from nano3.graph import judge, keys
-from nano3.graph.inputs import Engine, Guarded, WorkflowError, ancient
+from nano3.graph.inputs import Engine, Guarded, ancient
 from nano3.graph.judge import Freshness
 from nano3.graph.nodes import Certainty, ancestors, settle
 from nano3.graph.request import Place, Request
@@ -63,16 +63,19 @@ class Workflow(ShardInputs):
     @classmethod
     def of(cls, workflow: Any, checkpoints: Any, config: Mapping[str, Any]) -> Guarded:
         """
-        The workflow of a Snakefile, which sees objects of these names. Raises Snakemake's WorkflowError, in one clear
-        sentence and before any job, for what __init__ refuses and for a cluster's profile that is not filled in.
+        The workflow of a Snakefile, which sees objects of these names. Ends the process, with one clear sentence and
+        before any job, for what __init__ refuses and for a cluster's profile that is not filled in.
         """
         try:
             engine = Engine(workflow, checkpoints)
             if engine.main:
                 check_profiles(sys.argv[1:], os.environ)
-            return Guarded(engine, cls(engine, config))
+            answers = cls(engine, config)
         except Nano3Error as error:
-            raise WorkflowError(str(error)) from None
+            raise SystemExit(str(error)) from None
+        if engine.main:
+            engine.show(answers)
+        return Guarded(engine, answers)
 
     # ---- blends and index caches ------------------------------------------------------------------------------------
 
