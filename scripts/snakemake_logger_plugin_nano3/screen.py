@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 NOISE = (
     "Assuming unrestricted",
     "Building DAG",
+    "Config file ",
     "Conda environments: ignored",
     "DAG of jobs will be updated",
     "Elapsed time",

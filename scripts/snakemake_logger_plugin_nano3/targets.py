@@ -36,7 +36,7 @@ class Known:
             workflow.settings.recipe,
             request.name,
             tuple(recipes),
-            tuple(workflow.engine.rules),
+            tuple(workflow.engine.rule_names),
             tuple(files),
             tuple(request.datasets),
         )

@@ -305,10 +305,16 @@ def test_what_was_made_is_sent_if_the_settings_say_so(
     bare: Path, monkeypatch: pytest.MonkeyPatch, main: bool, mode: str, variable: str | None, sends: bool
 ) -> None:
     commands: list[list[str]] = []
-    monkeypatch.setattr(subprocess, "run", lambda command, env, check: commands.append(command))
+
+    def run(command: list[str], **_more: Any) -> SimpleNamespace:
+        commands.append(command)
+        return SimpleNamespace(stdout="1 sent\n")
+
+    monkeypatch.setattr(subprocess, "run", run)
     monkeypatch.delenv("WANDB_MODE", raising=False)
     if variable:
         monkeypatch.setenv("WANDB_MODE", variable)
     Answers(main, wandb_mode=mode, sample=20, set="train.seed=7").publish()
     words = ["-m", "nano3", "publish", "--recipe", "tiny", "--set", "train.seed=7", "--sample", "20"]
     assert [command[1:] for command in commands] == ([words] if sends else [])
+    assert capsys.readouterr().err == ("1 sent\n" if sends else "")

@@ -88,7 +88,7 @@ class Engine:
         return bool(self._workflow.is_main_process)
 
     @property
-    def rules(self) -> list[str]:
+    def rule_names(self) -> list[str]:
         """Names of all rules, in the order in which they run."""
         return [rule.name for rule in self._workflow.rules]
 

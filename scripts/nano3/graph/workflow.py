@@ -12,6 +12,7 @@ That is what Snakemake's checkpoints are for, see Workflow.decided.
 import os
 import subprocess
 import sys
+import sys
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Any
@@ -98,12 +99,12 @@ class Workflow(ShardInputs):
         return [_as_input(file, self.index_rests(dataset)) for dataset, file in files.items()]
 
     def tell_left_out(self) -> None:
-        """At the end of a run: which validation sets the blends that it made leave out, on the console."""
+        """At the end of a run: say which validation sets the blends that it made leave out."""
         for phase, before in self._blends_before.items():
             made = judge.read(self.paths.blend_receipt(phase), BlendReceipt)
             short = shortage(self.request, phase, lambda _: True) if made and made != before else None
             if short and short.skipped:
-                print(short.skipped, file=sys.stderr)
+                self.engine.tell(short.skipped)
 
     def blend_key(self, phase: str) -> str:
         """All that decides a phase's blend, given its indexes."""
@@ -339,7 +340,12 @@ class Workflow(ShardInputs):
         }
         words = [word for option in options.items() for word in option]
         environment = os.environ | {"PYTHONPATH": str(SCRIPTS)}
-        subprocess.run([sys.executable, "-m", "nano3", "publish", *words], env=environment, check=False)
+        command = [sys.executable, "-m", "nano3", "publish", *words]
+        done = subprocess.run(
+            command, env=environment, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        for line in done.stdout.splitlines():
+            self.engine.tell(line)
 
 
 def _as_input(file: str, rests: bool) -> Any:
