@@ -302,7 +302,13 @@ def test_cores_and_gpus_are_those_of_a_node(bare: Path) -> None:
     ],
 )
 def test_what_was_made_is_sent_if_the_settings_say_so(
-    bare: Path, monkeypatch: pytest.MonkeyPatch, main: bool, mode: str, variable: str | None, sends: bool
+    bare: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    main: bool,
+    mode: str,
+    variable: str | None,
+    sends: bool,
 ) -> None:
     commands: list[list[str]] = []
 

@@ -12,7 +12,6 @@ That is what Snakemake's checkpoints are for, see Workflow.decided.
 import os
 import subprocess
 import sys
-import sys
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Any
