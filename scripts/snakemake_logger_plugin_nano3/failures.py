@@ -29,7 +29,8 @@ class Failure:
         """The cause first, last the remedy and where the log is."""
         what = f"in {self.job.rule}" + (f" {self.job.name}" if self.job.name else "")
         log = next((log for log in self.job.logs if Path(log).exists()), "")
-        return list(filter(None, [self.cause, f"  {what}", f"  {self.remedy}", f"  log: {log}" if log else ""]))
+        more = [what, self.remedy, f"log: {log}" if log else ""]
+        return [self.cause, *(f"  {line}" for line in more if line)]
 
 
 def failure(job: Job, message: str = "", status: int | None = None) -> Failure:

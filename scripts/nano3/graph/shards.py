@@ -95,15 +95,18 @@ class ShardInputs:
             reason = shard_reason(self.request.tokens(dataset), shard, self.request.shard_key(dataset, shard))
             if reason or self.engine.forced("tokenize_shard"):
                 self._run_shards.setdefault(dataset, set()).add(shard)
-                self._require_raw(dataset, shard, file)
+                self._require_raw(dataset, shard, file, reason)
             if reason not in (None, NEW):
                 self.engine.force([self.paths.train(dataset, shard, ".json")])
                 return file
         return ancient(file)
 
-    def _require_raw(self, dataset: str, shard: str, file: str) -> None:
-        here = self.request.datasets[dataset].remote or os.path.exists(file)
-        if not here and self.engine.reaches("tokenize_shard"):
+    def _require_raw(self, dataset: str, shard: str, file: str, reason: str | None) -> None:
+        if self.request.datasets[dataset].remote or os.path.exists(file) or not self.engine.reaches("tokenize_shard"):
+            return
+        if (
+            reason != NEW or not self.index_verdict(dataset).fresh
+        ):  # else nothing needs tokens that an index knows already
             raise ConfigError(
                 f"{file}: missing, and shard {shard} of dataset {dataset} is to be tokenized: restore the file, or pin "
                 f"the dataset as it is now with `nano3 pin {dataset}`"
