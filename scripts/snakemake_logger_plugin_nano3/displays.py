@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 SETTLED = 2.0  # seconds until a kind that has begun is worth a line
 SPACING = 5.0  # seconds between lines, while nothing changes, at least …
 SHARE = 0.02  # … and this share of the time that the run has taken: a week is no 120,000 lines
+UNCHANGED = 60.0  # seconds until a line is written again that says the same
 REFRESH = 0.5  # seconds between looks at what has changed
 BAR = 24
 STYLES = {"error": "red", "warning": "yellow", "good": "green"}
@@ -40,6 +41,7 @@ class Lines:
         self._last = -SPACING
         self._begun: dict[str, float] = {}
         self._over: set[str] = set()
+        self._written: dict[str, tuple[str, float]] = {}
 
     def say(self, text: str, kind: str = "") -> None:
         """See Display."""
@@ -66,12 +68,16 @@ class Lines:
 
     def _running(self, rows: "Sequence[Row]", training: "Sequence[TrainingRow]", now: float) -> None:
         for row in rows:
-            if row.running and now - self._begun[row.name] >= SETTLED:
-                self._last = now
-                if row.name != "train" or not training:
-                    self._line(row.name, row.text)
-                for segment in training if row.name == "train" else ():
-                    self._line(f"{row.name} {row.done} of {row.total}, {segment.name}", segment.text)
+            if not row.running or now - self._begun[row.name] < SETTLED:
+                continue
+            lines = {row.name: row.text}
+            if row.name == "train" and training:
+                lines = {f"train {row.done} of {row.total}, {each.name}": each.text for each in training}
+            for name, text in lines.items():
+                before, when = self._written.get(name, ("", now))
+                if text != before or now - when >= UNCHANGED:
+                    self._written[name], self._last = (text, now), now
+                    self._line(name, text)
 
     def _line(self, name: str, text: str) -> None:
         self.say(f"{self._stamp()} {name}: {text}")

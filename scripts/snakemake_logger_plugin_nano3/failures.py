@@ -13,7 +13,7 @@ RANK = r"(?:\d+: )?"  # what srun puts before each line of several ranks
 SCRIPTS = {"download_tokenizer": "download_shard"}  # where it has another name than its rule
 EXCEPTION = re.compile(rf"{RANK}(?:[\w.]+\.)?[A-Z]\w*(?:Error|Exception|Interrupt|Exit|Warning)\b(?::|$)")
 KILLED = (137, -9)
-STATUS = re.compile(r"non-zero exit status (-?\d+)")
+STATUS = re.compile(r"returned non-zero exit status (-?\d+)|died with <Signals\.\w+: (\d+)>")
 SLURM_STATE = re.compile(r"status is: '?([A-Z_]+)")
 
 
@@ -57,7 +57,9 @@ def failure(job: Job, message: str = "", status: int | None = None) -> Failure:
 def exit_status(text: str) -> int | None:
     """The status in Snakemake's words on a command that failed; a signal's number is negative."""
     match = STATUS.search(text)
-    return int(match[1]) if match else None
+    if match is None:
+        return None
+    return int(match[1]) if match[1] else -int(match[2])
 
 
 def last_word(job: Job) -> str:

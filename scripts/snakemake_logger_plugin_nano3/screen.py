@@ -184,7 +184,7 @@ class Screen:
     def _error(self, record: logging.LogRecord) -> None:
         """An error that Snakemake caught."""
         text, exception = record.getMessage(), str(getattr(record, "exception", ""))
-        if "non-zero exit status" in text:
+        if exit_status(text) is not None:
             self._ended_commands.append(text)  # its job's own event follows, and the cause is in its log
         elif SOME_FAILED in text:
             self._end()
