@@ -51,7 +51,6 @@ NOISE = (
     "Touching output file",
     "Updating checkpoint dependencies",
     "Using shell",
-    "Will exit after finishing",
     "host:",
 )
 SUBMITTED = re.compile(r"Job \d+ has been submitted")
@@ -87,7 +86,7 @@ class Screen:
         self._ended_commands: list[str] = []  # what Snakemake says of commands that failed
         self._said: set[tuple[int, str]] = set()
         self._interrupted: list[Job] = []
-        self._stopped = False
+        self._told_to_end = False
         self._log = ""
         self._lock = threading.RLock()
         self._over = threading.Event()
@@ -205,9 +204,9 @@ class Screen:
             return self._say("  Snakemake tries it again", "warning")
         if text.startswith(INTERRUPTED):
             return self._interrupt()
-        if text.startswith(TOLD_TO_END) and not self._stopped:
-            self._stopped = True
-            return self._say("told to end: no more jobs start, and those that run end first", "warning")
+        if text.startswith(TOLD_TO_END):
+            said, self._told_to_end = self._told_to_end, True
+            return None if said else self._say("told to end: no more jobs start, and those that run may end", "warning")
         if text.startswith(LOGS):
             self._log = os.path.relpath(text.removeprefix(LOGS).split(", ")[0])
             return None

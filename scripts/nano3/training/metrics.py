@@ -72,7 +72,7 @@ class StepLog:
             f"loss {loss(line['loss'])}",
             f"learning rate {rate(line['learning_rate'])}",
             f"{compact(speed)} tokens/s",
-            *([f"about {duration(max(1.0, left))} left".replace(SPACE, " ")] if done < self._steps else []),
+            *([f"about {duration(max(1.0, round(left)))} left".replace(SPACE, " ")] if done < self._steps else []),
         ]
         say(", ".join(words))
 
