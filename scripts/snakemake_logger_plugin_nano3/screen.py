@@ -213,7 +213,9 @@ class Screen:
         if text.startswith(NOISE) or SUBMITTED.match(text) or text in ("", "None"):
             return None
         if text.startswith(NOTHING):
+            report = self._workflow.paths.report_files[1] if self._workflow is not None else ""
             text = "Nothing to be done: all of it is there, and fresh"
+            text += f"\nReport: {report}" if os.path.exists(report) else ""
         if getattr(record, "ends", False):
             self._stop_drawing()
         kinds = {logging.WARNING: "warning", logging.ERROR: "error", logging.CRITICAL: "error"}

@@ -29,20 +29,26 @@ def ending(request: Request, settings: Settings, made: Mapping[str, int]) -> str
 
     made: jobs of each rule that ran. A run that wrote no report, because its targets end before, is told what it made.
     """
-    words = choice_words(settings)
     if "write_report" not in made:
         things = [_things(rule, count) for rule, count in made.items() if rule in MADE]
         what = " and ".join(filter(None, [", ".join(things[:-1]), *things[-1:]])) or "what was asked for"
-        return f"Done: {what}. `nano3 plan{words}` says what is left up to the report"
-    report, model = request.paths.report_files[1], request.paths.exported("model")
-    lines = [f"Report: {report}", f"Model:  {model}", *_losses(request)]
-    lines.append(
-        f"Next: open the report; `nano3 verify{words}` checks all files; `nano3 trace step 0{words}` shows the"
+        return f"Done: {what}. `nano3 plan{choice_words(settings)}` says what is left up to the report"
+    name = shlex.quote(request.name)
+    commands = {
+        f"nano3 trace step 0 --recipe {name}": "which raw rows were in a step?",
+        f"nano3 compare {name} OTHER": "what differs from another run?",
+        f"nano3 verify{choice_words(settings)}": "are all files as they were made?",
+    }
+    width = max(map(len, [*commands][:-1]))
+    return "\n".join(
+        [
+            f"Report: {request.paths.report_files[1]}",
+            f"Model:  {request.paths.exported('model')}",
+            *_losses(request),
+            "Next:",
+            *(f"  {command:{width}}  {question}" for command, question in commands.items()),
+        ]
     )
-    lines.append(
-        f"rows of a step; `nano3 compare {shlex.quote(request.name)} OTHER` tells what differs between two runs"
-    )
-    return "\n".join(lines)
 
 
 def choice_words(settings: Settings) -> str:
