@@ -85,7 +85,7 @@ class Screen:
         self._known: Callable[[], targets.Known | None] = lambda: None
         self._ended_commands: list[str] = []  # what Snakemake says of commands that failed
         self._said: set[tuple[int, str]] = set()
-        self._interrupted: list[Job] = []
+        self._interrupted: list[Job] | None = None  # what ran then
         self._told_to_end = False
         self._log = ""
         self._lock = threading.RLock()
@@ -166,6 +166,8 @@ class Screen:
             self._say(command)
 
     def _fail(self, record: logging.LogRecord) -> None:
+        if self._interrupted is not None:
+            return  # it was told to end
         fields = vars(record)
         job = self._tally.fail(fields["jobid"], self._clock()) or Job.of(fields)
         self._segments.pop(job.number, None)
@@ -242,7 +244,7 @@ class Screen:
         """Not all is done. What went wrong is said already; this says what stays."""
         self._stop_drawing()
         done = f"{self._tally.done} of {self._tally.total} steps are done and stay"
-        if self._interrupted:
+        if self._interrupted is not None:
             saved = [
                 f"{job.name}: {word}" for job in self._interrupted if job.kind == "train" and (word := last_word(job))
             ]

@@ -131,7 +131,8 @@ def test_a_ctrl_c_is_told_with_what_stays(screen: Watched, tmp_path: Path) -> No
         finished(1),
         job_info(2, "train_segment", [str(log)], phase="phase1", segment="stable"),
     )
-    assert screen.watch(record(TERMINATING), ENDED) == ["interrupted: running jobs end, and training saves first"]
+    ends = [ENDED, job_error(2, "train_segment", [str(log)])]
+    assert screen.watch(record(TERMINATING), *ends) == ["interrupted: running jobs end, and training saves first"]
     log.write_text("train_segment: it was interrupted (SIGINT); saved at step 2\n")
     assert screen.watch(SOME_FAILED) == [
         "1 of 3 steps are done and stay; phase1/stable: it was interrupted (SIGINT); saved at step 2; "

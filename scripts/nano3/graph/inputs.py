@@ -95,7 +95,8 @@ class Engine:
     @property
     def jobs(self) -> dict[str, int]:
         """How many jobs of each rule this run has, done ones included."""
-        return dict(Counter(job.rule.name for job in self._workflow.dag.needrun_jobs(exclude_finished=False)))
+        dag = self._workflow.dag
+        return dict(Counter(job.rule.name for job in {*dag.needrun_jobs(), *dag.finished_jobs}))
 
     @property
     def size(self) -> int:
