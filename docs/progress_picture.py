@@ -15,11 +15,11 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from rich.console import Console
 from snakemake.cli import main
 
-from snakemake_logger_plugin_nano3 import screen
 from snakemake_logger_plugin_nano3.displays import Lines, picture
 from snakemake_logger_plugin_nano3.view import Row, TrainingRow
 
@@ -68,5 +68,5 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
         copy_repository(Path(folder))
         os.chdir(folder)
-        screen.display_for = painter
-        main([])
+        with patch("snakemake_logger_plugin_nano3.screen.display_for", painter):
+            main([])

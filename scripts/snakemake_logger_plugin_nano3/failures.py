@@ -9,6 +9,7 @@ from pathlib import Path
 from snakemake_logger_plugin_nano3.tally import Job
 
 TAIL = 65536  # bytes of a log in which its last word stands
+LISTED = 2  # lines of a list of faults
 RANK = r"(?:\d+: )?"  # what srun puts before each line of several ranks
 SCRIPTS = {"download_tokenizer": "download_shard"}  # where it has another name than its rule
 EXCEPTION = re.compile(rf"{RANK}(?:[\w.]+\.)?[A-Z]\w*(?:Error|Exception|Interrupt|Exit|Warning)\b(?::|$)")
@@ -68,12 +69,23 @@ def last_word(job: Job) -> str:
 
 
 def _own_sentence(job: Job) -> str:
-    """The last line of its logs that begins with the name of the script: that is how they tell what is wrong."""
+    """
+    The last line of its logs that begins with the name of the script: that is how they tell what is wrong.
+
+    Where that line introduces others, as for the shards of a bundle, the first of those come with it.
+    """
     scripts = {job.rule, SCRIPTS.get(job.rule, job.rule), "launch"}
     own = re.compile(rf"{RANK}(?:{'|'.join(map(re.escape, scripts))}): (?P<sentence>.+)")
+    after: list[str] = []
     for line in reversed([*_lines(job.logs)]):
         if match := own.fullmatch(line):
-            return match["sentence"].strip()
+            sentence = match["sentence"].strip()
+            if not sentence.endswith(":"):
+                return sentence
+            more = [f"and {len(after) - LISTED} more, in its log"] if len(after) > LISTED else []
+            return "\n  ".join([sentence, *after[:LISTED], *more])
+        if line.strip():
+            after.insert(0, line.strip())
     return ""
 
 

@@ -77,3 +77,11 @@ def test_the_last_word_of_a_training_that_was_interrupted(log: Path) -> None:
     word = "it was interrupted (SIGINT); saved at step 2"
     assert last_word(job(log, f"train_segment: {word}\n", "train_segment")) == word
     assert last_word(job(log, "12:00:00 step 3\n", "train_segment")) == ""
+
+
+@pytest.mark.parametrize(("faults", "more"), [(2, []), (5, ["  and 3 more, in its log"])])
+def test_a_bundle_names_its_first_faults(log: Path, faults: int, more: list[str]) -> None:
+    shards = [f"part-{number}.jsonl: SHA-256 is 0" for number in range(faults)]
+    text = "\n".join([f"tokenize_bundle: {faults} of 9 shards failed:", *shards, ""])
+    told = failure(job(log, text, "tokenize_bundle")).lines()
+    assert told[:-2] == [f"{faults} of 9 shards failed:", f"  {shards[0]}", f"  {shards[1]}", *more]
