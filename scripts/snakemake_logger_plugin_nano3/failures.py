@@ -31,7 +31,7 @@ class Failure:
         what = f"in {self.job.rule}" + (f" {self.job.name}" if self.job.name else "")
         log = next((log for log in self.job.logs if Path(log).exists()), "")
         more = [what, self.remedy, f"log: {log}" if log else ""]
-        return [self.cause, *(f"  {line}" for line in more if line)]
+        return [*self.cause.splitlines(), *(f"  {line}" for line in more if line)]
 
 
 def failure(job: Job, message: str = "", status: int | None = None) -> Failure:
