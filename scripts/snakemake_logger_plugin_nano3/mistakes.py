@@ -15,6 +15,7 @@ BARE = re.compile(r"\s*(?:Error|\w+Error|\w+Exception):")  # a line that only na
 WITH_TYPE = re.compile(r"\s*(?:WorkflowError|\w*Nano3Error): (?P<sentence>.+)")
 UNNEEDED = ("Wildcards:", "Traceback:", "Traceback (most recent call last):")
 FULL_DISK = re.compile(r"OSError: \[Errno (?:28|122)\] [^:\n]+(?:: '(?P<file>[^'\n]+)')?")
+NO_FOLDER = re.compile(r"Failed to create output directory (?P<folder>.+)\.\s+\w+: \[Errno \d+\] (?P<why>[^:\n]+)")
 NO_RULE = re.compile(r"No rule to produce (?P<target>.+?) \(if you use input functions")
 NO_PAIR = "Invalid config definition"
 OURS = {"WorkflowError", "InputFunctionException", "CliException", "ApiError", "ProfileError"}
@@ -42,6 +43,11 @@ def sentence(text: str, exception: str, words: Sequence[str], no_rule: NoRule) -
     if match := FULL_DISK.search(text):
         where = f" of {match['file']}" if match["file"] else ""
         return f"the disk{where} is full: free some of it, then type the same command again; what is done stays"
+    if match := NO_FOLDER.search(text):
+        return (
+            f"{match['folder']}: can't be made ({match['why']}): make the folder above it writable, or make results/ a "
+            "link to a folder that is"
+        )
     return unframed(text) if exception in OURS else None
 
 

@@ -112,3 +112,14 @@ def test_a_full_disk_is_told_in_one_sentence(number: int) -> None:
     told = said(text, "OSError")
     assert told is not None
     assert told.startswith("the disk of /data/results/x is full: free some of it")
+
+
+def test_a_folder_that_may_not_be_written_is_told_with_its_remedy() -> None:
+    text = (
+        "WorkflowError:\nFailed to create output directory results/tokens/x.\n"
+        "OSError: [Errno 30] Read-only file system: 'results/tokens/x'"
+    )
+    assert said(text, "WorkflowError") == (
+        "results/tokens/x: can't be made (Read-only file system): make the folder above it writable, or make results/ "
+        "a link to a folder that is"
+    )
