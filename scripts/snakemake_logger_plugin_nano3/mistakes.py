@@ -31,13 +31,18 @@ def sentence(text: str, exception: str, words: Sequence[str], no_rule: NoRule) -
     """
     if exception == "ValueError" and NO_PAIR in text:
         return config_words(words)
+    if match := NO_RULE.search(text):
+        return no_rule(match["target"])
+    return _of_files(text, exception) or (unframed(text) if exception in OURS else None)
+
+
+def _of_files(text: str, exception: str) -> str | None:
+    """What is wrong with a file, a folder or the disk that they are on."""
     if exception == "LockException":
         return (
             "another snakemake works in this folder: wait until it ends; if none does any more (one was killed, or the "
             "machine went down), type `snakemake --unlock` and then the same command"
         )
-    if match := NO_RULE.search(text):
-        return no_rule(match["target"])
     if exception == "MissingInputException":
         return _missing_input(text)
     if match := FULL_DISK.search(text):
@@ -48,7 +53,7 @@ def sentence(text: str, exception: str, words: Sequence[str], no_rule: NoRule) -
             f"{match['folder']}: can't be made ({match['why']}): make the folder above it writable, or make results/ a "
             "link to a folder that is"
         )
-    return unframed(text) if exception in OURS else None
+    return None
 
 
 def unframed(text: str) -> str:
