@@ -15,7 +15,8 @@ SPACING = 5.0  # seconds between lines, while nothing changes, at least …
 SHARE = 0.02  # … and this share of the time that the run has taken: a week is no 120,000 lines
 UNCHANGED = 60.0  # seconds until a line is written again that says the same
 REFRESH = 0.5  # seconds between looks at what has changed
-BAR = 24
+BAR, NARROW_BAR = 24, 10  # on a terminal that is less than WIDE
+WIDE = 105
 STYLES = {"error": "red", "warning": "yellow", "good": "green"}
 
 
@@ -103,7 +104,8 @@ class Terminal:
         if self._live is None:
             self._live = Live(console=self._console, auto_refresh=False)
             self._live.start()
-        self._live.update(picture(title, rows, training), refresh=True)
+        bar = BAR if self._console.width >= WIDE else NARROW_BAR
+        self._live.update(picture(title, rows, training, bar), refresh=True)
 
     def stop(self) -> None:
         """See Display."""
@@ -112,26 +114,26 @@ class Terminal:
             self._live = None
 
 
-def picture(title: str, rows: "Sequence[Row]", training: "Sequence[TrainingRow]") -> "RenderableType":
-    """All rows, for rich."""
+def picture(title: str, rows: "Sequence[Row]", training: "Sequence[TrainingRow]", bar: int = BAR) -> "RenderableType":
+    """All rows, for rich. bar: characters of one."""
     from rich.progress_bar import ProgressBar
     from rich.table import Table
     from rich.text import Text
 
     table = Table.grid(padding=(0, 2))
     table.title, table.title_justify, table.title_style = title, "left", "bold"
-    for column in ({"min_width": 11}, {}, {"justify": "right"}, {"no_wrap": True}):
+    for column in ({"min_width": 11}, {}, {"justify": "right", "no_wrap": True}, {}):
         table.add_column(**column)
     for row in rows:
         colour = "red" if row.failed else "green" if row.over else "cyan" if row.running else "bright_black"
-        bar = ProgressBar(1.0, row.share, width=BAR, complete_style=colour, finished_style=colour)
+        progress = ProgressBar(1.0, row.share, width=bar, complete_style=colour, finished_style=colour)
         failed = f"{row.failed} failed" if row.failed else ""
         words = [failed, row.rate, "" if row.over else row.left]
         name = Text(row.name, style="" if row.running or row.over else "bright_black")
-        table.add_row(name, bar, f"{row.done} of {row.total}", ", ".join(filter(None, words)))
+        table.add_row(name, progress, f"{row.done} of {row.total}", ", ".join(filter(None, words)))
         for segment in training if row.name == "train" else ():
             share = segment.standing.step / segment.standing.steps if segment.standing else 0.0
-            small = ProgressBar(1.0, share, width=BAR, complete_style="blue", finished_style="blue")
+            small = ProgressBar(1.0, share, width=bar, complete_style="blue", finished_style="blue")
             table.add_row(Text(f"  {segment.name}", style="blue"), small, "", segment.text)
     return table
 

@@ -273,13 +273,14 @@ class Screen:
         if self._began is None or not self._draws or self._over.is_set():
             return
         from nano3.core.formatting import SPACE, duration
-        from snakemake_logger_plugin_nano3.view import rows, training_rows
+        from snakemake_logger_plugin_nano3.view import about, rows, seconds_of_run, training_rows
 
         now = self._clock()
         name = f"{self._workflow.request.name}: " if self._workflow is not None else ""
         took = duration(max(1.0, round(now - self._began))).replace(SPACE, " ")
-        title = f"{name}{self._tally.done} of {self._tally.total} steps, {took}"
         shown = rows(self._tally, self._expectations, self._segments, now)
+        left = about(seconds_of_run(self._tally, self._expectations, shown))
+        title = f"{name}{self._tally.done} of {self._tally.total} steps, {took}{left and f', {left}'}"
         self._display.draw(title, shown, training_rows(self._tally, self._segments), now)
 
     def _stop_drawing(self) -> None:

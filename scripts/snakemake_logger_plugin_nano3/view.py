@@ -1,16 +1,21 @@
 """What is shown of a run? A row for each kind of artifact, and one for each segment that trains."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from snakemake_logger_plugin_nano3.segment import Segment, Standing
 from snakemake_logger_plugin_nano3.tally import Job, Kind, Tally
 from snakemake_logger_plugin_nano3.time_left import Expectations, Expected, seconds_left
 
+ESTIMATED = ("tokenize", "train")  # what the plan knows the time of
+
 
 @dataclass(frozen=True)
 class Row:
-    """A kind of artifact. share: of its work that is done, 0 to 1. rate, left: in words; empty where not known."""
+    """
+    A kind of artifact. share: of its work that is done, 0 to 1. rate: in words, empty where not known. seconds: that
+    are left; None if that is not known or not worth a word.
+    """
 
     name: str
     done: int
@@ -19,7 +24,12 @@ class Row:
     running: int
     share: float
     rate: str
-    left: str
+    seconds: float | None = None
+
+    @property
+    def left(self) -> str:
+        """The time that is left, in words; empty where not known."""
+        return about(self.seconds)
 
     @property
     def over(self) -> bool:
@@ -64,6 +74,23 @@ def training_rows(tally: Tally, segments: Mapping[int, Segment]) -> list[Trainin
     return [TrainingRow(job.name, segments[job.number].standing()) for job in tally.running if job.number in segments]
 
 
+def seconds_of_run(tally: Tally, expectations: Expectations, shown: Sequence[Row]) -> float | None:
+    """
+    Seconds that the run takes still: of tokenizing and training, which come one after the other and are most of it.
+
+    None if one of them is not estimated, or there is neither.
+    """
+    known = {row.name: row.seconds for row in shown}
+    left: list[float | None] = []
+    for kind in tally.kinds.values():
+        if kind.name in ESTIMATED and not kind.over:
+            whole = expectations.of(kind)
+            before = whole.seconds if whole else None
+            left.append(known[kind.name] if kind.began is not None else before)
+    seconds = [each for each in left if each is not None]
+    return sum(seconds) if seconds and len(seconds) == len(left) else None
+
+
 def tokens_per_second(speed: float) -> str:
     """11.9k tokens/s."""
     from nano3.core.formatting import compact
@@ -93,9 +120,7 @@ def _row(kind: Kind, whole: Expected | None, segments: Mapping[int, Segment], no
     counted = kind.name in ("download", "tokenize")
     left = seconds_left(kind, whole, amount, now) if counted else None
     share = min(1.0, amount / whole.amount) if whole and amount else kind.done / max(1, kind.total)
-    return Row(
-        kind.name, kind.done, kind.total, kind.failed, len(kind.running), share, _byte_rate(kind, now), about(left)
-    )
+    return Row(kind.name, kind.done, kind.total, kind.failed, len(kind.running), share, _byte_rate(kind, now), left)
 
 
 def _training(kind: Kind, whole: Expected | None, segments: Mapping[int, Segment], now: float) -> Row:
@@ -112,7 +137,7 @@ def _training(kind: Kind, whole: Expected | None, segments: Mapping[int, Segment
     share = min(1.0, done / whole.amount) if whole and whole.amount else (kind.done + running) / max(1, kind.total)
     share = 1.0 if kind.over else share
     rate = tokens_per_second(speed) if speed else ""
-    return Row(kind.name, kind.done, kind.total, kind.failed, len(kind.running), share, rate, about(left))
+    return Row(kind.name, kind.done, kind.total, kind.failed, len(kind.running), share, rate, left)
 
 
 def _byte_rate(kind: Kind, now: float) -> str:

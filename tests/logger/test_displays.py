@@ -14,7 +14,7 @@ TRAINING = TrainingRow("phase1/stable", Standing(12, 80, 5.1234, 11_900.0, 40.0)
 
 
 def row(name: str, done: int, total: int, running: int = 0) -> Row:
-    return Row(name, done, total, 0, running, done / total, "3.1 MB/s" if name == "tokenize" else "", "")
+    return Row(name, done, total, 0, running, done / total, "3.1 MB/s" if name == "tokenize" else "")
 
 
 class Feed:
@@ -125,3 +125,12 @@ def test_what_is_said_on_a_terminal_is_never_broken_by_its_width() -> None:
 def test_where_nobody_looks_there_are_lines() -> None:
     settings = SimpleNamespace(stdout=False, nocolor=False)
     assert isinstance(display_for(settings, io.StringIO()), Lines)
+
+
+def test_a_narrow_terminal_shows_all_of_it_too() -> None:
+    shown, file = terminal(72)
+    shown.draw("tiny", [row("train", 2, 6, 1)], [TRAINING], 0.0)
+    shown.stop()
+    text = " ".join(file.getvalue().split())
+    for said in ("2 of 6", "step 12 of 80", "loss 5.123", "11.9k", "40 s left"):
+        assert said in text

@@ -202,13 +202,10 @@ def test_the_end_of_a_run_is_said_below_the_rows(screen: Watched) -> None:
 
 
 def test_a_screen_that_is_closed_leaves_no_thread() -> None:
-    screen = Watched()
-    before = threading.active_count()
+    screen, before = Watched(), set(threading.enumerate())
     screen.watch(run_info(tokenize_shard=1))
-    assert threading.active_count() == before + 1
+    [ticks] = set(threading.enumerate()) - before
     screen.close()
     screen.close()
-    for thread in threading.enumerate():
-        if thread.daemon and thread.name.endswith("(_tick)"):
-            thread.join(timeout=5)
-    assert threading.active_count() == before
+    ticks.join(timeout=5)
+    assert not ticks.is_alive()

@@ -7,7 +7,7 @@ from typing import Any, cast
 from snakemake_logger_plugin_nano3.segment import Segment, Standing
 from snakemake_logger_plugin_nano3.tally import Job, Tally
 from snakemake_logger_plugin_nano3.time_left import Expectations, Expected
-from snakemake_logger_plugin_nano3.view import Row, TrainingRow, about, describe, rows, training_rows
+from snakemake_logger_plugin_nano3.view import Row, TrainingRow, about, describe, rows, seconds_of_run, training_rows
 
 
 def expectations(**kinds: Expected) -> Expectations:
@@ -110,3 +110,13 @@ def test_times_are_rough() -> None:
 def test_a_job_is_called_by_kind_and_name() -> None:
     assert describe(Job(1, "write_report", "")) == "report"
     assert Path(describe(Job(1, "tokenize_shard", "x/a"))) == Path("tokenize x/a")
+
+
+def test_a_run_takes_the_time_of_tokenizing_and_training_together() -> None:
+    tally = tokenizing()
+    tally.expect({"tokenize_shard": 4, "write_blend": 3, "train_segment": 4})
+    known = expectations(tokenize=Expected(4, 8_000_000, 60.0), train=Expected(4, 40_000, 900.0))
+    assert seconds_of_run(tally, known, rows(tally, known, {}, 10.0)) == 30.0 + 900.0
+    known = expectations(tokenize=Expected(4, 8_000_000, 60.0))
+    assert seconds_of_run(tally, known, rows(tally, known, {}, 10.0)) is None, "nobody knows how long training takes"
+    assert seconds_of_run(Tally(), known, []) is None
