@@ -23,7 +23,7 @@ from snakemake_logger_plugin_nano3 import mistakes, targets
 from snakemake_logger_plugin_nano3.displays import REFRESH, Display, display_for
 from snakemake_logger_plugin_nano3.failures import exit_status, failure, last_word
 from snakemake_logger_plugin_nano3.tally import Job, Tally
-from snakemake_logger_plugin_nano3.time_left import Expectations
+from snakemake_logger_plugin_nano3.time_left import ESTIMATED, Expectations
 
 if TYPE_CHECKING:
     from snakemake_logger_plugin_nano3.segment import Segment
@@ -139,7 +139,7 @@ class Screen:
         self._tally.expect(counts)
         if self._began is None:
             self._began = self._clock()
-            if self._workflow is not None and self._draws:
+            if self._workflow is not None and self._draws and {*ESTIMATED} & self._tally.kinds.keys():
                 self._expectations.ask(self._workflow)
             if self._draws:
                 threading.Thread(target=self._tick, daemon=True).start()

@@ -6,6 +6,7 @@ from typing import Any
 
 from snakemake_logger_plugin_nano3.tally import Kind
 
+ESTIMATED = ("tokenize", "train")  # the kinds that the plan knows the time of
 TRUSTED = 0.2  # share of the work after which the run's own rate says more than receipts
 
 

@@ -5,9 +5,7 @@ from dataclasses import dataclass
 
 from snakemake_logger_plugin_nano3.segment import Segment, Standing
 from snakemake_logger_plugin_nano3.tally import Job, Kind, Tally
-from snakemake_logger_plugin_nano3.time_left import Expectations, Expected, seconds_left
-
-ESTIMATED = ("tokenize", "train")  # what the plan knows the time of
+from snakemake_logger_plugin_nano3.time_left import ESTIMATED, Expectations, Expected, seconds_left
 
 
 @dataclass(frozen=True)
