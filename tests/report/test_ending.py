@@ -50,7 +50,7 @@ def test_without_validation_documents_nothing_is_said_of_losses() -> None:
     ("made", "said"),
     [
         ({"tokenize_shard": 1}, "1 token pair"),
-        ({"tokenize_shard": 3, "index_dataset": 2, "all": 1}, "3 token pairs and 2 dataset indexes"),
+        ({"index_dataset": 2, "tokenize_shard": 3, "all": 1}, "3 token pairs and 2 dataset indexes"),
         (
             {"tokenize_bundle": 2, "write_blend": 1, "train_segment": 6},
             "2 bundles of token pairs, 1 blend and 6 trained segments",

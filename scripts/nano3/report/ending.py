@@ -30,7 +30,7 @@ def ending(request: Request, settings: Settings, made: Mapping[str, int]) -> str
     made: jobs of each rule that ran. A run that wrote no report, because its targets end before, is told what it made.
     """
     if "write_report" not in made:
-        things = [_things(rule, count) for rule, count in made.items() if rule in MADE]
+        things = [_things(rule, made[rule]) for rule in MADE if rule in made]
         what = " and ".join(filter(None, [", ".join(things[:-1]), *things[-1:]])) or "what was asked for"
         return f"Done: {what}. `nano3 plan{choice_words(settings)}` says what is left up to the report"
     name = shlex.quote(request.name)
