@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from nano3.commands.options import Choice, as_json, recipe_options, to_json
+from nano3.commands.options import Choice, as_json, other_recipes, recipe_options, to_json
 
 
 @click.command()
@@ -33,17 +33,18 @@ def plan(
 
     TARGET: a dataset, a phase, phase/segment or a path; all: none. It runs nothing and needs no lock.
     """
-    from nano3.config.load import parse_overrides
     from nano3.plan.plan import as_json as plan_as_json
     from nano3.plan.plan import make_plan
     from nano3.plan.text import as_text, sentences
+    from nano3.recipes.overrides import parse_overrides
 
     edits = {key: value for word in what_if for key, value in parse_overrides(word).items()}
     plan = make_plan(choice.settings(), edits, targets, jobs)
     if as_json:
         print(to_json(plan_as_json(plan, sentences(plan))))
     else:
-        print(as_text(plan, colour=sys.stdout.isatty() and not os.environ.get("NO_COLOR")), end="")
+        others = [] if choice.recipe else other_recipes(choice.settings().recipe)
+        print(as_text(plan, colour=sys.stdout.isatty() and not os.environ.get("NO_COLOR"), others=others), end="")
     if html or svg:
         from nano3.plan.page import write_picture, write_plan
 
