@@ -20,7 +20,7 @@ from nano3.core.cli import run
 from nano3.raw.datasets import Dataset
 from nano3.raw.tokenizers import HubTokenizer
 
-COMMAND = re.compile(r"(<!-- (python scripts/[^\n]+) -->\n)(.*?)(<!-- up to here -->)", re.DOTALL)
+COMMAND = re.compile(r"(<!-- (nano3 [^\n]+) -->\n)(.*?)(<!-- up to here -->)", re.DOTALL)
 SCHEMAS: dict[str, type[BaseModel]] = {"recipe": Recipe, "dataset": Dataset, "tokenizer": HubTokenizer}
 
 
@@ -47,7 +47,9 @@ def refreshed(text: str, draw: bool = True) -> str:
 
     def output(match: re.Match[str]) -> str:
         command = match[2] if draw else re.sub(r" --(png|svg) \S+", "", match[2])
-        done = subprocess.run([sys.executable, *shlex.split(command)[1:]], capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [sys.executable, "-m", *shlex.split(command)], capture_output=True, text=True, check=False
+        )
         if done.returncode:
             raise PageError(f"{command}: {done.stderr.strip()}")
         printed = done.stdout if done.stdout.startswith("|") else f"```\n{done.stdout}```\n"

@@ -1,4 +1,4 @@
-"""What scripts/submit.py submits: Snakemake, and an orderly end for its jobs."""
+"""What `nano3 submit` submits: Snakemake, and an orderly end for its jobs."""
 
 from nano3.cluster.controller import Controller
 from nano3.core.cli import run, words_after_dashes

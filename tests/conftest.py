@@ -22,6 +22,13 @@ os.environ.pop("HF_TOKEN", None)
 PARTS = ("Snakefile", "config", "envs", "profiles", "resources/tiny", "rules", "scripts")
 
 
+def nano3(*words: str, cwd: Path | None = None, **more: str) -> subprocess.CompletedProcess[str]:
+    """Run the command nano3, of the repository in cwd if there is one. more: environment variables."""
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY / "scripts")} | more
+    command = [sys.executable, "-m", "nano3", *words]
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+
+
 @dataclass(frozen=True)
 class House:
     """A copy of the repository to run the workflow in."""
@@ -44,6 +51,10 @@ class House:
         environment.pop("PYTHONPATH", None)
         command = [sys.executable, *arguments]
         return subprocess.run(command, cwd=self.root, env=environment, capture_output=True, text=True, check=False)
+
+    def nano3(self, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
+        """Run the house's own command nano3. more: environment variables."""
+        return nano3(*words, cwd=self.root, **more)
 
     def planned(self, *arguments: str) -> dict[str, int]:
         """How many jobs of each rule a dry run would run, without the targets that only collect."""

@@ -25,22 +25,16 @@ DISTRIBUTIONS = {
     "megatron.bridge": "megatron-bridge",
 }
 STANDARD = sys.stdlib_module_names | {"compression"}  # the latter from Python 3.14 on
-# The tools outside the graph, by the extras that they need beyond the dependencies.
-TOOLS = {
-    "certify_code": ["tokens"],
-    "check_layout": [],
-    "compare": ["report"],
-    "compare_recipes": ["report"],
+# What starts ranks or Snakemake, and the modules of commands, by the extras that they need beyond the dependencies.
+TOOLS: dict[str, list[str]] = {
     "controller": [],
-    "pin_dataset": ["raw"],
-    "pin_tokenizer": ["raw"],
-    "plan": ["report"],
-    "plan_mixture": ["report"],
-    "publish": ["wandb"],
-    "show_schedule": ["report"],
-    "submit": [],
-    "trace": ["tokens"],
-    "verify": [],
+    "nano3/commands/completion": [],
+    "nano3/commands/data": ["raw"],
+    "nano3/commands/inspect": ["tokens", "report"],
+    "nano3/commands/preview": ["report"],
+    "nano3/commands/publish": ["wandb"],
+    "nano3/commands/recipes": ["report"],
+    "nano3/commands/run": ["tokens", "report"],
 }
 # train_segment has two trainers. Bridge's is never run in the environment of the other.
 ABSENT = {("train_segment", "envs/train.yaml"): {"megatron-bridge"}}
@@ -159,7 +153,7 @@ def test_planning_needs_no_extra() -> None:
 def test_every_verb_has_an_environment() -> None:
     verbs = {verb for verb, _ in verbs_of_rules()}
     assert verbs.isdisjoint(TOOLS)
-    assert {path.stem for path in SCRIPTS.glob("*.py")} == verbs | TOOLS.keys()
+    assert {path.stem for path in SCRIPTS.glob("*.py")} == {name for name in verbs | TOOLS.keys() if "/" not in name}
 
 
 def bridge_files() -> list[Path]:

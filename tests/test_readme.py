@@ -40,10 +40,11 @@ def test_a_file_that_is_shown_is_there_and_says_the_same() -> None:
 
 
 def test_every_dataset_that_is_to_be_pinned_is_described() -> None:
-    commands = re.findall(r"pin_dataset\.py ((?:--rows )?[a-z][\w.-]*)", README.read_text(encoding="utf-8"))
+    commands = re.findall(r"nano3 pin ((?:--rows )?[a-z][\w.-]*)", README.read_text(encoding="utf-8"))
     assert len(commands) > 1
     for command in commands:
-        assert Path(f"config/datasets/{command.removeprefix('--rows ')}.yaml").exists(), command
+        name = command.removeprefix("--rows ")
+        assert [*Path("config").glob(f"*/{name}.yaml")], command
 
 
 def test_the_folder_of_tinys_tokens_is_the_one_that_it_has() -> None:

@@ -3,13 +3,12 @@
 import os
 import stat
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from nano3.cluster.profile import SiteError
-from tests.conftest import REPOSITORY
+from tests.conftest import nano3
 
 PROFILE = "default-resources: {slurm_account: us, slurm_partition: cpu}\n"
 SBATCH = """#!/bin/sh
@@ -33,8 +32,8 @@ def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def submit(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(REPOSITORY / "scripts/submit.py"), "--profile", "site", *words]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    (folder / "config").mkdir(exist_ok=True)
+    return nano3("submit", "--profile", "site", *words, cwd=folder)
 
 
 def test_it_is_submitted_with_the_sites_account_and_its_own_arguments(slurm: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from nano3.config.load import load_recipe, parse_overrides, read_settings
+from nano3.core.names import MisplacedError
 from nano3.core.schema import ConfigError
 from tests.conftest import House
 
@@ -69,6 +70,13 @@ def test_an_unknown_recipe_names_the_nearest_one_or_all() -> None:
 def test_the_name_of_an_overridden_recipe_says_how_to_request_it() -> None:
     with pytest.raises(ConfigError, match=r"tiny\+df10bf4cb773 is recipe tiny with overrides.*--recipe tiny --set "):
         load_recipe("tiny+df10bf4cb773")
+
+
+def test_a_recipe_may_be_named_by_its_file() -> None:
+    assert read_settings({"recipe": "config/recipes/tiny.yaml"}).recipe == "tiny"
+    assert load_recipe("./config/recipes/tiny.yaml", "train.seed=5") == load_recipe("tiny", "train.seed=5")
+    with pytest.raises(MisplacedError, match=r"^my/tiny\.yaml: a recipe is a file in config/recipes"):
+        read_settings({"recipe": "my/tiny.yaml"})
 
 
 def test_an_unknown_setting_is_an_error() -> None:
@@ -141,14 +149,14 @@ def test_no_warm_up_stays_none_when_all_shrinks() -> None:
         (b"about: x\nabout: y\n", r"bad\.yaml: line 2, column 1: not YAML: key 'about' is given twice$"),
         (b"about: x\nsample: \xff\n", r"bad\.yaml: line 2: byte 0xff is not UTF-8: save the file in UTF-8$"),
         (b"about: x\nsample: \x07\n", r"bad\.yaml: line 2, column 9: not YAML: character U\+0007 is not allowed$"),
-        (b"- about\n", r"bad\.yaml: must hold keys and values, not list$"),
+        (b"- about\n", r"bad\.yaml: has no keys: write keys with values, key: value$"),
         (
             b"about: x\nsample: [1\n",
             r"bad\.yaml: line 3, column 1: not YAML: expected ',' or '\]', but got '<stream end>', "
-            r"while parsing a flow sequence from line 2$",
+            r"while parsing a flow sequence from line 2: check quotes, colons and indentation there and above$",
         ),
         (b"about: 2026-13-45\n", r"bad\.yaml: not YAML: month must be in 1\.\.12: quote the value if it is text$"),
-        (b"about: x: y\n", r"bad\.yaml: line 1, column 9: not YAML: mapping values are not allowed here$"),
+        (b"about: x: y\n", r"bad\.yaml: line 1, column 9: not YAML: mapping values are not allowed here: check quotes, colons"),
     ],
 )
 def test_a_recipe_that_is_not_yaml_is_named(tmp_path: Path, content: bytes, message: str) -> None:
@@ -160,7 +168,7 @@ def test_a_recipe_that_is_not_yaml_is_named(tmp_path: Path, content: bytes, mess
 @pytest.mark.parametrize("command", ["plan", "snakemake"])
 def test_what_is_not_pinned_is_one_sentence(bare_house: House, command: str) -> None:
     if command == "plan":
-        done = bare_house.run("scripts/plan.py", "--recipe", "nano3")
+        done = bare_house.nano3("plan", "--recipe", "nano3")
     else:
         done = bare_house.try_snakemake("-n", "--config", "recipe=nano3")
     output = done.stdout + done.stderr
@@ -168,5 +176,5 @@ def test_what_is_not_pinned_is_one_sentence(bare_house: House, command: str) -> 
     assert "Traceback" not in output
     assert (
         "config/recipes/nano3.yaml: tokenizer nemotron-3-nano and 26 of its 26 datasets are not pinned: run "
-        "`python scripts/pin_tokenizer.py nemotron-3-nano` and `python scripts/pin_dataset.py --recipe nano3`"
+        "`nano3 pin --recipe nano3`"
     ) in output

@@ -1,6 +1,5 @@
 """The rules for layouts, compared with what Megatron-Core itself does, on fake ranks."""
 
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from nano3.config.model import Model
 from nano3.config.parallelism import RULES, ParallelPlan, Rule, broken, check_layouts, parallel_plans, worlds
 from nano3.config.recipe import Layout, Recipe
 from nano3.core.schema import ConfigError
+from tests.conftest import nano3
 from tests.training.recipes import NANO3_MODEL as NANO3
 
 MODEL = load_recipe("tiny")[1].model
@@ -266,8 +266,7 @@ def test_ranks_of_the_cpu_trainer_may_have_unequal_parts_or_none() -> None:
 
 
 def test_ranks_that_never_have_a_sequence_are_reported() -> None:
-    command = [sys.executable, "scripts/check_layout.py", "tiny", "--set", "layout.processes_per_node=16"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = nano3("layout", "tiny", "--set", "layout.processes_per_node=16")
     assert done.returncode == 0, done.stderr
     assert "phase1/stable: 8 of 16 ranks have no sequence: a step has 8" in done.stdout
     assert "long_context/long_1: 14 of 16 ranks have no sequence: a step has 2" in done.stdout

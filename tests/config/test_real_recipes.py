@@ -80,7 +80,7 @@ def test_where_epochs_are_capped_a_blend_needs_what_earlier_phases_consume(bare_
     assert bare_house.planned(blend) == {"tokenize_shard": 9, "index_dataset": 3, "write_blend": 1}
     bare_house.edit("config/recipes/tiny.yaml", "phases:\n", "repetition: {max_epochs: 5, over_cap: refuse}\nphases:\n")
     assert bare_house.planned(blend) == {"tokenize_shard": 12, "index_dataset": 4, "write_blend": 1}
-    kinds = json.loads(bare_house.run("scripts/plan.py", blend, "--json").stdout)["kinds"]
+    kinds = json.loads(bare_house.nano3("plan", blend, "--json").stdout)["kinds"]
     assert {kind: counts["new"] for kind, counts in kinds.items()} == {"tokens": 12, "index": 4, "blend": 1}
 
 

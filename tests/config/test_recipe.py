@@ -38,7 +38,7 @@ from nano3.core.schema import ConfigError
         ("evaluation.too_small=ignore", "evaluation.too_small: must be 'fail' or 'skip', not 'ignore'"),
         ("tokenizer.name=3", "tokenizer.name: must be text, not 3"),
         ("tokenizer.name=a/b", "tokenizer.name: must be text that matches ^[A-Za-z0-9._-]+$, not 'a/b'"),
-        ("phases={}", "phases: must be of length 1 or more, not {}"),
+        ("phases={}", "phases: must be given at least 1 value, not {} ("),
         ("train.seed={}", "train.seed: must be a whole number, not {}"),
         ("phases.phase1.learning_rate=1e-3", "must come after those on the curve"),
         ("train.global_batch_size=many", "train.global_batch_size: must be a whole number, not 'many'"),

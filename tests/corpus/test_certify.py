@@ -47,10 +47,10 @@ def test_code_that_the_golden_bytes_are_of_needs_no_certificate(tmp_path: Path, 
 def test_another_byte_is_refused_and_named(tmp_path: Path, table: dict[Case, Digests]) -> None:
     expected, path = golden(tmp_path, A, table), tmp_path / "certificates.yaml"
     table[[*table][1]] = {"content": "another"}
-    with pytest.raises(CertifyError, match=r"1 of 2 golden cases differ, bos \(\.jsonl, gigatoken\): .*--renew 1"):
+    with pytest.raises(CertifyError, match=r"1 of 2 golden cases differ, bos \(\.jsonl, gigatoken\): .*--renew"):
         certify_code(expected, path)
     assert not path.exists()
-    certify_code(expected, path, renew=1)
+    certify_code(expected, path, renew=True)
     assert Golden.read(expected).code == digest_code("tokenize_shard")
     assert not path.exists()
 
@@ -58,5 +58,5 @@ def test_another_byte_is_refused_and_named(tmp_path: Path, table: dict[Case, Dig
 def test_formats_that_disagree_are_never_golden(tmp_path: Path, table: dict[Case, Digests]) -> None:
     table[Case("bos", ".parquet", "gigatoken")] = {"content": "another"}
     with pytest.raises(CertifyError, match="formats or engines disagree"):
-        certify_code(tmp_path / "golden.json", tmp_path / "certificates.yaml", renew=1)
+        certify_code(tmp_path / "golden.json", tmp_path / "certificates.yaml", renew=True)
     assert not (tmp_path / "golden.json").exists()

@@ -21,7 +21,5 @@ def test_the_committed_schemas_are_those_of_the_code(name: str) -> None:
 
 
 def test_a_command_that_fails_is_named() -> None:
-    with pytest.raises(
-        PageError, match=r"plan_mixture\.py none: plan_mixture: config/recipes/none\.yaml: no such file"
-    ):
-        refreshed("<!-- python scripts/plan_mixture.py none -->\n<!-- up to here -->")
+    with pytest.raises(PageError, match=r"nano3 mixture none: nano3 mixture: config/recipes/none\.yaml: no such file"):
+        refreshed("<!-- nano3 mixture none -->\n<!-- up to here -->")

@@ -23,7 +23,7 @@ MORE = (
 
 
 def plan(house: House, *arguments: str) -> dict[str, Any]:
-    done = house.run("scripts/plan.py", "--json", "--set", QUICK.removeprefix("set="), *arguments)
+    done = house.nano3("plan", "--json", "--set", QUICK.removeprefix("set="), *arguments)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)  # type: ignore[no-any-return]
 
@@ -70,7 +70,7 @@ def both(*changes: Callable[[House], None]) -> Callable[[House], None]:
 
 def pinned(*datasets: str) -> Callable[[House], None]:
     def pin(house: House) -> None:
-        assert house.run("scripts/pin_dataset.py", *datasets).returncode == 0
+        assert house.nano3("pin", *datasets).returncode == 0
 
     return pin
 
@@ -268,11 +268,11 @@ def test_what_snakemake_refuses_for_a_frozen_phase_the_plan_tells(house: House) 
 
 
 def test_a_plan_of_a_fresh_clone_has_everything(bare_house: House) -> None:
-    done = bare_house.run("scripts/plan.py", "--json")
+    done = bare_house.nano3("plan", "--json")
     found = json.loads(done.stdout)
     assert all_jobs(found) == jobs(found, "new") == bare_house.planned()
     assert found["estimate"]["tokenizing"]["seconds"] is None
-    done = bare_house.run("scripts/plan.py")
+    done = bare_house.nano3("plan")
     assert "no estimate: nothing was measured yet" in done.stdout
 
 
@@ -320,16 +320,16 @@ def test_targets_are_planned_as_snakemake_does(house: House) -> None:
     ],
 )
 def test_a_wrong_question_is_one_clear_error(bare_house: House, arguments: tuple[str, ...], said: str) -> None:
-    done = bare_house.run("scripts/plan.py", *arguments)
+    done = bare_house.nano3("plan", *arguments)
     assert done.returncode == 1
     assert said in done.stderr
     assert done.stdout == ""
 
 
 def test_the_exit_status_can_tell_whether_there_is_something_to_do(bare_house: House) -> None:
-    assert bare_house.run("scripts/plan.py").returncode == 0
-    assert bare_house.run("scripts/plan.py", "--detailed-exitcode").returncode == 2
+    assert bare_house.nano3("plan").returncode == 0
+    assert bare_house.nano3("plan", "--detailed-exitcode").returncode == 2
     (bare_house.root / DATASETS / "tiny-code.tsv").unlink()
-    done = bare_house.run("scripts/plan.py", "--detailed-exitcode")
+    done = bare_house.nano3("plan", "--detailed-exitcode")
     assert done.returncode == 1
     assert done.stderr.startswith("plan: config/datasets/tiny-code.tsv: dataset tiny-code is not pinned")

@@ -37,13 +37,13 @@ def cut(house: House, dice: random.Random) -> None:
 def change_a_raw_shard(house: House, dice: random.Random) -> None:
     path = dice.choice(sorted((house.root / "resources/tiny/math").glob("*.gz")))
     path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes()) + b'{"text": "one more"}\n'))
-    assert house.run("scripts/pin_dataset.py", "tiny-math").returncode == 0
+    assert house.nano3("pin", "tiny-math").returncode == 0
 
 
 def remove_a_raw_shard(house: House, dice: random.Random) -> None:
     path = dice.choice(sorted((house.root / "resources/tiny/english").glob("*.parquet"))[1:])
     path.unlink()
-    assert house.run("scripts/pin_dataset.py", "tiny-english").returncode == 0
+    assert house.nano3("pin", "tiny-english").returncode == 0
 
 
 def change_a_share(house: House, dice: random.Random) -> None:
@@ -91,7 +91,7 @@ def many(bare_house: House) -> House:
     (bare_house.root / "config/datasets/many.yaml").write_text(
         "source: resources/many\nfiles: '*.jsonl'\ntext_column: text\ncategory: math\nlicence: CC0-1.0\nabout: Many.\n"
     )
-    assert bare_house.run("scripts/pin_dataset.py", "many").returncode == 0
+    assert bare_house.nano3("pin", "many").returncode == 0
     bare_house.edit("config/recipes/tiny.yaml", "tiny-math: 15", "many: 15")
     return bare_house
 
@@ -120,5 +120,5 @@ def test_many_stale_shards_are_few_jobs_and_a_few_are_jobs_of_their_own(many: Ho
 
     with bad.open("ab") as file:
         file.write(b'\n{"text": "one more"}')
-    assert "changed part-07" in many.run("scripts/pin_dataset.py", "many").stdout
+    assert "changed part-07" in many.nano3("pin", "many").stdout
     assert many.ran(index) == {"tokenize_shard": 1, "index_dataset": 1}

@@ -36,7 +36,7 @@ def again(hub: Hub, house: House) -> str:
         f"source: hf://{REPOSITORY}\nrevision: {commit}\n"
         "text_column: text\ncategory: english\nlicence: public domain\nabout: Novels.\n"
     )
-    done = house.run("scripts/pin_dataset.py", "tiny-english", HF_TOKEN=TOKEN)
+    done = house.nano3("pin", "tiny-english", HF_TOKEN=TOKEN)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -65,7 +65,7 @@ def test_a_shard_is_downloaded_and_tokenized_once(hub: Hub, remote: House, monke
 
     assert len(again(hub, remote).splitlines()) == 1
     assert remote.planned(shard) == {}
-    done = remote.run("scripts/pin_dataset.py", "--rows", "tiny-english")
+    done = remote.nano3("pin", "--rows", "tiny-english")
     assert "counted" in done.stdout, done.stderr
     assert remote.planned(shard) == {}
     shutil.rmtree(raw.parent)
@@ -115,7 +115,7 @@ def test_wrong_bytes_fail_the_job_with_one_sentence(hub: Hub, remote: House, mon
 
 def test_a_sample_of_uncounted_shards_says_how_to_count_them(remote: House) -> None:
     done = remote.try_snakemake("-n", "--config", "sample=10")
-    assert "run `python scripts/pin_dataset.py --rows tiny-english`" in done.stdout + done.stderr
+    assert "run `nano3 pin --rows tiny-english`" in done.stdout + done.stderr
 
 
 def test_every_job_that_downloads_counts_as_one_download(bare_house: House) -> None:

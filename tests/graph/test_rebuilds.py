@@ -94,7 +94,7 @@ def test_one_edited_raw_shard_rebuilds_its_own_way_down(house: House) -> None:
     rows[0] = json.dumps(first | {"text": first["text"] + " QED"})
     path.write_bytes(gzip.compress("\n".join(rows).encode()))
     assert house.planned(*CONFIG) == {}, "a shard changes when it is pinned"
-    done = house.run("scripts/pin_dataset.py", "tiny-math")
+    done = house.nano3("pin", "tiny-math")
     assert "tiny-math: changed set-mm-01" in done.stdout
     tokens = sorted((house.root / "results/tokens").glob("*/*/train/*.bin"))
     before = {path: path.stat().st_ino for path in tokens}
@@ -123,9 +123,9 @@ def test_tokenizing_code_that_makes_the_same_bytes_stops_there(house: House) -> 
 def test_tokenizing_code_that_is_certified_to_make_the_same_bytes_rebuilds_nothing(house: House) -> None:
     house.edit("scripts/nano3/tokens/pipeline.py", "LONG_BYTES = 2**24", "LONG_BYTES = 2**25")
     assert house.planned(*CONFIG)["tokenize_shard"] == 12
-    assert house.run("scripts/certify_code.py").returncode == 0
+    assert house.nano3("certify").returncode == 0
     assert house.planned(*CONFIG) == {}
-    plan = " ".join(house.run("scripts/plan.py", "--set", QUICK.removeprefix("set=")).stdout.split())
+    plan = " ".join(house.nano3("plan", "--set", QUICK.removeprefix("set=")).stdout.split())
     assert "12 shards were made by earlier code that is certified to make the same bytes (config/certific" in plan
 
 
@@ -176,12 +176,12 @@ def test_a_pair_that_is_deleted_or_cut_is_made_again_and_nothing_trains(house: H
 
 def test_a_new_and_a_removed_shard_leave_the_tokens_of_the_others(house: House) -> None:
     (house.root / MATH).with_name("set-mm-77.jsonl.gz").write_bytes(gzip.compress(b'{"text": "one more"}\n'))
-    assert "added set-mm-77" in house.run("scripts/pin_dataset.py", "tiny-math").stdout
+    assert "added set-mm-77" in house.nano3("pin", "tiny-math").stdout
     below = {"index_dataset": 1, "write_blend": 3, **CACHES, **BELOW_BLENDS}
     assert house.planned(*CONFIG) == {"tokenize_shard": 1, **below}
     for name in ("set-mm-77", "set-mm-01"):
         (house.root / MATH).with_name(f"{name}.jsonl.gz").unlink()
-    assert "removed set-mm-01" in house.run("scripts/pin_dataset.py", "tiny-math").stdout
+    assert "removed set-mm-01" in house.nano3("pin", "tiny-math").stdout
     assert house.planned(*CONFIG) == below
 
 
@@ -205,7 +205,7 @@ def test_a_dataset_of_a_later_phase_leaves_the_earlier_ones(house: House) -> Non
         "source: resources/tiny/math\nfiles: 'set-mm-00.jsonl.gz'\ntext_column: text\n"
         "category: math\nlicence: CC0-1.0\nabout: More.\n"
     )
-    assert house.run("scripts/pin_dataset.py", "more").returncode == 0
+    assert house.nano3("pin", "more").returncode == 0
     house.edit("config/recipes/tiny.yaml", "tiny-math: 35", "tiny-math: 35\n      more: 1")
     added = {"tokenize_shard": 1, "index_dataset": 1, "write_blend": 1, "build_index_cache": 2}
     assert house.planned(*CONFIG) == added | BELOW_BLENDS | {"train_segment": 2}
@@ -231,7 +231,7 @@ def test_a_frozen_phase_is_safe_from_other_tokens_too(house: House) -> None:
     house.edit("config/recipes/tiny.yaml", "  phase1: ", "  phase1:\n    frozen: true")
     path = house.root / MATH
     path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes())[:-1] + b' \n{"text": "one more"}\n'))
-    assert "changed set-mm-01" in house.run("scripts/pin_dataset.py", "tiny-math").stdout
+    assert "changed set-mm-01" in house.nano3("pin", "tiny-math").stdout
     done = house.try_snakemake(*CONFIG)
     assert done.returncode != 0
     assert "phase1/stable would be trained again: its blend changed, in the tokens of its datasets" in done.stderr
@@ -301,7 +301,7 @@ def test_a_missing_pin_is_said_before_any_job(bare_house: House) -> None:
     (bare_house.root / "config/datasets/tiny-code.tsv").unlink()
     done = bare_house.try_snakemake()
     assert done.returncode != 0
-    assert "dataset tiny-code is not pinned: run `python scripts/pin_dataset.py tiny-code`" in done.stdout + done.stderr
+    assert "dataset tiny-code is not pinned: run `nano3 pin tiny-code`" in done.stdout + done.stderr
     assert not (bare_house.root / "results").exists()
 
 

@@ -31,7 +31,7 @@ def test_pins_of_a_dataset_are_read_once_and_not_before_they_are_asked_for(bare:
 
 def test_a_dataset_that_is_not_pinned_is_refused_with_the_remedy(bare: Path) -> None:
     Path("config/datasets/tiny-math.tsv").unlink()
-    said = r"dataset tiny-math is not pinned: run `python scripts/pin_dataset\.py tiny-math`$"
+    said = r"dataset tiny-math is not pinned: run `nano3 pin tiny-math`$"
     with pytest.raises(ConfigError, match=said):
         tiny().shards["tiny-math"]
 

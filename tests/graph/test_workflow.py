@@ -306,10 +306,10 @@ def test_what_was_made_is_sent_if_the_settings_say_so(
     bare: Path, monkeypatch: pytest.MonkeyPatch, main: bool, mode: str, variable: str | None, sends: bool
 ) -> None:
     commands: list[list[str]] = []
-    monkeypatch.setattr(subprocess, "run", lambda command, check: commands.append(command))
+    monkeypatch.setattr(subprocess, "run", lambda command, env, check: commands.append(command))
     monkeypatch.delenv("WANDB_MODE", raising=False)
     if variable:
         monkeypatch.setenv("WANDB_MODE", variable)
     Answers(main, wandb_mode=mode, sample=20, set="train.seed=7").publish()
-    words = ["scripts/publish.py", "--recipe", "tiny", "--set", "train.seed=7", "--sample", "20"]
+    words = ["-m", "nano3", "publish", "--recipe", "tiny", "--set", "train.seed=7", "--sample", "20"]
     assert [command[1:] for command in commands] == ([words] if sends else [])

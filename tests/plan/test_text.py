@@ -23,9 +23,9 @@ def test_the_text_fits_a_terminal_and_has_colour_only_if_asked_for(house: Path) 
 
 def test_the_text_needs_no_library_that_is_slow_to_import(bare: Path) -> None:
     code = (
-        "import sys; sys.argv[1:] = []; import runpy; "
-        f"sys.path.insert(0, {str(REPOSITORY / 'scripts')!r})\n"
-        f"try: runpy.run_path({str(REPOSITORY / 'scripts/plan.py')!r}, run_name='__main__')\n"
+        "import sys; sys.argv[1:] = ['plan']; "
+        f"sys.path.insert(0, {str(REPOSITORY / 'scripts')!r}); from nano3.commands.main import main\n"
+        "try: main()\n"
         "except SystemExit: pass\n"
         "print({'torch', 'megatron', 'pyarrow', 'matplotlib', 'jinja2'} & sys.modules.keys())"
     )
@@ -51,7 +51,7 @@ def test_files_that_are_not_pinned_are_told_of_local_datasets(house: Path) -> No
     for name in ("new-0.jsonl.gz", "new-1.jsonl.gz", "other.txt", "._new-0.jsonl.gz"):
         (folder / name).touch()
     said = f"tiny-math: 2 matching files are not pinned, e.g. {folder}/new-0.jsonl.gz: "
-    assert plan().unpinned == [f"{said}run `python scripts/pin_dataset.py tiny-math`"]
+    assert plan().unpinned == [f"{said}run `nano3 pin tiny-math`"]
     assert said.strip() in " ".join(as_text(plan(), colour=False).split())
     assert as_json(plan(), [])["unpinned"] == plan().unpinned
     assert plan("tiny-code").unpinned == []

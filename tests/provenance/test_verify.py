@@ -32,7 +32,7 @@ RAW = "resources/tiny/math/set-mm-02.jsonl.gz"
 
 
 def verdict(house: House, *arguments: str) -> tuple[int, dict[str, Any]]:
-    done = house.run("scripts/verify.py", "--json", "--set", OVERRIDES, *arguments)
+    done = house.nano3("verify", "--json", "--set", OVERRIDES, *arguments)
     assert done.stdout, done.stderr
     return done.returncode, json.loads(done.stdout)
 
@@ -84,7 +84,7 @@ def test_what_is_missing_differs_from_what_is_not_built_and_a_wrong_target_is_re
     (folder / "train/set-mm-01.json").unlink()
     os.truncate(folder / "train/set-mm-02.bin", 8)
     next((house.root / "results/reports").glob("*/report.receipt.json")).unlink()
-    done = house.run("scripts/verify.py", "--set", OVERRIDES)
+    done = house.nano3("verify", "--set", OVERRIDES)
     assert done.returncode == 1
     for message in (
         "set-mm-00.bin: missing: run `snakemake ",
@@ -93,6 +93,6 @@ def test_what_is_missing_differs_from_what_is_not_built_and_a_wrong_target_is_re
         "3 damaged or missing; report: 1 not made yet",
     ):
         assert message in done.stdout
-    done = house.run("scripts/verify.py", "phase9")
+    done = house.nano3("verify", "phase9")
     assert done.returncode == 1
     assert "phase9: recipe tiny has no such artifact: name a dataset, phase, segment or path" in done.stderr

@@ -14,7 +14,7 @@ import wandb
 from nano3.artifact.steps import SegmentReceipt, read_receipt
 from nano3.config.load import load_recipe
 from nano3.provenance.wandb_sync import DATA, FOLDER, MODEL, Target, left_out, publications, publish
-from tests.conftest import REPOSITORY
+from tests.conftest import REPOSITORY, nano3
 from tests.lineage import build
 from tests.receipts import BLENDS, CHECKPOINTS, INDEX_KEY, PHASES
 from tests.wandb_files import written
@@ -93,11 +93,7 @@ def test_what_is_not_sent_is_named_with_its_reason() -> None:
         f"long_context/short: not sent: {receipt} is missing: build it with snakemake",
         "long_context/long_2: not sent: it comes after long_context/short",
     ]
-    command = [sys.executable, str(REPOSITORY / "scripts/publish.py"), "--mode"]
-    output = {
-        mode: subprocess.run([*command, mode], capture_output=True, text=True, check=True).stdout
-        for mode in ("offline", "disabled")
-    }
+    output = {mode: nano3("publish", "--mode", mode).stdout for mode in ("offline", "disabled")}
     assert f"offline: {len(PHASES) + len(SEGMENTS) - 2} sent" in output["offline"]
     assert output["offline"].count("not sent") == 2
     assert output["disabled"] == "disabled: 0 sent\n"
@@ -165,12 +161,13 @@ def test_other_raw_bytes_are_another_version(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_missing_key_or_server_is_reported_and_nothing_is_logged(key: str | None) -> None:
     environment = os.environ | {"WANDB_BASE_URL": "http://127.0.0.1:9"} | ({"WANDB_API_KEY": key} if key else {})
     environment.pop("WANDB_SERVICE", None)  # of this process
-    command = [sys.executable, str(REPOSITORY / "scripts/publish.py"), "--mode", "online"]
+    environment["PYTHONPATH"] = str(REPOSITORY / "scripts")
+    command = [sys.executable, "-m", "nano3", "publish", "--mode", "online"]
     soon = environment | {"WANDB_INIT_TIMEOUT": "3"}
     done = subprocess.run(command, env=soon, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "publish: data/phase1: W&B did not accept it" in done.stderr
-    assert "run `python scripts/publish.py`" in done.stderr
+    assert "run `nano3 publish`" in done.stderr
     assert not (FOLDER / "tiny.json").exists()
     command[-1] = "offline"
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)

@@ -20,7 +20,7 @@ def test_pins_read_back_as_written(tmp_path: Path) -> None:
 
 
 def test_a_missing_pin_says_how_to_pin(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"x\.tsv: dataset x is not pinned: run `python scripts/pin_dataset\.py x`"):
+    with pytest.raises(ConfigError, match=r"x\.tsv: dataset x is not pinned: run `nano3 pin x`"):
         read_pins("x", tmp_path)
 
 
@@ -53,7 +53,7 @@ def test_a_sample_needs_the_rows_of_the_shards_up_to_its_end(tmp_path: Path) -> 
     assert read_pins("x", tmp_path) == shards
     assert [rows for _, rows in sampled(shards, 5)] == [None]
     assert [rows for _, rows in sampled(shards, 0)] == [None, None, None]
-    with pytest.raises(ConfigError, match=r"shard b, .*: run `python scripts/pin_dataset\.py --rows x`"):
+    with pytest.raises(ConfigError, match=r"shard b, .*: run `nano3 pin --rows x`"):
         sampled(shards, 6, "x")
 
 

@@ -286,16 +286,16 @@ def test_a_hub_that_gives_no_answer_is_one_sentence_and_nothing_else(
 ) -> None:
     describe(catalogue, revision=NO_COMMIT)
     code = (
-        "import runpy, sys; sys.path.insert(0, sys.argv.pop(1)); from nano3.core import retry; waits = [];"
+        "import sys; sys.path.insert(0, sys.argv.pop(1)); from nano3.core import retry; waits = [];"
         "retry.CLOCK = retry.Clock(now=lambda: sum(waits), sleep=waits.append);"
-        "runpy.run_path(sys.argv.pop(1), run_name='__main__')"
+        "from nano3.commands.main import main; main()"
     )
     (catalogue.parent / "config").mkdir()
     catalogue.rename(catalogue.parent / "config/datasets")
     with serving(own_certificate(catalogue.parent)) as web:
         place = {"HF_ENDPOINT": endpoint.replace("TLS", web.url), "HF_HOME": str(catalogue.parent / "home")}
         process = subprocess.run(
-            [sys.executable, "-c", code, str(SCRIPTS), str(SCRIPTS / "pin_dataset.py"), "corpus"],
+            [sys.executable, "-c", code, str(SCRIPTS), "pin", "corpus"],
             cwd=catalogue.parent,
             env=place | environment,
             capture_output=True,
@@ -304,4 +304,4 @@ def test_a_hub_that_gives_no_answer_is_one_sentence_and_nothing_else(
         )
     assert process.returncode == 1
     (line,) = process.stderr.splitlines()
-    assert re.match(rf"pin_dataset: config/datasets/corpus\.yaml: (the Hub at \S+ )?{said}", line), line
+    assert re.match(rf"nano3 pin: config/datasets/corpus\.yaml: (the Hub at \S+ )?{said}", line), line

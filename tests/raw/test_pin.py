@@ -59,7 +59,7 @@ def test_a_branch_is_refused_with_its_commit(hub: Hub, catalogue: Path) -> None:
     describe(catalogue, revision="main")
     with pytest.raises(ConfigError, match=rf"corpus\.yaml: revision: main can move: write `revision: {commit}`"):
         pin_datasets(["corpus"], catalogue)
-    with pytest.raises(ConfigError, match=r"revision: main can move; write a commit.*pin_dataset\.py prints today's"):
+    with pytest.raises(ConfigError, match=r"revision: main can move; write a commit.*`nano3 pin` prints today's"):
         read_dataset("corpus", catalogue)
 
 

@@ -31,9 +31,7 @@ def test_a_tokenizer_is_pinned_by_the_content_of_its_files(hub: Hub, catalogue: 
     commit = hub.commit(REPOSITORY, FILES | {"model.safetensors": b"weights"})
     with pytest.raises(ConfigError, match=rf"t\.yaml: revision: main can move: write `revision: {commit}`"):
         pin_tokenizer("t")
-    with pytest.raises(
-        ConfigError, match=r"t\.tsv: tokenizer t is not pinned: run `python scripts/pin_tokenizer\.py t`"
-    ):
+    with pytest.raises(ConfigError, match=r"t\.tsv: tokenizer t is not pinned: run `nano3 pin t`"):
         read_pins("t")
     (catalogue / "t.yaml").write_text(f'revision: "{commit[:8]}"\n{DESCRIPTION}')
     assert pin_tokenizer("t")[0] == f"t: revision {commit[:8]} is {commit}: written to config/tokenizers/t.yaml"
@@ -60,7 +58,7 @@ def test_the_workflow_downloads_a_tokenizer_that_is_pinned(
     commit = hub.commit(REPOSITORY, FILES)
     (bare_house.root / "config/tokenizers/t.yaml").write_text(f'revision: "{commit}"\n{DESCRIPTION}')
     environment = {"HF_ENDPOINT": HUB.url, "HF_HOME": HUB_HOME.name}
-    assert bare_house.run("scripts/pin_tokenizer.py", "t", **environment).returncode == 0
+    assert bare_house.nano3("pin", "t", **environment).returncode == 0
     bare_house.edit("config/recipes/tiny.yaml", "  name: tiny\n  path: resources/tiny/tokenizer\n", "  name: t\n")
     monkeypatch.chdir(bare_house.root)
     folder = f"results/tokens/{load_recipe('tiny')[1].tokens_name}/tiny-math"

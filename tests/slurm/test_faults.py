@@ -220,7 +220,7 @@ def _rank(job: str, rank: int) -> int:
 
 
 def test_a_detached_run_survives_can_be_cancelled_and_resumed(site: Site, prepared: Site) -> None:
-    submitted = site.run("scripts/submit.py", "--", *asked(LONG))
+    submitted = site.nano3("submit", "--", *asked(LONG))
     assert submitted.returncode == 0, submitted.stderr
     [head] = re.findall(r"^job (\d+) runs", submitted.stdout)
     training = running(site)
@@ -228,7 +228,7 @@ def test_a_detached_run_survives_can_be_cancelled_and_resumed(site: Site, prepar
     slurm("scancel", head)
     waited_for(lambda: not slurm("squeue", "--noheader"))
     assert job_fields(head)["JobState"] == job_fields(training)["JobState"] == "CANCELLED"
-    resumed = site.run("scripts/submit.py", "--", *asked(LONG))
+    resumed = site.nano3("submit", "--", *asked(LONG))
     [head] = re.findall(r"^job (\d+) runs", resumed.stdout)
     waited_for(lambda: job_fields(head)["JobState"] == "COMPLETED", 180)
     assert attempts(site)[1].step > 0

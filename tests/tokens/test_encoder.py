@@ -141,3 +141,25 @@ def test_the_reference_is_loaded_when_it_is_needed_first(monkeypatch: pytest.Mon
     for _ in range(2):
         encoder.encode(pa.array(["\U000323b0"], type=pa.large_string()))
     assert loads == [1]
+
+
+@pytest.mark.parametrize("engine", ["gigatoken", "tokenizers"])
+def test_a_long_text_is_left_to_the_reference_in_pieces(monkeypatch: pytest.MonkeyPatch, engine: str) -> None:
+    texts = pa.array(
+        ["a line of words \U000323b0\n" * 60, "\U000323b0", "", "another line\n" * 60], type=pa.large_string()
+    )
+    encoder = Encoder.load(TOKENIZER, settings(TOKENIZER), engine)
+    whole = encoder.encode(texts)
+    sizes, reference_batch = list[int](), encoder_module._reference_batch
+
+    def measured(reference: Tokenizer, batch: list[str]) -> Any:
+        sizes.extend(map(len, batch))
+        return reference_batch(reference, batch)
+
+    monkeypatch.setattr(encoder_module, "_reference_batch", measured)
+    monkeypatch.setattr("nano3.tokens.encoder.PIECE_BYTES", 100)
+    monkeypatch.setattr("nano3.tokens.chunking.PIECE_BYTES", 100)
+    ids, lengths = encoder.encode(texts)
+    assert ids.tolist() == whole[0].tolist()
+    assert lengths.tolist() == whole[1].tolist()
+    assert max(sizes) < 130

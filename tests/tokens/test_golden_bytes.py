@@ -66,6 +66,6 @@ def test_the_last_case_was_cut_and_no_other_file_is_empty(folder: Path, table: d
 def test_todays_code_made_the_golden_bytes_or_is_certified() -> None:
     today, golden = digest_code("tokenize_shard"), Golden.read().code
     assert golden in {today, *certified_ancestors("tokenize_shard", today)}, (
-        "the tokens' code changed: if the golden bytes are the same, `python scripts/certify_code.py` keeps every "
+        "the tokens' code changed: if the golden bytes are the same, `nano3 certify` keeps every "
         "shard fresh; without a certificate all are stale"
     )

@@ -10,15 +10,16 @@ import re
 import shlex
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import Field, NonNegativeInt
+from pydantic import AfterValidator, Field, NonNegativeInt
 
 from nano3.artifact.digest import differences, digest_json, short
 from nano3.config.curriculum import Segment
 from nano3.config.parallelism import check_layouts
 from nano3.config.recipe import SAME_TOKENS, Recipe
+from nano3.core.names import recipe_name
 from nano3.core.schema import Closed, ConfigError, did_you_mean, read_yaml, validated
 from nano3.raw import tokenizers
 from nano3.raw.datasets import known_datasets, pins_path, read_dataset
@@ -31,7 +32,7 @@ SHOWN_TOKENS = 6
 class Settings(Closed):
     """The keys of `snakemake --config` and config/config.yaml."""
 
-    recipe: str = Field(description="Name of a recipe in config/recipes.")
+    recipe: Annotated[str, AfterValidator(recipe_name)] = Field(description="Name of a recipe in config/recipes.")
     set: str = Field("", description="Overrides of recipe values, e.g. 'train.train_iters=50 holdout.valid=0.1'.")
     sample: NonNegativeInt = Field(0, description="Rows of each dataset to use; 0: all.")
     prune: bool = Field(True, description="Plan only shards that are not proven fresh; false shows the whole graph.")
@@ -56,10 +57,12 @@ def load_recipe(
     """
     The recipe with its overrides, and the name its artifacts go by.
 
-    overrides: space-separated key=value pairs, dotted keys, YAML values: "train.train_iters=50 holdout.valid=0.1".
+    name: of a recipe, or its file. overrides: space-separated key=value pairs, dotted keys, YAML values:
+    "train.train_iters=50 holdout.valid=0.1".
     edits: values by dotted key, applied as if they stood in the recipe's file, so its name stays.
     Raises ConfigError for anything invalid.
     """
+    name = recipe_name(name)
     path = folder / f"{name}.yaml"
     if "+" in name and not path.exists():
         base = name.partition("+")[0]
@@ -245,23 +248,24 @@ def unpinned(recipe: Recipe) -> list[str]:
     return [name for name in recipe.datasets if not pins_path(name).is_file() or read_dataset(name).abbreviated]
 
 
+def unpinned_tokenizer(recipe: Recipe) -> list[str]:
+    """The recipe's tokenizer if it is one of the Hub that is not pinned."""
+    tokenizer = recipe.tokenizer
+    return [tokenizer.name] if tokenizer.path is None and not tokenizers.pins_path(tokenizer.name).is_file() else []
+
+
 def require_pins(name: str, recipe: Recipe) -> None:
     """Raises ConfigError, in one sentence, unless all of a recipe is pinned; tokenizing needs the pins."""
-    datasets, tokenizer = unpinned(recipe), recipe.tokenizer
-    missing, commands = [], []
-    if tokenizer.path is None and not tokenizers.pins_path(tokenizer.name).is_file():
-        missing.append(f"tokenizer {tokenizer.name}")
-        commands.append(f"`python scripts/pin_tokenizer.py {tokenizer.name}`")
-    if len(datasets) == 1 and not missing:
-        pins = pins_path(datasets[0])
+    datasets, tokenizer = unpinned(recipe), unpinned_tokenizer(recipe)
+    if len(datasets) == 1 and not tokenizer:
         raise ConfigError(
-            f"{pins}: dataset {datasets[0]} is not pinned: run `python scripts/pin_dataset.py {datasets[0]}`"
+            f"{pins_path(datasets[0])}: dataset {datasets[0]} is not pinned: run `nano3 pin {datasets[0]}`"
         )
+    missing = [f"tokenizer {each}" for each in tokenizer]
     if datasets:
         missing.append(f"{len(datasets)} of its {len(recipe.datasets)} datasets")
-        commands.append(f"`python scripts/pin_dataset.py --recipe {name}`")
     if missing:
         raise ConfigError(
             f"config/recipes/{name}.yaml: {' and '.join(missing)} {'are' if datasets else 'is'} not pinned: "
-            f"run {' and '.join(commands)}"
+            f"run `nano3 pin --recipe {name}`"
         )

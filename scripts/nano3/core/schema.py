@@ -33,7 +33,7 @@ MUST_BE = {
     "model_type": "a group of keys",
     "string_pattern_mismatch": "text that matches {pattern}",
     "string_type": "text",
-    "too_short": "of length {min_length} or more",
+    "too_short": "given at least {min_length} value",
 }
 # A line whose value is a text that needs quotes, like *.jsonl, [ab]*.jsonl and {a,b}.jsonl.
 UNQUOTED = re.compile(r"""\s*([\w.-]+):\s+([*!&%@`][^\s'"]*|[\[{][^\]}'"]*[\]}][^\s,\]}'"]+)\s*(?:#.*)?$""")
@@ -92,7 +92,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except ValueError as error:  # an impossible date
         raise ConfigError(f"{path}: not YAML: {error}: quote the value if it is text") from None
     if not isinstance(value, dict):
-        raise ConfigError(f"{path}: must hold keys and values, not {type(value).__name__}")
+        raise ConfigError(f"{path}: {'is empty' if value is None else 'has no keys'}: write keys with values, key: value")
     return value
 
 
@@ -107,7 +107,15 @@ def _not_yaml(error: yaml.MarkedYAMLError | yaml.reader.ReaderError, text: str) 
         line, column, wrong = mark.line, mark.column, str(error.problem)
         if error.context_mark:
             wrong += f", {error.context} from line {error.context_mark.line + 1}"
-    return f"line {line + 1}, column {column + 1}: not YAML: {wrong}{_quotes(text, line)}"
+    remedy = _quotes(text, line) or _spaces(text, line)
+    if not remedy and isinstance(error, yaml.scanner.ScannerError | yaml.parser.ParserError):
+        remedy = ": check quotes, colons and indentation there and above"
+    return f"line {line + 1}, column {column + 1}: not YAML: {wrong}{remedy}"
+
+
+def _spaces(text: str, line: int) -> str:
+    """The remedy for a line that is indented with tabs, which YAML does not take. line: counted from 0."""
+    return ": indent with spaces" if text.split("\n")[line].startswith("\t") else ""
 
 
 def _quotes(text: str, line: int) -> str:
@@ -151,17 +159,31 @@ def _fault(model: type[BaseModel], fault: dict[str, Any]) -> str:
         return f"{key}: {message}" if where else message
     must_be = MUST_BE.get(fault["type"])
     message = f"must be {must_be.format(**fault.get('ctx', {}))}" if must_be else fault["msg"]
-    return f"{key}: {message}, not {fault['input']!r}"
+    meaning = _description(model, where) if fault["type"] in ("string_pattern_mismatch", "too_short") else ""
+    return f"{key}: {message}, not {fault['input']!r}{meaning}"
+
+
+def _description(model: type[BaseModel], where: list[str]) -> str:
+    """What the model says of a key, to go on with after a fault."""
+    kind = _kind(model, where[:-1])
+    field = kind.model_fields.get(where[-1]) if _is_model(kind) else None
+    return f" ({field.description.rstrip('.')})" if field and field.description else ""
 
 
 def _fields(model: type[BaseModel], where: list[str]) -> list[str]:
     """The keys known at a place in the configuration."""
-    current: Any = model
+    kind = _kind(model, where)
+    return list(kind.model_fields) if _is_model(kind) else []
+
+
+def _kind(model: type[BaseModel], where: list[str]) -> Any:
+    """The type at a place in the configuration."""
+    kind: Any = model
     for part in where:
-        current = current.model_fields[part].annotation if _is_model(current) else get_args(current)[1]
-        if type(None) in get_args(current):
-            current = get_args(current)[0]
-    return list(current.model_fields) if _is_model(current) else []
+        kind = kind.model_fields[part].annotation if _is_model(kind) else get_args(kind)[1]
+        if type(None) in get_args(kind):
+            kind = get_args(kind)[0]
+    return kind
 
 
 def _is_model(kind: Any) -> bool:

@@ -24,11 +24,11 @@ class CertifyError(Nano3Error):
     """Today's code does not make the golden bytes."""
 
 
-def certify_code(golden: Path = GOLDEN, certificates: Path = CERTIFICATES, renew: int = 0) -> None:
+def certify_code(golden: Path = GOLDEN, certificates: Path = CERTIFICATES, renew: bool = False) -> None:
     """
     Certify that today's tokenizing code makes the same bytes as the code that the golden bytes are of.
 
-    golden: the bytes. certificates: the file to add to. renew: 1 takes today's bytes for golden instead: every shard
+    golden: the bytes. certificates: the file to add to. renew: take today's bytes for golden instead: every shard
     that was made by earlier code is stale then. Raises CertifyError if a byte is another, and names the cases.
     """
     today = digest_code("tokenize_shard")
@@ -40,7 +40,7 @@ def certify_code(golden: Path = GOLDEN, certificates: Path = CERTIFICATES, renew
         renewed.write(golden)
         return
     expected = Golden.read(golden)
-    _require_same(expected, table, f"{golden} has other bytes: undo the change, or accept it with --renew 1")
+    _require_same(expected, table, f"{golden} has other bytes: undo the change, or accept it with --renew")
     if today != expected.code and expected.code not in certified_ancestors("tokenize_shard", today, certificates):
         known = read_certificates(certificates).tokenize_shard
         earlier = [expected.code, *(code for code in known if expected.code in known[code].same_bytes_as)]

@@ -17,6 +17,7 @@ from functools import cached_property
 from typing import Any
 
 from nano3 import Nano3Error
+from nano3.artifact.code import SCRIPTS
 from nano3.artifact.digest import canonical_json
 from nano3.artifact.steps import BlendReceipt, SegmentReceipt, Spec
 from nano3.cluster.profile import check_profiles
@@ -323,7 +324,7 @@ class Workflow(ShardInputs):
 
     def publish(self) -> None:
         """
-        Send what was made to W&B, if the settings say so. What can't be sent is a warning: `python scripts/publish.py`
+        Send what was made to W&B, if the settings say so. What can't be sent is a warning: `nano3 publish`
         sends it later.
         """
         if os.environ.get("WANDB_MODE", self.settings.wandb_mode) == "disabled" or not self.engine.main:
@@ -334,7 +335,8 @@ class Workflow(ShardInputs):
             "--sample": str(self.settings.sample),
         }
         words = [word for option in options.items() for word in option]
-        subprocess.run([sys.executable, "scripts/publish.py", *words], check=False)
+        environment = os.environ | {"PYTHONPATH": str(SCRIPTS)}
+        subprocess.run([sys.executable, "-m", "nano3", "publish", *words], env=environment, check=False)
 
 
 def _as_input(file: str, rests: bool) -> Any:

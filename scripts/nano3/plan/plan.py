@@ -135,7 +135,7 @@ class Plan:
             pinned = (shard.path for shard, _ in request.shards[name].values())
             if files := unpinned_files(request.datasets[name], pinned):
                 number = f"{many(len(files), 'matching file')} {'is' if len(files) == 1 else 'are'} not pinned"
-                lines.append(f"{name}: {number}, e.g. {shown(files[0])}: run `python scripts/pin_dataset.py {name}`")
+                lines.append(f"{name}: {number}, e.g. {shown(files[0])}: run `nano3 pin {name}`")
         return lines
 
     @property

@@ -1,6 +1,7 @@
 """Pictures of mixtures and schedules. One unit is one pixel; a phase has one colour everywhere."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -9,14 +10,24 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from nano3.core.formatting import compact, rate
 from nano3.drawing.charts import panels
-from nano3.drawing.svg import COLOURS, LIGHT, blank
+from nano3.drawing.svg import COLOURS, LIGHT, blank, page_style
 from nano3.preview.mixture import is_over
 
 INK, MUTED, PALE, LINE = (LIGHT[name] for name in ("ink", "muted", "pale", "line"))
 WIDE, RIGHT = 1180, 30
 LETTER = 7.4  # mean width of a letter
 ROW = 21
+DOTS_PER_INCH = 110
 NARROWEST_PHASE = 0.16  # of the width
+
+
+def draw(preview: dict[str, Any], picture: str, files: Sequence[Path]) -> None:
+    """Draw a preview. picture: the function of this module that does. files: .png or .svg."""
+    with page_style():
+        figure = globals()[picture](preview)
+        for file in files:
+            undated = {"Date": None} if file.suffix == ".svg" else None
+            figure.savefig(file, dpi=DOTS_PER_INCH, facecolor="white", metadata=undated)
 
 
 def mixture_picture(plan: dict[str, Any]) -> Figure:

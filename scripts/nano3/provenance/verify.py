@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import join
 from typing import NamedTuple
 
 from tqdm import tqdm
@@ -231,3 +232,23 @@ def _note(file: File) -> tuple[str, ...]:
     except OSError:
         return ()
     return file.path, file.sha256, str(now.st_size), str(now.st_mtime_ns)
+
+
+def command(fault: Fault, config: Sequence[str]) -> str:
+    """What builds a file again."""
+    return join(["snakemake", fault.build, *config]) if fault.build else ""
+
+
+def as_text(verdict: Verdict, config: Sequence[str]) -> str:
+    """A line for each fault, then what was compared."""
+    lines = []
+    for fault in verdict.faults:
+        deleted = f"delete {' and '.join(fault.delete)}, then " if fault.delete else ""
+        remedy = f"{deleted}run `{command(fault, config)}`" if fault.build else "restore it, or pin its dataset again"
+        lines.append(f"{fault.path}: {fault.fault}: {remedy}")
+    lines.append(
+        f"{verdict.files:,} files, {verdict.bytes:,} bytes: {len(verdict.faults):,} damaged or missing"
+        + (f"; {verdict.passed:,} files are in the notes" if verdict.passed else "")
+        + "".join(f"; {kind}: {count:,} not made yet" for kind, count in verdict.unmade.items())
+    )
+    return "\n".join(lines)

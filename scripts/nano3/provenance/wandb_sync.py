@@ -113,7 +113,7 @@ def publish(recipe: str, publications: Iterable[Publication], target: Target) ->
         except Exception as error:  # its library raises errors of many kinds
             raise PublishError(
                 f"{publication.name}: W&B did not accept it: {str(error).strip() or type(error).__name__}; nothing is "
-                "lost: `wandb login` or set WANDB_API_KEY and WANDB_BASE_URL, then run `python scripts/publish.py`"
+                "lost: `wandb login` or set WANDB_API_KEY and WANDB_BASE_URL, then run `nano3 publish`"
             ) from error
         entries[run_id] = publication.name
         write_json(path, log)

@@ -2,7 +2,7 @@
 Which raw shards does a dataset have? The catalogue pins them byte for byte.
 
 config/datasets/{dataset}.yaml   where the dataset comes from, written by hand
-config/datasets/{dataset}.tsv    its shards with size, rows and SHA-256, written by pin_dataset.py, reviewed like code
+config/datasets/{dataset}.tsv    its shards with size, rows and SHA-256, written by `nano3 pin`, reviewed like code
 """
 
 import re
@@ -141,9 +141,7 @@ class Dataset(Closed):
             raise ValueError("files: the Hub knows a subset's files itself: use subset and split instead")
         if not re.fullmatch(r"[0-9a-f]{7,40}", self.revision or ""):
             problem = f"{self.revision} can move" if self.revision else "this key is missing"
-            raise ValueError(
-                f"revision: {problem}; write a commit, 40 hexadecimal digits: scripts/pin_dataset.py prints today's"
-            )
+            raise ValueError(f"revision: {problem}; write a commit, 40 hexadecimal digits: `nano3 pin` prints today's")
         return self
 
     @property
@@ -214,10 +212,10 @@ def read_pins(name: str, folder: Path = DATASETS) -> list[Shard]:
     """The pinned shards in catalogue order. Raises ConfigError for a missing, damaged or empty pin file."""
     path = pins_path(name, folder)
     if not path.is_file():
-        raise ConfigError(f"{path}: dataset {name} is not pinned: run `python scripts/pin_dataset.py {name}`")
+        raise ConfigError(f"{path}: dataset {name} is not pinned: run `nano3 pin {name}`")
     lines = read_table(path)
     header = [field.name for field in fields(Shard)]
-    remedy = f"pin the dataset again: `python scripts/pin_dataset.py {name}`"
+    remedy = f"pin the dataset again: `nano3 pin {name}`"
     if next(lines, None) != header:
         raise ConfigError(f"{path}: line 1: the columns must be {', '.join(header)}; {remedy}")
     shards = []
@@ -266,7 +264,7 @@ def sampled(shards: Sequence[Shard], rows: int, dataset: str = "DATASET") -> lis
         if shard.rows is None:
             raise ConfigError(
                 f"sample: {rows} rows need the row count of shard {shard.name}, which is not known: "
-                f"run `python scripts/pin_dataset.py --rows {dataset}`"
+                f"run `nano3 pin --rows {dataset}`"
             )
         if shard.rows > 0:
             sample.append((shard, left if left < shard.rows else None))

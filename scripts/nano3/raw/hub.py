@@ -311,7 +311,7 @@ def _sentence(error: BaseException, repository: str, commit: str, path: str, kin
         ),
         (
             isinstance(error, errors.RemoteEntryNotFoundError) and path != "",
-            f"{path} is not in {repository} at {commit}: pin its dataset again with scripts/pin_dataset.py",
+            f"{path} is not in {repository} at {commit}: pin its dataset again: `nano3 pin NAME`",
         ),
         (status == 401, f"{hub} rejects HF_TOKEN: create a new token on {constants.ENDPOINT}/settings/tokens"),
         (status == 403, f"HF_TOKEN may not read {repository}: give it read access, see {page}"),

@@ -2,7 +2,7 @@
 Which tokenizers come from the Hub? The catalogue pins them byte for byte.
 
 config/tokenizers/{name}.yaml   where the tokenizer comes from, written by hand
-config/tokenizers/{name}.tsv    its files with size and SHA-256, written by pin_tokenizer.py, reviewed like code
+config/tokenizers/{name}.tsv    its files with size and SHA-256, written by `nano3 pin`, reviewed like code
 resources/tokenizers/{name}/    the files, downloaded
 """
 
@@ -82,6 +82,11 @@ def read_tokenizer(name: str) -> HubTokenizer:
     return validated(HubTokenizer, read_yaml(path), str(path))
 
 
+def is_tokenizer(name: str) -> bool:
+    """Whether config/tokenizers describes one of that name."""
+    return (TOKENIZERS / f"{name}.yaml").is_file()
+
+
 def pins_path(name: str) -> Path:
     """The file of a tokenizer's pins."""
     return TOKENIZERS / f"{name}.tsv"
@@ -89,7 +94,7 @@ def pins_path(name: str) -> Path:
 
 def read_pins(name: str) -> list[TokenizerFile]:
     """The pinned files, sorted by name. Raises ConfigError if there are none, or no tokenizer.json among them."""
-    path, remedy = pins_path(name), f"run `python scripts/pin_tokenizer.py {name}`"
+    path, remedy = pins_path(name), f"run `nano3 pin {name}`"
     if not path.is_file():
         raise ConfigError(f"{path}: tokenizer {name} is not pinned: {remedy}")
     lines = list(read_table(path))

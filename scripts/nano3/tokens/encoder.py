@@ -25,7 +25,7 @@ from nano3 import Nano3Error
 from nano3.artifact.digest import digest_file
 from nano3.core.arrow import bytes_array, bytes_scalar, int64_values, mask_array, text_array
 from nano3.raw.tokenizer_json import TokenizerJson
-from nano3.tokens.chunking import cuts, may_be_cut
+from nano3.tokens.chunking import PIECE_BYTES, cuts, may_be_cut
 from nano3.tokens.engines import Engine, Exceptions, Flags, is_plain, load_engine, load_reference
 
 Ids = npt.NDArray[np.uint32]
@@ -102,14 +102,23 @@ class Encoder:
         texts: no nulls. exceptions: which of them are self.exceptions, shape [texts], if that is known.
         """
         if not isinstance(self.engine, gigatoken.Tokenizer):
-            return _encoded(self.engine, texts)
+            return self._by_tokenizers(self.engine, texts)
         exceptions = self.exceptions.among(texts).exceptions if exceptions is None else exceptions
         if not exceptions.any():
             return _fast(self.engine, texts, self.parallel)
         usual = _fast(self.engine, texts.filter(mask_array(~exceptions)), self.parallel)
-        special = _encoded(self.reference(), texts.filter(mask_array(exceptions)))
+        special = self._by_tokenizers(self.reference(), texts.filter(mask_array(exceptions)))
         places = np.argsort(np.concatenate([np.flatnonzero(~exceptions), np.flatnonzero(exceptions)]))
         return _reordered(np.concatenate([usual[0], special[0]]), np.concatenate([usual[1], special[1]]), places)
+
+    def _by_tokenizers(self, tokenizer: tokenizers.Tokenizer, texts: pa.LargeStringArray) -> tuple[Ids, Lengths]:
+        """As encode. Long texts are cut where they may be: memory is hundreds of times what is encoded at once."""
+        if not self.in_pieces or texts.nbytes <= PIECE_BYTES:
+            return _encoded(tokenizer, texts)
+        pieces = [next(self._pieces(texts[place : place + 1], at_once=sys.maxsize)) for place in range(len(texts))]
+        ids, lengths = _encoded(tokenizer, pa.concat_arrays(pieces))
+        first = np.cumsum([0, *(len(each) for each in pieces)])[:-1]
+        return ids, np.add.reduceat(lengths, first)
 
     def too_long(self, texts: pa.LargeStringArray) -> Flags:
         """Which texts can't be encoded in parts small enough, shape [texts]. Nulls are none."""

@@ -245,7 +245,7 @@ class Watch(Observer):
         if (digest := self._digest.result()) != self._sha256:
             raise TokenError(
                 f"{self._raw}: SHA-256 is {digest}, pinned was {self._sha256}: if the file was meant to change, "
-                "pin its dataset again with scripts/pin_dataset.py; if not, restore it"
+                "pin its dataset again (`nano3 pin NAME`); if not, restore it"
             )
 
 

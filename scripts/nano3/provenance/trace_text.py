@@ -1,46 +1,15 @@
-"""Which raw rows were in an optimizer step, and in which steps was a raw row?"""
+"""How are answers of nano3.provenance.trace printed?"""
 
 from itertools import groupby
 from json import dumps
-from pathlib import Path
-from typing import Annotated
 
-from nano3.core.cli import Argument, AsJson, run, to_json
 from nano3.core.formatting import many
-from nano3.provenance.trace import Piece, Row, segments, trace_row, trace_steps
+from nano3.provenance.trace import Piece, Row
 
 SHOWN = 72  # characters of a text in a line
-CHECKPOINTS = Path("results/checkpoints")
-
-Name = Annotated[str, Argument("name of the artifacts, as in results/checkpoints")]
 
 
-def step(
-    step: Annotated[str, Argument("as in metrics.jsonl: from the start of training", "N[-M]")],
-    phase: Annotated[str | None, Argument("a phase that the steps must be of")] = None,
-    text: Annotated[bool, Argument("with the text that was trained on")] = False,
-    recipe: Name = "tiny",
-    json: AsJson = False,
-) -> None:
-    """The documents of a step, or of a range of steps."""
-    first, _, last = step.partition("-")
-    pieces = list(trace_steps(segments(CHECKPOINTS / recipe), int(first), int(last or first), phase, text))
-    print(to_json(pieces) if json else "\n".join(_steps(pieces)))
-
-
-def row(
-    dataset: str,
-    file: Annotated[str, Argument("a shard, or a raw file by its path or the end of it")],
-    row: Annotated[int, Argument("of the raw file, from 0")],
-    recipe: Name = "tiny",
-    json: AsJson = False,
-) -> None:
-    """The steps that a raw row was trained in."""
-    traced = trace_row(segments(CHECKPOINTS / recipe), dataset, file, row)
-    print(to_json(traced) if json else _row(traced))
-
-
-def _steps(pieces: list[Piece]) -> list[str]:
+def steps_as_text(pieces: list[Piece]) -> str:
     """A heading for each step, a line for each document in it."""
     lines = []
     width = max(len(f"{piece.dataset}/{piece.shard}") for piece in pieces)
@@ -59,10 +28,10 @@ def _steps(pieces: list[Piece]) -> list[str]:
             lines.append(f"{where} {piece.row:>8,} {part:>17} {piece.epoch:>5}")
             if piece.text is not None:
                 lines.append(" " * 18 + dumps(piece.text, ensure_ascii=False)[:SHOWN])
-    return lines
+    return "\n".join(lines)
 
 
-def _row(traced: Row) -> str:
+def row_as_text(traced: Row) -> str:
     """What became of a row, and a line for each sample that holds some of it."""
     fates = {
         "valid": "held out for validation",
@@ -80,7 +49,3 @@ def _row(traced: Row) -> str:
         for each in traced.occurrences
     ]
     return "\n".join(lines)
-
-
-if __name__ == "__main__":
-    run({"step": step, "row": row}, __doc__)
