@@ -64,7 +64,7 @@ def refreshed(text: str, draw: bool = True) -> str:
 
 def every_command() -> str:
     """The help of every command as Markdown, in the sections of `nano3 --help`."""
-    settings = nano3.context_settings | {"terminal_width": WIDTH}
+    settings = {**nano3.context_settings, "terminal_width": WIDTH}
     top = click.Context(nano3, info_name="nano3", **settings)
     sections = []
     for section, names in SECTIONS.items():
