@@ -8,13 +8,15 @@ IN_VENV = PATH="$(abspath $(BIN)):$$PATH"
 PIP_INSTALL = $(BIN)/python -m pip install --quiet --constraint constraints.txt
 PYTEST = $(IN_VENV) pytest --numprocesses $(WORKERS) --dist loadfile
 
-.PHONY: help demo docs test test-fast test-crate test-slurm test-bridge lint envs constraints \
+.PHONY: help install demo docs test test-fast test-crate test-slurm test-bridge lint envs constraints \
   bench bench-lineage bench-memory bench-plan bench-index
 
 help: ## this list
 	@echo "make TARGET, where TARGET is one of:"
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' Makefile | while IFS='|' read -r target text; do \
 	  printf '%-16s %s\n' "$$target" "$$text"; done
+
+install: $(VENV)/.run ## snakemake and nano3 in .venv, and nothing run; then: . .venv/bin/activate
 
 demo: $(VENV)/.run ## recipe tiny, from raw shards to results/reports/tiny/index.html: about 3 minutes
 	$(IN_VENV) snakemake --quiet host

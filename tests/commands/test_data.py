@@ -20,5 +20,5 @@ def test_all_that_a_recipe_lacks_is_pinned(bare_house: House) -> None:
 def test_naming_nothing_is_a_mistake_in_the_words() -> None:
     done = nano3("pin")
     assert (done.returncode, done.stderr.splitlines()[-1]) == (
-        2, "Error: name datasets or tokenizers, or a --recipe",
+        2, "nano3 pin: name datasets or tokenizers, or a --recipe; see nano3 pin --help",
     )  # fmt: skip

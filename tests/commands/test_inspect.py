@@ -5,7 +5,10 @@ from tests.conftest import House, nano3
 
 def test_a_step_is_a_number_or_a_range() -> None:
     done = nano3("trace", "step", "x-3")
-    assert (done.returncode, done.stderr.splitlines()[-1]) == (2, "Error: 'x-3' is no step: write 120, or 120-125")
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (
+        2,
+        "nano3 trace step: 'x-3' is no step: write 120, or 120-125; see nano3 trace step --help",
+    )
 
 
 def test_what_was_never_made_is_said(bare_house: House) -> None:

@@ -51,7 +51,10 @@ def test_a_mistake_is_one_sentence(tmp_path: Path) -> None:
     (line,) = done.stderr.splitlines()
     assert line.startswith("nano3 plan: config/recipes/tinny.yaml: no such file; did you mean tiny?")
     done = nano3("plna")
-    assert (done.returncode, done.stderr.splitlines()[-1]) == (2, "Error: no such command 'plna'; did you mean plan?")
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (
+        2,
+        "nano3: no such command 'plna'; did you mean plan?; see nano3 --help",
+    )
     done = nano3("plan", cwd=tmp_path)
     assert done.returncode == 1
     assert (

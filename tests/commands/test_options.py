@@ -41,5 +41,5 @@ def test_a_recipe_is_named_by_its_place_or_by_the_option(words: list[str]) -> No
 def test_two_recipes_for_one_are_refused() -> None:
     done = nano3("mixture", "tiny", "--recipe", "nano3")
     assert (done.returncode, done.stderr.splitlines()[-1]) == (
-        2, "Error: two recipes are named, tiny and nano3: name one",
+        2, "nano3 mixture: two recipes are named, tiny and nano3: name one; see nano3 mixture --help",
     )  # fmt: skip

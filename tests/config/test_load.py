@@ -156,7 +156,10 @@ def test_no_warm_up_stays_none_when_all_shrinks() -> None:
             r"while parsing a flow sequence from line 2: check quotes, colons and indentation there and above$",
         ),
         (b"about: 2026-13-45\n", r"bad\.yaml: not YAML: month must be in 1\.\.12: quote the value if it is text$"),
-        (b"about: x: y\n", r"bad\.yaml: line 1, column 9: not YAML: mapping values are not allowed here: check quotes, colons"),
+        (
+            b"about: x: y\n",
+            r"bad\.yaml: line 1, column 9: not YAML: mapping values are not allowed here: check quotes, colons",
+        ),
     ],
 )
 def test_a_recipe_that_is_not_yaml_is_named(tmp_path: Path, content: bytes, message: str) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from nano3.core.names import MisplacedError, dataset_name, recipe_name, tokenizer_name
+from nano3.core.names import MisplacedError, dataset_name, pinned_name, recipe_name, tokenizer_name
 from tests.conftest import REPOSITORY
 
 
@@ -56,3 +56,8 @@ def test_a_link_to_the_folder_is_the_folder(tmp_path: Path, monkeypatch: pytest.
     (tmp_path / "mine").symlink_to("config/recipes")
     monkeypatch.chdir(tmp_path)
     assert recipe_name("mine/team.yaml") == "team"
+
+
+def test_what_is_pinned_is_a_dataset_or_a_tokenizers_file() -> None:
+    assert pinned_name("config/datasets/my-web.yaml") == pinned_name("my-web") == "my-web"
+    assert pinned_name("config/tokenizers/own.yaml") == "own"

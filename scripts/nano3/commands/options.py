@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.shell_completion import CompletionItem
 
+from nano3.core.names import pinned_name, recipe_name
+
 if TYPE_CHECKING:
     from nano3.config.load import Settings
     from nano3.config.recipe import Recipe
@@ -17,32 +19,38 @@ CONFIG = Path("config/config.yaml")
 CHECKPOINTS = Path("results/checkpoints")
 
 
-class ConfigName(click.ParamType[str]):
-    """The name of a .yaml file in folders of config/; its path, which Tab completes, is taken for it, too."""
+class NamedFile(click.ParamType[str]):
+    """The name of a .yaml file in folders of config/, or the file, which Tab completes."""
 
-    def __init__(self, name: str, *folders: str) -> None:
-        """name: for --help and errors."""
-        self.name, self._folders = name, [Path("config") / folder for folder in folders]
+    def __init__(self, name: str, named: Callable[[str], str], *folders: str) -> None:
+        """name: for --help. named: makes one of what was typed, see nano3.core.names."""
+        self.name, self._named, self._folders = name, named, [Path("config") / folder for folder in folders]
 
     def convert(self, value: Any, _param: click.Parameter | None, _context: click.Context | None) -> str:
-        """Without folder and ending, if it has one of ours."""
-        path = Path(value)
-        if path.suffix == ".yaml" and path.parent.resolve() in [
-            Path().resolve(),
-            *(each.resolve() for each in self._folders),
-        ]:
-            return path.stem
-        return str(value)
+        """Without folder and ending. Raises MisplacedError."""
+        return self._named(value)
 
     def shell_complete(self, _context: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """Names, or paths once a folder was begun."""
+        """Names, or files once a folder was begun."""
         files = sorted(file for folder in self._folders for file in folder.glob("*.yaml"))
-        names = {file.stem for file in files} | ({str(file) for file in files} if "/" in incomplete else set())
-        return [CompletionItem(name) for name in sorted(names) if name.startswith(incomplete)]
+        names = [str(file) if "/" in incomplete else file.stem for file in files]
+        return [CompletionItem(name) for name in names if name.startswith(incomplete)]
 
 
-RECIPE = ConfigName("recipe", "recipes")
-PINNED = ConfigName("dataset or tokenizer", "datasets", "tokenizers")
+class Rows(click.ParamType[int]):
+    """A number of rows, or 0 for all."""
+
+    name = "rows"
+
+    def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> int:
+        """A whole number. Raises UsageError."""
+        if not str(value).isdecimal():
+            self.fail(f"must be a whole number, 0 or more, not {value!r}", param, context)
+        return int(value)
+
+
+RECIPE = NamedFile("recipe", recipe_name, "recipes")
+PINNED = NamedFile("dataset or tokenizer", pinned_name, "datasets", "tokenizers")
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -108,7 +116,7 @@ def _choice(command: Callable[..., Any], arguments: Iterable[Callable[[Any], Any
     chosen.__name__, chosen.__doc__ = command.__name__, command.__doc__
     chosen.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
     options = [
-        click.option("--sample", type=click.IntRange(min=0), metavar="N", help="Rows to take of each dataset; 0: all."),
+        click.option("--sample", type=Rows(), metavar="N", help="Rows to take of each dataset; 0: all."),
         click.option(
             "--set", "overrides", metavar="'KEY=VALUE …'", help="Recipe values to override; they give it another name."
         ),

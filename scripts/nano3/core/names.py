@@ -30,6 +30,15 @@ def tokenizer_name(text: str) -> str:
     return _name(text, "tokenizer", Path("config/tokenizers"), (".yaml", ".tsv"))
 
 
+def pinned_name(text: str) -> str:
+    """The name of a dataset, or of a tokenizer that is named by its file. Raises as _name does."""
+    return (
+        tokenizer_name(text)
+        if Path(text).parent.resolve() == Path("config/tokenizers").resolve()
+        else dataset_name(text)
+    )
+
+
 def _name(text: str, kind: str, folder: Path, endings: tuple[str, ...]) -> str:
     """
     The name of a file in folder, whether or not there is one.

@@ -92,7 +92,9 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except ValueError as error:  # an impossible date
         raise ConfigError(f"{path}: not YAML: {error}: quote the value if it is text") from None
     if not isinstance(value, dict):
-        raise ConfigError(f"{path}: {'is empty' if value is None else 'has no keys'}: write keys with values, key: value")
+        raise ConfigError(
+            f"{path}: {'is empty' if value is None else 'has no keys'}: write keys with values, key: value"
+        )
     return value
 
 
