@@ -18,7 +18,7 @@ help: ## this list
 
 install: $(VENV)/.run ## snakemake and nano3 in .venv, and nothing run; then: . .venv/bin/activate
 
-demo: $(VENV)/.run ## recipe tiny, from raw shards to results/reports/tiny/index.html: about 3 minutes
+demo: $(VENV)/.run ## recipe tiny, from raw shards to results/reports/tiny/index.html: 2 to 5 minutes on two cores
 	$(IN_VENV) snakemake --quiet host
 
 test-fast: $(VENV)/.test ## the tests that neither train nor run the workflow: about a minute
