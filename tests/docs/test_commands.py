@@ -2,17 +2,20 @@
 Every command of the pages can be typed, and prints what they show.
 
 The words of all of them are checked against the programs' own parsers. Those without a placeholder are run in a house
-where recipe tiny was built; Snakemake's only say what they would run.
+where recipe tiny was built. Snakemake only says what it would run, unless a page shows what it prints.
 """
 
 import gzip
+import json
 import shlex
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import click
+import pyarrow.parquet as pq
 import pytest
+import zstandard as zstd
 from snakemake.cli import get_argument_parser
 
 from nano3.commands.main import nano3
@@ -21,10 +24,13 @@ from tests.docs.shown import Session, agrees, commands, has_placeholder, session
 
 SESSIONS = list(sessions())
 COMMANDS = commands()
+SHOWN = {command for session in SESSIONS for command, _ in session.typed}
 # Commands that nothing here runs, by how they begin, and why; their words are checked all the same.
 NOT_RUN = {
     "make ": "it installs, builds or measures for minutes; `make -n` knows it",
     "pip ": "it installs",
+    ". .venv/bin/activate": "it changes the shell alone",
+    ". .venv/bin/activate": "it changes the shell alone",
     "nano3 pin --recipe nano3": "it asks the Hub",
     "nano3 pin --rows cc-": "it asks the Hub",
     "nano3 pin nemotron": "it asks the Hub",
@@ -34,9 +40,10 @@ NOT_RUN = {
     "snakemake --profile profiles/slurm": "it needs Slurm: tests/slurm",
     "PYTHONPATH=scripts python docs/refresh.py": "tests/docs/test_refresh.py does what it does",
 }
-# What makes a dry run of them senseless.
+# Their pages show what a mistake or damage looks like.
+FAIL = ("nano3 plan --set", "nano3 verify tiny-math")
+# With one of them Snakemake runs no job.
 ANSWERS = {"--unlock", "--rulegraph", "--dag", "--report", "-n", "--dry-run"}
-STAND_INS = {"/data/web": "resources/tiny/english", "/data/code": "resources/tiny/code"}
 
 
 def words(command: str) -> list[str]:
@@ -139,13 +146,33 @@ BEFORE: dict[str, Callable[[House], None]] = {
 }
 
 
-def run(house: House, command: str) -> subprocess.CompletedProcess[str]:
-    """Run a command in a house; Snakemake without running a job."""
-    program, *rest = [STAND_INS.get(word, word) for word in words(command)]
+def own_data(house: House) -> None:
+    """The reader's folders: data/web of six files, data/code of two."""
+    tiny = house.root / "resources/tiny"
+    english = [pq.read_table(path)["text"].to_pylist() for path in sorted(tiny.glob("english/*.parquet"))]
+    lines = [
+        line
+        for path in sorted(tiny.glob("code/*.jsonl.zst"))
+        for line in zstd.ZstdDecompressor().decompressobj().decompress(path.read_bytes()).splitlines()
+    ]
+    write_shards(house.root / "data/web", [text for texts in english for text in texts if text], 6)
+    write_shards(house.root / "data/code", [json.loads(line)["content"] for line in lines], 2)
+
+
+def write_shards(folder: Path, texts: Sequence[str], files: int) -> None:
+    folder.mkdir(parents=True)
+    for number in range(files):
+        rows = [json.dumps({"text": text}, ensure_ascii=False) + "\n" for text in texts[number::files]]
+        (folder / f"part-{number}.jsonl.zst").write_bytes(zstd.compress("".join(rows).encode()))
+
+
+def run(house: House, command: str, builds: bool = False) -> subprocess.CompletedProcess[str]:
+    """Run a command in a house. builds: Snakemake runs jobs."""
+    program, *rest = words(command)
     if program == "nano3":
         return house.nano3(*rest)
     if program == "snakemake":
-        return house.try_snakemake(*([] if ANSWERS & set(rest) else ["--dry-run"]), *rest)
+        return house.try_snakemake(*([] if builds or ANSWERS & set(rest) else ["--dry-run"]), *rest)
     assert program == "python", command
     return house.run(*rest)
 
@@ -155,34 +182,43 @@ def is_run(command: str) -> bool:
 
 
 @pytest.fixture(scope="module")
-def built(demo: House, tmp_path_factory: pytest.TempPathFactory) -> House:
-    """Recipe tiny, built, with the recipe of the reader's own data."""
+def init(demo: House, tmp_path_factory: pytest.TempPathFactory) -> tuple[House, str]:
+    """Recipe tiny, built, with the reader's own data and recipe; and what making that recipe printed."""
     house = copy_house(demo, tmp_path_factory.mktemp("commands") / "house")
-    [own] = [command for session in SESSIONS for command, _ in session.typed if command.startswith("nano3 init ")]
+    own_data(house)
+    [own] = {each for each in SHOWN if each.startswith("nano3 init ")}
     done = run(house, own)
     assert done.returncode == 0, done.stderr
-    return house
+    return house, done.stdout
+
+
+@pytest.fixture
+def built(init: tuple[House, str]) -> House:
+    return init[0]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "session", [each for each in SESSIONS if any(is_run(command) for command, _ in each.typed)], ids=str
 )
-def test_a_session_prints_what_is_shown(session: Session, built: House, tmp_path: Path) -> None:
-    house = copy_house(built, tmp_path / "house") if session.after else built
-    BEFORE[session.after](house)
+def test_a_session_prints_what_is_shown(session: Session, init: tuple[House, str], tmp_path: Path) -> None:
+    house, printed_by_init = init
+    if session.after:
+        house = copy_house(house, tmp_path / "house")
+        BEFORE[session.after](house)
     for command, shown in session.typed:
-        if not is_run(command) or command.startswith("nano3 init "):
+        if not is_run(command):
             continue
-        done = run(house, command)
-        if shown.strip():
-            printed = done.stdout + done.stderr
-            assert agrees(shown, printed, session.varies), f"$ {command}\n{printed}\nwhere the page shows\n{shown}"
+        if command.startswith("nano3 init "):
+            printed, status = printed_by_init, 0
         else:
-            assert done.returncode == 0, f"$ {command}\n{done.stdout}{done.stderr}"
+            done = run(house, command, builds=bool(shown.strip()))
+            printed, status = done.stdout + done.stderr, done.returncode
+        assert bool(status) == command.startswith(FAIL), f"$ {command}\n{printed}"
+        if shown.strip():
+            assert agrees(shown, printed, session.varies), f"$ {command}\n{printed}\nwhere the page shows\n{shown}"
 
 
-SHOWN = {command for session in SESSIONS for command, _ in session.typed}
 RUN = [each for each in COMMANDS if is_run(each) and not has_placeholder(each) and each not in NAMES | SHOWN]
 
 
