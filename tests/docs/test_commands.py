@@ -30,7 +30,6 @@ NOT_RUN = {
     "make ": "it installs, builds or measures for minutes; `make -n` knows it",
     "pip ": "it installs",
     ". .venv/bin/activate": "it changes the shell alone",
-    ". .venv/bin/activate": "it changes the shell alone",
     "nano3 pin --recipe nano3": "it asks the Hub",
     "nano3 pin --rows cc-": "it asks the Hub",
     "nano3 pin nemotron": "it asks the Hub",
