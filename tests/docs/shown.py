@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.docs.pages import PAGES, prose, text_of
 
 GAP = "…"  # in what is shown: any text, or any lines where it is alone
-CONSOLE = re.compile(r"(?:^<!-- (.*) -->\n)?^```console\n(.*?)^```$", re.M | re.S)
+CONSOLE = re.compile(r"(?:^<!-- ([^\n]*) -->\n)?^```console\n(.*?)^```$", re.M | re.S)
 INLINE = re.compile(r"(?<!`)`((?:nano3|snakemake|make|pip|python|PYTHONPATH=\S+ python) [^`]+)`(?!`)")
 PLACEHOLDER = re.compile(rf"{GAP}|[{{}}]|(?:^|[ =])[A-Z]+(?: |$)")
 NUMBERS = re.compile(r"[±+−-]?\d[\d.,]*(?:\s*(?:ms|s|min|h|d|kB|MB)\b)?")
