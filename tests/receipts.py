@@ -7,6 +7,7 @@ from typing import Any
 from nano3.artifact.digest import digest_json
 from nano3.artifact.receipt import Input, Output, Run
 from nano3.artifact.steps import (
+    BlendedDataset,
     BlendFacts,
     BlendKey,
     BlendReceipt,
@@ -140,10 +141,24 @@ def phase_blend(phase: str, indexes: list[Path]) -> Path:
         Run(),
         key={**BLEND_KEY, "mixture": mixture},
         inputs=[receipt_input(path) for path in indexes],
-        outputs=[made(receipt.with_name("blend.json"), json.dumps({"train": ["1.0", phase]}))],
-        facts=BlendFacts(datasets={}, pairs={"train": 2 * len(indexes), "valid": len(indexes), "test": len(indexes)}),
+        outputs=[made(receipt.with_name("blend.json"), json.dumps(_blend_lists(phase, indexes)))],
+        facts=BlendFacts(
+            datasets={path.parent.name: _blended(path, mixture) for path in indexes},
+            pairs={"train": 2 * len(indexes), "valid": len(indexes), "test": len(indexes)},
+        ),
     ).write(receipt)
     return receipt
+
+
+def _blend_lists(phase: str, indexes: list[Path]) -> dict[str, list[str]]:
+    """Weights and prefixes of the training pairs, and something that tells phases apart."""
+    shards = [Path(each.path) for path in indexes for each in read_receipt(path, IndexReceipt).inputs]
+    return {"train": [word for path in shards for word in ("1.0", str(path.with_suffix("")))], "test": ["1.0", phase]}
+
+
+def _blended(path: Path, mixture: dict[str, float]) -> BlendedDataset:
+    facts = read_receipt(path, IndexReceipt).facts
+    return BlendedDataset(mixture[path.parent.name] / sum(mixture.values()), facts.tokens, facts.documents)
 
 
 def segment(

@@ -99,7 +99,8 @@ MISTAKES = {
     ),
     "a target that another recipe has": Mistake(
         ("verify", "phase9"),
-        "nano3 verify: phase9: recipe tiny has no such artifact: name a dataset, phase, segment or path",
+        "nano3 verify: phase9: recipe tiny has no such artifact: name a dataset, phase, segment or path, "
+        "or another recipe with --recipe",
     ),
     "a step that is no number": Mistake(
         ("trace", "step", "x"), "nano3 trace step: 'x' is no step: write 120, or 120-125; see nano3 trace step --help"

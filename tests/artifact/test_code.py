@@ -158,6 +158,7 @@ def test_the_tokens_key_covers_the_pipeline_and_its_imports() -> None:
         "nano3/tokens/chunking.py",
         "nano3/tokens/encoder.py",
         "nano3/tokens/engines.py",
+        "nano3/tokens/fast_layouts.py",
         "nano3/tokens/indexed_dataset.py",
         "nano3/tokens/pipeline.py",
     }

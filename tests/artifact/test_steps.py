@@ -22,11 +22,11 @@ from tests.receipts import SHARD_KEY, shard_facts
 # What each step's receipts are like today. A digest that changes means that older receipts may not be readable: give a
 # new fact a default and make a new key NotRequired, or raise the model's SCHEMA. Then write the new digest here.
 MODELS_OF_SCHEMAS = {
-    ("tokenize_shard", 1): "0924c86a21b7468f2f3cdbcb754c4d99277ee051ade2fdace5975637dd330db5",
+    ("tokenize_shard", 1): "26746b7ad7ebe6bbdcac85519a221839b15bb39779f0ef18ffd7fcd13cfd47df",
     ("index_dataset", 1): "1d34329a9e51b9e63feea0a4437e67441e1f9cdfcb47e14a654dc5b2954dc013",
     ("write_blend", 1): "b7b374718bdae455da9d4e6b1a06cb7dcbb10147801028320e1d137fa303bea5",
     ("build_index_cache", 1): "32b9ac77272ff36274dab6dc5e453a5f934efe82531727bcb9d6e6f100ea8ef3",
-    ("train_segment", 1): "6b3492a424d01b0473d7d5ed4cc6a7846825acc6b7eb742fd84f89eeac29b91e",
+    ("train_segment", 1): "82c1e56392a3e427ad4c81b9a5112ceb5c5d6327a0767d62198d2abbb19d9f65",
     ("export_hf", 1): "47adba014ae21e27c4ea70157ef743e4fdd7f5a8ddb737e0a0cf2728f10f8add",
     ("write_lineage", 1): "43f9e6ae8112f11d916214768b0d9d4a5efddfb0d8b25c833a488ddcb41e0ebe",
     ("write_report", 1): "dbc7ac8ddf0638dbc4b6d655087878d22da6d56ffd4b2ff38e67bbc39db192c8",

@@ -33,6 +33,20 @@ def test_the_text_needs_no_library_that_is_slow_to_import(bare: Path) -> None:
     assert done.stdout.endswith("set()\n")
 
 
+def test_other_recipes_are_named_if_there_are_any(house: Path) -> None:
+    lines = as_text(plan(), colour=False, others=["nano3", "team"]).splitlines()
+    assert lines[:3] == ["Recipe tiny", "Other recipes: nano3, team. Name one with --recipe.", ""]
+    assert as_text(plan(), colour=False).splitlines()[:2] == ["Recipe tiny", ""]
+    many = as_text(plan(), colour=False, others=[f"team-{number}" for number in range(40)])
+    assert "team-5 and 34 more. Name one with --recipe." in " ".join(many.split())
+    assert max(map(len, many.splitlines())) <= WIDTH
+
+
+def test_a_command_is_not_broken_over_two_lines(bare: Path) -> None:
+    Path("resources/tiny/math/set-mm-01.jsonl.gz").unlink()
+    assert any("`nano3 pin tiny-math`" in line for line in as_text(plan(), colour=False).splitlines())
+
+
 def test_rows_that_are_in_no_pair_are_told(house: Path) -> None:
     assert "in no pair" not in as_text(plan(), colour=False)
     index = Path(plan().state.request.paths.index("tiny-math"))

@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from nano3.config.load import load_recipe
+from nano3.config.recipe import Recipe
 from nano3.preview.mixture import mixture_plan
 from nano3.preview.pictures import _tokens, mixture_picture, schedule_picture, sides_picture
 from nano3.preview.schedule import schedule
@@ -65,8 +66,29 @@ def test_the_curves_of_both_recipes_are_drawn_whole_and_named() -> None:
     [axes] = sides_picture(data).axes
     lines = [(line, *np.asarray(line.get_data()).tolist()) for line in axes.lines]
     curves = [each for each in lines if len(each[1]) > 2]  # others: where phases begin
-    for (line, x, y), (name, phases) in zip(curves, data["curves"].items(), strict=True):
+    for (line, x, y), name, phases in zip(curves, data["recipes"], data["curves"], strict=True):
         assert x == [token for tokens, _ in phases.values() for token in tokens]
         assert y == [rate for _, rates in phases.values() for rate in rates]
         assert name in {text.get_text() for text in axes.texts if text.get_color() == line.get_color()}
     assert axes.get_xlim()[1] == max(max(x) for _, x, _ in curves)
+
+
+def test_curves_of_very_different_length_are_both_drawn_over_the_whole_width() -> None:
+    figure = sides_picture(sides(*load_recipe("nano3"), *load_recipe("tiny")))
+    [axes] = figure.axes
+    lines = [np.asarray(line.get_data()) for line in axes.lines]
+    curves = [line for line in lines if line.shape[1] > 2]  # others: where phases begin
+    assert [round(float(max(x))) for x, _ in curves] == [100, 100]
+    assert axes.get_xlabel().startswith("tokens trained on, percent")
+    assert axes.get_ylim()[0] < min(y[-1] for _, y in curves), "the end of a curve is in the picture"
+
+
+def test_more_phases_than_colours_are_drawn() -> None:
+    value = load_recipe("tiny")[1].model_dump()
+    phase = value["phases"]["phase1"]
+    value["phases"] = {f"part_{number}": phase for number in range(9)}
+    recipe = Recipe.model_validate(value)
+    mixture, lengths = mixture_picture(mixture_plan("many", recipe)), schedule_picture(schedule("many", recipe))
+    assert len(mixture.axes) == 9 + 1
+    assert len(lengths.axes) == 3 * 9
+    assert all(axes.get_position().width > 0 for axes in lengths.axes)

@@ -91,7 +91,7 @@ def test_a_steps_pieces_are_what_training_read(
 def test_a_pieces_text_stands_in_its_raw_row(trained: list[TracedSegment]) -> None:
     texts: dict[str, list[str]] = {}
     for piece in every_piece(trained):
-        document = texts.setdefault(piece.raw, raw_texts(piece.raw))[piece.row] + "</s>"
+        document = texts.setdefault(piece.raw, raw_texts(piece.raw))[piece.row_index] + "</s>"
         assert piece.text is not None
         assert piece.text.strip("\N{REPLACEMENT CHARACTER}") in document  # a piece may begin inside a character
 
@@ -99,7 +99,9 @@ def test_a_pieces_text_stands_in_its_raw_row(trained: list[TracedSegment]) -> No
 def test_rows_lead_to_the_steps_that_held_them_and_nowhere_else(trained: list[TracedSegment]) -> None:
     pieces: dict[tuple[str, str, int], list[tuple[int, int, int, int]]] = defaultdict(list)
     for piece in every_piece(trained):
-        pieces[piece.dataset, piece.shard, piece.row].append((piece.step, piece.sequence, piece.token, piece.tokens))
+        pieces[piece.dataset, piece.shard, piece.row_index].append(
+            (piece.step, piece.sequence, piece.token, piece.tokens)
+        )
     fates = set()
     for shard, rows in (("set-mm-01", 60), ("set-mm-00", 40)):
         for row in range(rows):
@@ -128,7 +130,9 @@ def test_what_does_not_exist_is_named(trained: list[TracedSegment]) -> None:
         TraceError, match=r"elsewhere: no shard with tokens of tiny-math: name a shard, e\.g\. set-mm-00"
     ):
         trace_row(trained, "tiny-math", "elsewhere", 0)
-    with pytest.raises(TraceError, match=r"row 100000: resources/tiny/math/set-mm-01\.jsonl\.gz has rows 0 to \d+$"):
-        trace_row(trained, "tiny-math", "set-mm-01", 100_000)
+    with pytest.raises(TraceError, match=r"row 100000: resources/tiny/math/set-mm-01\.jsonl\.gz has rows 1 to \d+,"):
+        trace_row(trained, "tiny-math", "set-mm-01", 99_999)
+    with pytest.raises(TraceError, match=r"^row 0: .* has rows 1 to \d+, counted from 1$"):
+        trace_row(trained, "tiny-math", "set-mm-01", -1)
     with pytest.raises(TraceError, match="no trained segments: name a trained recipe"):
         segments(Path("results/checkpoints/other"))

@@ -68,7 +68,7 @@ def test_a_steps_pieces_are_the_documents_that_training_reads(tmp_path: Path) ->
         number = piece.step * BATCH + piece.sequence
         assert piece.position == len(read[number])
         assert piece.raw == f"raw/{piece.shard}.jsonl"
-        assert piece.token + piece.tokens <= SHARDS[piece.shard][piece.row - 1]
+        assert piece.token + piece.tokens <= SHARDS[piece.shard][piece.row_index - 1]
         read[number] += [list(SHARDS).index(piece.shard)] * piece.tokens
     assert [read[number] for number in range(STEPS * BATCH)] == [
         samples[number]["tokens"].tolist() for number in range(STEPS * BATCH)
@@ -79,7 +79,7 @@ def test_rows_lead_to_the_steps_that_read_them_and_nowhere_else(tmp_path: Path) 
     _, traced = trained(tmp_path)
     pieces: dict[tuple[str, int], list[tuple[int, int, int, int]]] = defaultdict(list)
     for piece in trace_steps(traced, 0, STEPS - 1):
-        pieces[piece.shard, piece.row].append((piece.step, piece.sequence, piece.token, piece.tokens))
+        pieces[piece.shard, piece.row_index].append((piece.step, piece.sequence, piece.token, piece.tokens))
     for shard, lengths in SHARDS.items():
         assert trace_row(traced, "many", shard, 0).fate == "skipped"
         for row in range(1, len(lengths) + 1):

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
 from nano3.tokens.chunking import PATTERNS
-from nano3.tokens.engines import DEEPSEEK_3, QWEN_2, QWEN_35
+from nano3.tokens.fast_layouts import DEEPSEEK_3, QWEN_2, QWEN_35
 
 Definition = dict[str, Any]
 ENGLISH = Path("resources/tiny/english/train-00001-of-00003.parquet")

@@ -67,6 +67,16 @@ def test_every_row_is_where_the_receipt_says_with_the_tokens_of_hugging_face(tmp
     assert facts["tokens"] == sum(map(len, train))
 
 
+def test_bytes_of_validation_texts_are_counted_unless_a_text_may_be_cut(tmp_path: Path) -> None:
+    facts = tokenize(ENGLISH, tmp_path, rows=192)["facts"]
+    texts = pq.read_table(ENGLISH).column("text").to_pylist()
+    assert facts["valid"]
+    assert facts["valid_bytes"] == sum(len(texts[row].encode()) for row in facts["valid"])
+    assert tokenize(ENGLISH, tmp_path, rows=192, holdout={"valid": 0.0, "test": 0.5})["facts"]["valid_bytes"] == 0
+    cut = settings("tokenizer.max_doc_tokens=20")
+    assert tokenize(ENGLISH, tmp_path, rows=192, tokenizer=cut)["facts"]["valid_bytes"] is None
+
+
 def test_the_same_bytes_again(tmp_path: Path) -> None:
     first, second = (tokenize(ENGLISH, tmp_path / name, rows=192) for name in ("a", "b"))
     assert first["content"] == second["content"]

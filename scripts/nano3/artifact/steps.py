@@ -53,7 +53,8 @@ class ShardFacts(msgspec.Struct, frozen=True, kw_only=True):
     """
     A shard in numbers. bytes_in: of the raw file. rows: of it. documents, tokens: of the training pair. valid, test,
     skipped: rows that are not training documents. dropped: rows by reason. bad: skipped rows that can't be read as
-    text. truncated: documents that were cut. lengths: documents by tokens, counted under the next power of two. engine:
+    text. valid_bytes: of the validation documents' texts; None if documents may be cut, or older receipts do not say.
+    truncated: documents that were cut. lengths: documents by tokens, counted under the next power of two. engine:
     gigatoken or tokenizers. exceptions: documents that gigatoken left to tokenizers. checked: documents that were
     encoded again. seconds: by stage; stages overlap. origin: where the raw file came from.
     """
@@ -67,6 +68,7 @@ class ShardFacts(msgspec.Struct, frozen=True, kw_only=True):
     bytes_in: int = 0
     dropped: dict[str, int] = {}
     bad: list[int] = []
+    valid_bytes: int | None = None
     truncated: int = 0
     characters: int = 0
     special_tokens_in_text: int = 0
@@ -256,7 +258,8 @@ class SegmentFacts(msgspec.Struct, frozen=True, kw_only=True):
     """
     A trained segment in numbers. checkpoint: folder of its weights. steps, tokens_seen: from the beginning of training.
     tokens: of the segment. validation: loss by dataset, `after` it and, in a phase's first segment, `before` it.
-    skipped_validation: tokens of the validation sets that are shorter than a sample, by dataset. ledger: samples
+    skipped_validation: tokens of the validation sets that are shorter than a sample, by dataset. evaluation_tokens: of
+    each set, most that were measured; 0 if older receipts do not say. ledger: samples
     consumed of each dataset so far, as [tokens of a sample, samples]. ranks, gpus, layout: how the work was laid out.
     attempts: number of them.
     """
@@ -278,6 +281,7 @@ class SegmentFacts(msgspec.Struct, frozen=True, kw_only=True):
     layout: dict[str, Any] = {}
     attempts: int = 1
     skipped_validation: dict[str, int] = {}
+    evaluation_tokens: int = 0
 
 
 class SegmentReceipt(Receipt[Spec, SegmentFacts], frozen=True, kw_only=True, tag="train_segment"):

@@ -41,12 +41,13 @@ def row(choice: Choice, dataset: str, file: str, row: int, as_json: bool) -> Non
     """
     List the steps that a raw row was trained in.
 
-    FILE: a shard, or a raw file by its path or the end of it. ROW: of the raw file, from 0.
+    FILE: a shard, or a raw file by its path or the end of it. ROW: of the raw file, counted from 1; --json has
+    row_index, counted from 0.
     """
     from nano3.provenance.trace import segments, trace_row
     from nano3.provenance.trace_text import row_as_text
 
-    traced = trace_row(segments(CHECKPOINTS / choice.artifacts()), dataset, file, row)
+    traced = trace_row(segments(CHECKPOINTS / choice.artifacts()), dataset, file, row - 1)
     print(to_json(traced) if as_json else row_as_text(traced))
 
 
@@ -98,8 +99,8 @@ def compare(before: str, after: str, as_json: bool, html: Path | None) -> None:
 
     Data, mixture, code, settings, losses. A, B: a recipe's name, or the receipt of an export or of a segment.
     """
-    from nano3.provenance.compare import compare as compared
-    from nano3.report.comparison import as_text, write_comparison
+    from nano3.comparison.compare import compare as compared
+    from nano3.comparison.text import as_text, write_comparison
 
     comparison = compared(before, after)
     print(to_json(comparison) if as_json else as_text(comparison))

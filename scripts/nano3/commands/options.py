@@ -95,6 +95,11 @@ class Choice:
         return self.load()[0]
 
 
+def other_recipes(recipe: str) -> list[str]:
+    """The names of all recipes but one, sorted."""
+    return sorted(file.stem for file in Path("config/recipes").glob("*.yaml") if file.stem != recipe)
+
+
 def recipe_options(command: Callable[..., Any]) -> Any:
     """Give a command --recipe, --set and --sample, which it takes as one `choice`."""
     return _choice(command, [])

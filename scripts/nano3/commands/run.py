@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from nano3.commands.options import Choice, as_json, recipe_options, to_json
+from nano3.commands.options import Choice, as_json, other_recipes, recipe_options, to_json
 
 
 @click.command()
@@ -43,7 +43,8 @@ def plan(
     if as_json:
         print(to_json(plan_as_json(plan, sentences(plan))))
     else:
-        print(as_text(plan, colour=sys.stdout.isatty() and not os.environ.get("NO_COLOR")), end="")
+        others = [] if choice.recipe else other_recipes(choice.settings().recipe)
+        print(as_text(plan, colour=sys.stdout.isatty() and not os.environ.get("NO_COLOR"), others=others), end="")
     if html or svg:
         from nano3.plan.page import write_picture, write_plan
 

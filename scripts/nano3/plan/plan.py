@@ -11,16 +11,14 @@ from typing import Any
 from nano3 import Nano3Error
 from nano3.artifact.steps import IndexCacheReceipt
 from nano3.config.load import Settings, load_recipe, require_pins
-from nano3.core.formatting import many
 from nano3.core.schema import did_you_mean
-from nano3.corpus.dropped import dropped_rows
 from nano3.corpus.freshness import shard_reason
 from nano3.graph import judge
 from nano3.graph.nodes import Cause, Certainty, Node, ancestors, causes, settle
 from nano3.graph.request import Request
 from nano3.graph.state import State, bundles, read_state, refusals, shortage, trains
+from nano3.plan import remarks
 from nano3.plan.estimate import Estimate, estimate
-from nano3.raw.listing import shown, unpinned_files
 from nano3.sampling.sufficiency import Shortage
 
 # Words of every view of a plan: kinds of artifacts, one and many, and the states that Counts counts.
@@ -130,20 +128,22 @@ class Plan:
     @cached_property
     def unpinned(self) -> list[str]:
         """A sentence for each dataset whose folder has files that match and are not pinned."""
-        lines, request = [], self.state.request
-        for name in self.datasets if not request.recipe.sample else []:  # of a sample not all pins are known
-            pinned = (shard.path for shard, _ in request.shards[name].values())
-            if files := unpinned_files(request.datasets[name], pinned):
-                number = f"{many(len(files), 'matching file')} {'is' if len(files) == 1 else 'are'} not pinned"
-                lines.append(f"{name}: {number}, e.g. {shown(files[0])}: run `nano3 pin {name}`")
-        return lines
+        return remarks.unpinned(self.state.request, self.datasets)
+
+    @cached_property
+    def gone(self) -> dict[str, list[str]]:
+        """Local raw files that are not there, though tokens will be made of them, by dataset."""
+        return remarks.gone(self.state.request, self.nodes)
+
+    @cached_property
+    def slow_engine(self) -> str | None:
+        """Why tokens will be made by Hugging Face's tokenizers, as a clause; None if they will not."""
+        return remarks.slow_engine(self.state.request) if remarks.to_tokenize(self.nodes) else None
 
     @property
     def dropped(self) -> list[str]:
         """A sentence for each dataset that has rows in no pair, as it is indexed now."""
-        indexes = {name: judge.read_index(self.state.request.paths.index(name)) for name in self.datasets}
-        lines = (dropped_rows(name, index.facts) for name, index in indexes.items() if index)
-        return [line for line in lines if line]
+        return remarks.dropped(self.state.request, self.datasets)
 
     @property
     def skipped(self) -> dict[str, dict[int, int]]:
@@ -217,8 +217,8 @@ def _target(state: State, word: str) -> Node:
         return state.node(*names[word])
     if found := _at_path(state, Path(word)):
         return found
-    remedy = did_you_mean(word, names, f"name one of {', '.join(names)}, or a path that it builds")
-    raise PlanError(f"{word}: recipe {request.name} makes no such thing; {remedy}")
+    listing = f"name one of {', '.join(names)}, a path that it builds, or another recipe with --recipe"
+    raise PlanError(f"{word}: recipe {request.name} makes no such thing; {did_you_mean(word, names, listing)}")
 
 
 def _at_path(state: State, path: Path) -> Node | None:
@@ -271,10 +271,12 @@ def as_json(plan: Plan, sentences: Sequence[str]) -> dict[str, Any]:
 
     recipe: name of the artifacts. what_if: edits by dotted key. kinds: by kind the fields of Counts. jobs: of
     tokenizing. unpinned, dropped: sentences on datasets with files that are not pinned, and with rows that are in no
-    pair. certified: shards that are fresh by certificate, by digest of the code that made them. refused: frozen phases
-    by how certainly they would be trained, "will" or "if". shortages: by phase, the tokens of training and of
-    validation sets that are shorter than a sample, by tokens of a sequence and dataset, and whether snakemake stops for
-    them. skipped: tokens of an epoch that are in no sample, by dataset and tokens of a sequence.
+    pair. gone: by dataset, how many raw files are not there that have to be tokenized, and the first few. slow_engine:
+    why Hugging Face's tokenizers will encode, or null. certified: shards that are fresh by certificate, by digest of
+    the code that made them. refused: frozen phases by how certainly they would be trained, "will" or "if". shortages:
+    by phase, the tokens of training and of validation sets that are shorter than a sample, by tokens of a sequence and
+    dataset, and whether snakemake stops for them. skipped: tokens of an epoch that are in no sample, by dataset and
+    tokens of a sequence.
     causes: kind, reason, sentence, certain and conditional (names of what follows, as kind:name), and artifacts, by
     dataset, phase, segment or recipe how many and the first few names.
     estimate: tokenizing, training and perhaps (training that may follow) with the fields of estimate.Tokenizing and
@@ -289,6 +291,8 @@ def as_json(plan: Plan, sentences: Sequence[str]) -> dict[str, Any]:
         "jobs": plan.jobs,
         "unpinned": plan.unpinned,
         "dropped": plan.dropped,
+        "gone": {name: {"count": len(files), "first": files[:EXAMPLES]} for name, files in plan.gone.items()},
+        "slow_engine": plan.slow_engine,
         "certified": plan.certified,
         "refused": {phase: how.name.lower() for phase, how in plan.refused.items()},
         "shortages": {

@@ -1,5 +1,6 @@
 """How does a plan read in a terminal?"""
 
+import re
 import textwrap
 from collections.abc import Iterator, Sequence
 
@@ -7,13 +8,16 @@ from nano3.core.formatting import SPACE, compact, duration, many, size, skipped
 from nano3.corpus.certificates import CERTIFICATES
 from nano3.graph.nodes import Certainty
 from nano3.graph.reasons import written
-from nano3.plan.estimate import Tokenizing, Training
+from nano3.plan.estimate import SLOWER, Tokenizing, Training
 from nano3.plan.plan import KINDS, STATES, Plan
+from nano3.plan.remarks import gone_sentences
 from nano3.plan.sentences import sentence
 
 WIDTH = 100
 COLUMNS = {name: words for name, words in STATES.items() if name != "unneeded"}
 PAINT = {"fresh": "32", "stale": "33", "new": "36", "conditional": "35", "bold": "1"}
+NO_BREAK = "\N{NO-BREAK SPACE}"
+OTHERS = 6  # recipes that are named
 UNMEASURED = "no estimate"
 TOLD = 0.01  # part of an epoch's tokens; less in no sample is not worth a line
 
@@ -35,13 +39,14 @@ def verdict(plan: Plan) -> str:
 
 
 def refusals(plan: Plan) -> list[str]:
-    """A sentence for each phase that snakemake would refuse to train: a set is too short, or it is frozen."""
+    """A sentence for each reason to stop: raw files that are gone, a set that is too short, a phase that is frozen."""
     when = {
         Certainty.WILL: "snakemake will stop before any job",
         Certainty.IF: "if the bytes of a blend change, snakemake will stop before it is trained",
     }
-    short = [f"{when[how]}: {plan.shortages[phase].error}" for phase, how in plan.stopped.items()]
-    return short + [
+    lines = [f"{when[Certainty.WILL]}: {sentence}" for sentence in gone_sentences(plan.gone)]
+    lines += [f"{when[how]}: {plan.shortages[phase].error}" for phase, how in plan.stopped.items()]
+    return lines + [
         f"{phase} is frozen: {when[how]}; undo the change, or allow it with --config thaw={phase}"
         for phase, how in plan.refused.items()
     ]
@@ -60,6 +65,12 @@ def left_out(plan: Plan) -> list[str]:
     listed = "; ".join(much)
     words = f"Of an epoch, ends of shuffle blocks are in no sample, by tokens of a sequence: {listed}."
     return [*phases, words.replace(SPACE, " ")]
+
+
+def slow_engine(plan: Plan) -> str | None:
+    """That the slow engine encodes, and why, if it does."""
+    why = plan.slow_engine
+    return f"Hugging Face's tokenizers will encode, about {SLOWER} times as slow as gigatoken: {why}." if why else None
 
 
 def certified(plan: Plan) -> str | None:
@@ -84,21 +95,26 @@ def costs(plan: Plan) -> list[tuple[str, str, str]]:
     if lines and possible is not None:
         both = f"{duration(certain)}; {duration(possible)} if bytes change" if certain is not None else ""
         wall = both if cost.perhaps else duration(possible)
-        lines.append(("wall time", wall, f"{many(cost.jobs, 'job')} at a time"))
+        guess = "first guess, " if cost.is_guess else ""
+        lines.append(("wall time", wall, f"{guess}{many(cost.jobs, 'job')} at a time"))
     return [(what, amount.replace(SPACE, " "), basis) for what, amount, basis in lines]
 
 
-def as_text(plan: Plan, colour: bool) -> str:
-    """The plan in at most WIDTH columns. colour: paint it with ANSI sequences."""
-    return "\n".join(_lines(plan, colour)) + "\n"
+def as_text(plan: Plan, colour: bool, others: Sequence[str] = ()) -> str:
+    """The plan in at most WIDTH columns. colour: paint it with ANSI sequences. others: recipes that might be meant."""
+    return "\n".join(_lines(plan, colour, others)) + "\n"
 
 
-def _lines(plan: Plan, colour: bool) -> Iterator[str]:
+def _lines(plan: Plan, colour: bool, others: Sequence[str]) -> Iterator[str]:
     def paint(text: str, name: str) -> str:
         return f"\033[{PAINT[name]}m{text}\033[0m" if colour else text
 
     edits = ", ".join(f"{key}={written(value)}" for key, value in plan.what_if.items())
     yield paint(f"Recipe {plan.state.request.name}" + (f", if {edits}" if edits else ""), "bold")
+    if others:
+        more = f" and {len(others) - OTHERS} more" if len(others) > OTHERS else ""
+        line = f"Other recipes: {', '.join(others[:OTHERS])}{more}. Name one with --recipe."
+        yield from _wrapped(line)
     yield ""
     yield " " * 17 + "".join(f"{heading:>20}" for heading in COLUMNS.values())
     for kind, counts in plan.counts.items():
@@ -109,23 +125,30 @@ def _lines(plan: Plan, colour: bool) -> Iterator[str]:
     if plan.causes:
         yield from ("", paint("Why", "bold"))
         for why in sentences(plan):
-            yield from textwrap.wrap(why, WIDTH, initial_indent="- ", subsequent_indent="  ", break_on_hyphens=False)
+            yield from _wrapped(why, initial_indent="- ", subsequent_indent="  ")
     if lines := costs(plan):
         yield from ("", paint("Estimate, from what receipts measured", "bold"))
         yield from _table(lines)
     if unneeded := sum(counts.unneeded for counts in plan.counts.values()):
         yield from ("", f"{many(unneeded, 'missing artifact')} that nothing needs now: made when something does.")
     for told in filter(None, (plan.dropped, plan.unpinned)):
-        yield from ("", *(line for each in told for line in textwrap.wrap(each, WIDTH, break_on_hyphens=False)))
-    for line in filter(None, (certified(plan), *left_out(plan), verdict(plan), *refusals(plan))):
-        yield from ("", *textwrap.wrap(line, WIDTH))
+        yield from ("", *(line for each in told for line in _wrapped(each)))
+    for line in filter(None, (certified(plan), slow_engine(plan), *left_out(plan), verdict(plan), *refusals(plan))):
+        yield from ("", *_wrapped(line))
+
+
+def _wrapped(text: str, **indents: str) -> list[str]:
+    """In lines that are not broken inside a word or a `command`."""
+    whole = re.sub("`[^`]+`", lambda command: command[0].replace(" ", NO_BREAK), text)
+    lines = textwrap.wrap(whole, WIDTH, break_on_hyphens=False, break_long_words=False, **indents)  # type: ignore[arg-type]
+    return [line.replace(NO_BREAK, " ") for line in lines]
 
 
 def _table(lines: Sequence[tuple[str, str, str]]) -> Iterator[str]:
     width = max(len(what) for what, _, _ in lines) + 2
     for what, amount, basis in lines:
         text = f"{amount}: {basis}" if amount.endswith(UNMEASURED) else f"{amount} ({basis})"
-        yield from textwrap.wrap(text, WIDTH, initial_indent=f"{what:<{width}}", subsequent_indent=" " * width)
+        yield from _wrapped(text, initial_indent=f"{what:<{width}}", subsequent_indent=" " * width)
 
 
 def _amount(kind: str, number: int) -> str:

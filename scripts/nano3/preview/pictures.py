@@ -19,6 +19,12 @@ LETTER = 7.4  # mean width of a letter
 ROW = 21
 DOTS_PER_INCH = 110
 NARROWEST_PHASE = 0.16  # of the width
+FARTHEST_SIDES = 20  # times the tokens of the other recipe
+
+
+def _colour(phase: int) -> str:
+    """Of a phase by its number; they repeat."""
+    return COLOURS[phase % len(COLOURS)]
 
 
 def draw(preview: dict[str, Any], picture: str, files: Sequence[Path]) -> None:
@@ -45,9 +51,9 @@ def mixture_picture(plan: dict[str, Any]) -> Figure:
         places = [place for place, name in enumerate(names) if name in rows]
         present = [rows[names[place]] for place in places]
         axes.barh(places, [row["asked"] * 100 for row in present], 0.78, color=PALE)
-        axes.barh(places, [row["share"] * 100 for row in present], 0.4, color=COLOURS[number])
+        axes.barh(places, [row["share"] * 100 for row in present], 0.4, color=_colour(number))
         axes.set(xlim=(0, widest * 106))
-        axes.set_title(f"{phase}\n{compact(data['tokens'])} tokens", loc="left", color=COLOURS[number], weight="bold")
+        axes.set_title(f"{phase}\n{compact(data['tokens'])} tokens", loc="left", color=_colour(number), weight="bold")
         axes.set_xlabel("share, %")
     _epochs(columns[-1], phases, names)
     for axes in columns:
@@ -78,7 +84,7 @@ def _epochs(axes: Axes, phases: dict[str, Any], names: Sequence[str]) -> None:
     most = max([1.0, *caps, *(row["epochs"] for _, _, row in known)])
     so_far = dict.fromkeys(range(len(names)), 0.0)
     for place, number, row in known:
-        axes.barh(place, row["epochs"] - so_far[place], 0.6, left=so_far[place], color=COLOURS[number])
+        axes.barh(place, row["epochs"] - so_far[place], 0.6, left=so_far[place], color=_colour(number))
         so_far[place] = row["epochs"]
         if (cap := row["max_epochs"]) is not None:
             dash = (0, (1.2, 1.2)) if cap < max(caps) else "-"
@@ -101,20 +107,21 @@ def schedule_picture(data: dict[str, Any]) -> Figure:
     figure = blank(WIDE, height)
     total = segments[-1]["last_token"]
     parts = [sum(row["trained"] for row in rows) / total for rows in phases.values()]
-    shares = [NARROWEST_PHASE + (1 - NARROWEST_PHASE * len(phases)) * part for part in parts]
+    narrowest = min(NARROWEST_PHASE, 0.5 / len(phases))
+    shares = [narrowest + (1 - narrowest * len(phases)) * part for part in parts]
     y = float(top)
     for label, tall in zip(("learning rate", "tokens a step", "sequence length"), heights, strict=True):
         columns = panels(figure, shares, left, RIGHT, height - y - tall, y, gap=12)
         for number, ((phase, rows), axes) in enumerate(zip(phases.items(), columns, strict=True)):
-            _frame(axes, rows, COLOURS[number])
+            _frame(axes, rows, _colour(number))
             if label == "learning rate":
-                axes.plot(*data["points"][phase], color=COLOURS[number], linewidth=2)
+                axes.plot(*data["points"][phase], color=_colour(number), linewidth=2)
                 tokens = sum(row["asked"] for row in rows)
-                axes.set_title(f"{phase}\n{compact(tokens)} tokens", loc="left", color=COLOURS[number], weight="bold")
+                axes.set_title(f"{phase}\n{compact(tokens)} tokens", loc="left", color=_colour(number), weight="bold")
             else:
                 edges = [rows[0]["first_token"], *(row["last_token"] for row in rows)]
                 values = [_height(row, label) for row in rows]
-                axes.stairs(values, edges, baseline=None, color=COLOURS[number], linewidth=2)
+                axes.stairs(values, edges, baseline=None, color=_colour(number), linewidth=2)
             _scale(axes, segments, label)
             axes.tick_params(labelleft=number == 0)
         columns[0].set_ylabel(label)
@@ -172,29 +179,31 @@ def _tokens(value: float, span: float) -> str:
 
 
 def sides_picture(data: dict[str, Any]) -> Figure:
-    """The learning-rate curves of two recipes over the same tokens, on a logarithmic scale."""
+    """
+    The learning-rate curves of two recipes on a logarithmic scale, over the same tokens; where one trains on so many
+    more that the other's curve would be a stroke, each over the part of its own.
+    """
     figure = blank(WIDE, 330)
     axes = figure.add_axes((0.08, 0.17, 0.9, 0.76))
-    highest, last = 0.0, 0
-    for number, (name, phases) in enumerate(data["curves"].items()):
-        tokens = [token for part, _ in phases.values() for token in part]
+    totals = [max(tokens[-1] for tokens, _ in phases.values()) for phases in data["curves"]]
+    in_parts = max(totals) > FARTHEST_SIDES * min(totals)
+    highest = max(max(rates) for phases in data["curves"] for _, rates in phases.values())
+    lowest = min(rates[-1] or highest for phases in data["curves"] for _, rates in phases.values())
+    for number, (name, phases, total) in enumerate(zip(data["recipes"], data["curves"], totals, strict=True)):
+        unit = total / 100 if in_parts else 1
+        places = [token / unit for tokens, _ in phases.values() for token in tokens]
         rates = [each for _, part in phases.values() for each in part]
-        highest, last = max(highest, *rates), max(last, tokens[-1])
-        axes.plot(tokens, rates, color=COLOURS[number], linewidth=2.2, linestyle="-" if number == 0 else (0, (5, 1.5)))
-        place = next(place for place, token in enumerate(tokens) if token > 0.4 * tokens[-1])
-        axes.annotate(
-            name,
-            (tokens[place], rates[place]),
-            xytext=(0, 8),
-            textcoords="offset points",
-            color=COLOURS[number],
-            weight="bold",
-        )
-        for part, _ in phases.values():
-            axes.axvline(part[0], color=PALE, linewidth=1)
-    axes.set(yscale="log", ylabel="learning rate", xlabel="tokens trained on; grey lines: phases begin")
-    axes.set_ylim(highest / 300, highest * 2.5)
-    axes.set_xlim(0, last)
+        colour, dash = COLOURS[number], "-" if number == 0 else (0, (5, 1.5))
+        axes.plot(places, rates, color=colour, linewidth=2.2, linestyle=dash)
+        at = next(at for at, place in enumerate(places) if place >= (0.3 + 0.2 * number) * places[-1])
+        where: dict[str, Any] = {"xytext": (0, 8), "textcoords": "offset points"}
+        axes.annotate(name, (places[at], rates[at]), **where, color=colour, weight="bold")
+        for tokens, _ in phases.values():
+            axes.axvline(tokens[0] / unit, color=PALE, linewidth=1)
+    of_what = "tokens trained on, percent of each recipe's own" if in_parts else "tokens trained on"
+    axes.set(yscale="log", ylabel="learning rate", xlabel=f"{of_what}; grey lines: phases begin")
+    axes.set_ylim(min(highest / 300, lowest / 1.5), highest * 2.5)
+    axes.set_xlim(0, 100 if in_parts else max(totals))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: compact(value)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: rate(value)))
     return figure

@@ -5,7 +5,7 @@ from typing import Any
 
 from nano3.config.recipe import Recipe
 from nano3.config.schedule import learning_rate
-from nano3.core.formatting import compact, rate
+from nano3.core.formatting import compact, many, rate
 from nano3.training.spec import ScheduledSegment, curve_until, scheduled_segments
 
 POINTS = 200  # of a segment's curve
@@ -87,7 +87,10 @@ def as_text(data: dict[str, Any]) -> str:
             ROW.format(row["phase"], row["segment"], f"{row['asked']:,}", *cells, f"{row['trained']:,}", off, *rates)
         )
     targets, trained = data["tokens"]["asked"], data["tokens"]["trained"]
-    lines += ["", f"{data['steps']:,} steps, {trained:,} tokens: {trained - targets:+,} to the {targets:,} asked for"]
+    lines += [
+        "",
+        f"{many(data['steps'], 'step')}, {trained:,} tokens: {trained - targets:+,} to the {targets:,} asked for",
+    ]
     for turn_name, turn in data["curve"].items():
         lines.append(
             f"{turn_name} at {turn['token']:,} tokens, {turn['part']:.4%} of the curve, in step {turn['step']:,}"

@@ -34,8 +34,8 @@ class Piece:
 
     step: counted from the beginning of training, as in metrics.jsonl. sequence: its place in the global batch, from 0.
     position: its first token in the sequence. raw, origin, sha256: the raw file, where it came from, and its digest.
-    row: of the raw file, from 0. token, tokens: its first token in the document, and how many. text: of these tokens,
-    if requested.
+    row_index: of the raw file, from 0; people count from 1. token, tokens: its first token in the document, and how
+    many. text: of these tokens, if requested.
     """
 
     phase: str
@@ -49,7 +49,7 @@ class Piece:
     raw: str
     origin: str
     sha256: str
-    row: int
+    row_index: int
     token: int
     tokens: int
     text: str | None = None
@@ -70,14 +70,17 @@ class Occurrence:
 
 @dataclass(frozen=True)
 class Row:
-    """What became of a raw row. fate: training, valid, test or skipped. tokens: of a training document, else None."""
+    """
+    What became of a raw row. row_index: from 0. fate: training, valid, test or skipped. tokens: of a training document,
+    else None.
+    """
 
     dataset: str
     shard: str
     raw: str
     origin: str
     sha256: str
-    row: int
+    row_index: int
     fate: str
     tokens: int | None
     occurrences: tuple[Occurrence, ...]
@@ -226,11 +229,11 @@ def _step(segment: TracedSegment, step: int, text: bool) -> Iterator[Piece]:
             position += tokens
 
 
-def trace_row(trained: Sequence[TracedSegment], dataset: str, file: str, row: int) -> Row:
+def trace_row(trained: Sequence[TracedSegment], dataset: str, file: str, row_index: int) -> Row:
     """
     The samples in which a raw row was trained.
 
-    file: the shard's name, or its raw file or origin, or the end of either. row: from 0.
+    file: the shard's name, or its raw file or origin, or the end of either. row_index: from 0.
     Raises TraceError if no phase has the dataset, or it has no such file or row.
     """
     users = [segment for segment in trained if dataset in segment.streams]
@@ -239,18 +242,18 @@ def trace_row(trained: Sequence[TracedSegment], dataset: str, file: str, row: in
         raise TraceError(f"dataset {dataset}: no segment was trained on it: name one of: {', '.join(names)}")
     prefix = _prefix(users[0].streams[dataset].prefixes, dataset, file)
     shard = _shard(prefix)
-    if not 0 <= row < shard.rows:
-        raise TraceError(f"row {row}: {shard.raw} has rows 0 to {shard.rows - 1}")
-    fate = shard.fates.get(row, "training")
+    if not 0 <= row_index < shard.rows:
+        raise TraceError(f"row {row_index + 1}: {shard.raw} has rows 1 to {shard.rows}, counted from 1")
+    fate = shard.fates.get(row_index, "training")
     occurrences: list[Occurrence] = []
     tokens = None
     if fate == "training":
-        document = shard.document(row)
+        document = shard.document(row_index)
         tokens = int(shard.lengths[document])
         for segment in users:
             pair = segment.streams[dataset].prefixes.index(prefix)
             occurrences += _occurrences(segment, dataset, pair, document)
-    return Row(dataset, shard.name, shard.raw, shard.origin, shard.sha256, row, fate, tokens, tuple(occurrences))
+    return Row(dataset, shard.name, shard.raw, shard.origin, shard.sha256, row_index, fate, tokens, tuple(occurrences))
 
 
 def _occurrences(segment: TracedSegment, dataset: str, pair: int, document: int) -> list[Occurrence]:

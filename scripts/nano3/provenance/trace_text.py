@@ -1,4 +1,4 @@
-"""How are answers of nano3.provenance.trace printed?"""
+"""How are answers of nano3.provenance.trace printed? With rows counted from 1, as an editor or `sed -n 4p` does."""
 
 from itertools import groupby
 from json import dumps
@@ -7,6 +7,7 @@ from nano3.core.formatting import many
 from nano3.provenance.trace import Piece, Row
 
 SHOWN = 72  # characters of a text in a line
+COUNTED = "Rows are counted from 1; steps, sequences, tokens and epochs from 0."
 
 
 def steps_as_text(pieces: list[Piece]) -> str:
@@ -15,20 +16,21 @@ def steps_as_text(pieces: list[Piece]) -> str:
     width = max(len(f"{piece.dataset}/{piece.shard}") for piece in pieces)
     for step, group in groupby(pieces, key=lambda piece: piece.step):
         own = list(group)
-        rows = {(piece.dataset, piece.shard, piece.row) for piece in own}
+        rows = {(piece.dataset, piece.shard, piece.row_index) for piece in own}
         tokens = sum(piece.tokens for piece in own)
         lines.append(
-            f"{own[0].phase}/{own[0].segment}, step {step}: {own[-1].sequence + 1} sequences, {tokens:,} tokens, "
-            f"{len(rows):,} rows of {len({(piece.dataset, piece.shard) for piece in own}):,} shards"
+            f"{own[0].phase}/{own[0].segment}, step {step}: {many(own[-1].sequence + 1, 'sequence')}, "
+            f"{many(tokens, 'token')}, {many(len(rows), 'row')} of "
+            f"{many(len({(piece.dataset, piece.shard) for piece in own}), 'shard')}"
         )
         lines.append(f"{'sequence':>8} {'at':>7}  {'shard':<{width}} {'row':>8} {'tokens':>17} {'epoch':>5}")
         for piece in own:
             shard, part = f"{piece.dataset}/{piece.shard}", f"{piece.token:,}-{piece.token + piece.tokens - 1:,}"
             where = f"{piece.sequence:>8} {piece.position:>7,}  {shard:<{width}}"
-            lines.append(f"{where} {piece.row:>8,} {part:>17} {piece.epoch:>5}")
+            lines.append(f"{where} {piece.row_index + 1:>8,} {part:>17} {piece.epoch:>5}")
             if piece.text is not None:
                 lines.append(" " * 18 + dumps(piece.text, ensure_ascii=False)[:SHOWN])
-    return "\n".join(lines)
+    return "\n".join([*lines, COUNTED])
 
 
 def row_as_text(traced: Row) -> str:
@@ -38,7 +40,8 @@ def row_as_text(traced: Row) -> str:
         "test": "held out for test",
         "skipped": "skipped: it has no usable text",
     }
-    lines = [f"row {traced.row:,} of {traced.raw} (shard {traced.shard} of {traced.dataset})", f"from  {traced.origin}"]
+    shard = f"shard {traced.shard} of {traced.dataset}"
+    lines = [f"row {traced.row_index + 1:,}, counted from 1, of {traced.raw} ({shard})", f"from  {traced.origin}"]
     if traced.fate in fates:
         return "\n".join([*lines, fates[traced.fate]])
     steps = len({each.step for each in traced.occurrences})

@@ -23,6 +23,7 @@ from nano3.artifact.paths import Folders
 from nano3.artifact.receipt import ReceiptError
 from nano3.artifact.steps import IndexReceipt, SegmentReceipt, StepReceipt, read_receipt
 from nano3.config.recipe import Recipe
+from nano3.core.formatting import many
 from nano3.core.tsv import read_table
 from nano3.corpus.shard_table import SHARDS, ShardTableError, read_entries
 from nano3.raw.datasets import raw_file, read_dataset, read_pins, sampled
@@ -108,7 +109,10 @@ def verify(
     candidates: list[CheckedArtifact | File] = [*by_receipt.values(), *files]
     for target in targets:
         if not any(_matches(target, candidate) for candidate in candidates):
-            raise VerifyError(f"{target}: recipe {name} has no such artifact: name a dataset, phase, segment or path")
+            raise VerifyError(
+                f"{target}: recipe {name} has no such artifact: name a dataset, phase, segment or path, "
+                "or another recipe with --recipe"
+            )
     if targets:
         files = [file for file in files if any(_matches(target, file) for target in targets)]
         unmade = {path: each for path, each in unmade.items() if any(_matches(target, each) for target in targets)}
@@ -247,8 +251,8 @@ def as_text(verdict: Verdict, config: Sequence[str]) -> str:
         remedy = f"{deleted}run `{command(fault, config)}`" if fault.build else "restore it, or pin its dataset again"
         lines.append(f"{fault.path}: {fault.fault}: {remedy}")
     lines.append(
-        f"{verdict.files:,} files, {verdict.bytes:,} bytes: {len(verdict.faults):,} damaged or missing"
-        + (f"; {verdict.passed:,} files are in the notes" if verdict.passed else "")
+        f"{many(verdict.files, 'file')}, {many(verdict.bytes, 'byte')}: {len(verdict.faults):,} damaged or missing"
+        + (f"; the notes list {many(verdict.passed, 'file')} more" if verdict.passed else "")
         + "".join(f"; {kind}: {count:,} not made yet" for kind, count in verdict.unmade.items())
     )
     return "\n".join(lines)

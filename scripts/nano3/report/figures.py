@@ -8,7 +8,7 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from nano3.core.formatting import compact, rate
+from nano3.core.formatting import compact, many, rate
 from nano3.drawing.charts import panels
 from nano3.drawing.svg import COLOURS, LIGHT, blank, inline, page_style
 from nano3.report.facts import PhaseSummary, SegmentSummary, Series, Story
@@ -120,7 +120,9 @@ def training_chart(story: Story) -> Markup:
             f"Training loss goes from {story.segments[0].facts.loss.first:.2f} to {story.last.facts.loss.last:.2f}"
         )
         return inline(
-            figure, "training", f"{caption} over {compact(story.last.last_token)} tokens in {len(shares)} phases."
+            figure,
+            "training",
+            f"{caption} over {compact(story.last.last_token)} tokens in {many(len(shares), 'phase')}.",
         )
 
 

@@ -26,7 +26,8 @@ from nano3.artifact.digest import digest_file
 from nano3.core.arrow import bytes_array, bytes_scalar, int64_values, mask_array, text_array
 from nano3.raw.tokenizer_json import TokenizerJson
 from nano3.tokens.chunking import PIECE_BYTES, cuts, may_be_cut
-from nano3.tokens.engines import Engine, Exceptions, Flags, is_plain, load_engine, load_reference
+from nano3.tokens.engines import Engine, Exceptions, Flags, load_engine, load_reference
+from nano3.tokens.fast_layouts import is_plain
 
 Ids = npt.NDArray[np.uint32]
 Lengths = npt.NDArray[np.int64]

@@ -24,6 +24,7 @@ from nano3 import Nano3Error
 from nano3.artifact.digest import digest_file
 from nano3.artifact.receipt import Input, Output, Run
 from nano3.artifact.steps import ShardFacts, ShardKey, ShardReceipt
+from nano3.core.arrow import int64_values
 from nano3.core.formatting import many
 from nano3.formats.readers import TextSource, count_rows, look
 from nano3.formats.source import BAD_ROWS_AT_MOST
@@ -121,6 +122,7 @@ def tokenize(
             test=rows.test,
             skipped=rows.skipped,
             bad=rows.bad,
+            valid_bytes=watch.bytes_of(rows.valid),
             dropped={reason: len(numbers) for reason, numbers in rows.dropped.items()},
             **watch.facts(),
             origin=origin or str(raw),
@@ -142,6 +144,7 @@ class Watch(Observer):
         self.exceptions = self.doubtful = 0
         self.lengths: Counter[int] = Counter()
         self.seconds: dict[str, float] = {}
+        self._held_bytes: dict[int, int] = {}
         self._raw, self._sha256, self._documents = raw, key["sha256"], checked_documents
         self._key, self._bad_rows_at_most = key, Fraction(str(bad_rows_at_most))  # 0.29 * 100 is less than 29
         self._rows = 0
@@ -166,8 +169,11 @@ class Watch(Observer):
         self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - began
 
     def read(self, batch: Batch) -> None:
-        """Count characters, and control tokens that are spelled out."""
+        """Count characters, bytes of what is held out, and control tokens that are spelled out."""
         self.characters += pc.sum(pc.utf8_length(batch.texts)).as_py() or 0
+        held = ~batch.training
+        sizes = int64_values(pc.binary_length(batch.texts), null=0)[held]
+        self._held_bytes.update(zip(batch.rows[held].tolist(), sizes.tolist(), strict=True))
         self.special_tokens_in_text += self._encoder.exceptions.control_tokens(batch.texts, batch.kinds)
         self.exceptions += int(batch.kinds.exceptions.sum())
 
@@ -204,6 +210,12 @@ class Watch(Observer):
         self._require_few_bad(self._rows)
         for check in self._checks:
             check.result()
+
+    def bytes_of(self, rows: Sequence[int]) -> int | None:
+        """Bytes of the texts of these rows, which are held out; None where a text may be cut."""
+        if self._key["tokenizer"].get("max_doc_tokens") is not None:
+            return None
+        return sum(self._held_bytes[row] for row in rows)
 
     def facts(self) -> dict[str, Any]:
         """For the receipt."""

@@ -130,6 +130,7 @@ class SegmentTask:
                 ledger=consumed_with(self.earlier.facts.ledger if self.earlier else {}, consumed, self.length),
                 seconds_of_steps=round(sum(step["seconds"] for step in steps), 3),
                 parameters=parameters(Model.model_validate(self.spec["model"])).total,
+                evaluation_tokens=self.evaluation_tokens,
                 **facts,
             ),
         ).write(self.receipt)

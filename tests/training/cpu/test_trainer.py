@@ -156,7 +156,9 @@ def test_a_finished_segment_is_not_trained_again(corpus: Corpus, monkeypatch: py
 def test_what_came_before_is_measured_on_the_weights_before(corpus: Corpus) -> None:
     arguments = corpus.arguments("measured", corpus.spec(steps=20))
     first = trained(arguments)["facts"]["validation"]
-    again = trained(arguments | {"evaluation_tokens": 8 * LENGTH})["facts"]["validation"]
+    facts = trained(arguments | {"evaluation_tokens": 8 * LENGTH})["facts"]
+    again = facts["validation"]
+    assert facts["evaluation_tokens"] == 8 * LENGTH
     for dataset in ("plain", "shifted"):
         assert again["before"][dataset] == pytest.approx(first["before"][dataset], abs=0.02)
         assert again["before"][dataset] > again["after"][dataset] + 0.1

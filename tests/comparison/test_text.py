@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from nano3.provenance.compare import compare
-from nano3.report.comparison import as_text, write_comparison
+from nano3.comparison.compare import compare
+from nano3.comparison.text import as_text, write_comparison
 from tests.lineage import BEFORE, build_twice
 from tests.receipts import CHECKPOINTS, EXPORT
 
@@ -43,3 +43,28 @@ def test_a_page_asks_no_network_and_says_the_same(tmp_path: Path) -> None:
     assert html.count("<p>The same.</p>") == 4
     assert "->" not in html
     assert 'class="same">same<' in html
+
+
+def test_another_tokenizer_and_what_is_not_compared_are_told_on_the_page(tmp_path: Path) -> None:
+    for shard in Path("results/tokens/tiny").glob("*/train/*.json"):
+        made = json.loads(shard.read_text())
+        made["key"]["tokenizer"] = {"sha256": "2" * 64}
+        shard.write_text(json.dumps(made))
+    write_comparison(compare(str(BEFORE / EXPORT.relative_to("results")), "tiny"), tmp_path / "page.html")
+    html = (tmp_path / "page.html").read_text()
+    assert "Other tokenizer (sha256 111111111111 -&gt; 222222222222): validation losses are compared in bits" in html
+    assert '<p class="note">web is not compared: other tokenizer' in html
+    assert "phase1/<wbr>stable" in html
+
+
+def test_numbers_and_truths_are_written_for_people() -> None:
+    for segment in ("stable", "decay"):
+        receipt = CHECKPOINTS / "phase1" / segment / "receipt.json"
+        own = json.loads(receipt.read_text())
+        own["key"]["batch"]["sequence_length"] = 4096
+        own["key"]["model"] = {"tied": True}
+        receipt.write_text(json.dumps(own))
+    text = as_text(compare(str(BEFORE / EXPORT.relative_to("results")), "tiny"))
+    assert "128 -> 4,096" in text
+    assert "None -> true" not in text
+    assert "– -> true" in text
