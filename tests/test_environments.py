@@ -29,7 +29,7 @@ STANDARD = sys.stdlib_module_names | {"compression"}  # the latter from Python 3
 TOOLS: dict[str, list[str]] = {
     "controller": [],
     "nano3/commands/completion": [],
-    "nano3/commands/data": ["raw"],
+    "nano3/commands/data": ["tokens"],
     "nano3/commands/inspect": ["tokens", "report"],
     "nano3/commands/preview": ["report"],
     "nano3/commands/publish": ["wandb"],

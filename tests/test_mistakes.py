@@ -142,11 +142,11 @@ MISTAKES = {
     ),
     "a share of 0 to leave a dataset out": override(
         "phases.phase2.mixture.tiny-math=0",
-        "nano3 plan: config/recipes/tiny.yaml with set='phases.phase2.mixture.tiny-math=0': phases.phase2.mixture.tiny-math: a share must be above 0, not 0: leave it out to use none of it",
+        "nano3 plan: config/recipes/tiny.yaml with set='phases.phase2.mixture.tiny-math=0': phases.phase2.mixture.tiny-math: a share must be above 0, not 0: leave it out, in an override with null",
     ),
     "a mapping without quotes": override(
         "phases.phase2.mixture={tiny-math: 70, tiny-code: 30}",
-        "nano3 plan: set='phases.phase2.mixture={tiny-math: 70, tiny-code: 30}': phases.phase2.mixture: '{tiny-math:' is not a YAML value",
+        "nano3 plan: set='phases.phase2.mixture={tiny-math: 70, tiny-code: 30}': phases.phase2.mixture: '{tiny-math:' is not a YAML value; quote a group: set=\"phases.phase2.mixture='{NAME: VALUE}'\"",
     ),
     "a sequence longer than a shuffle block": override(
         "train.sequence_length=4096",
@@ -208,7 +208,7 @@ MISTAKES = {
     "a negative share": in_recipe(
         "tiny-math: 15",
         "tiny-math: -15",
-        "nano3 plan: config/recipes/tiny.yaml: phases.phase1.mixture.tiny-math: a share must be above 0, not -15: leave it out to use none of it",
+        "nano3 plan: config/recipes/tiny.yaml: phases.phase1.mixture.tiny-math: a share must be above 0, not -15: leave it out, in an override with null",
     ),
     "a share with a percent sign": in_recipe(
         "tiny-math: 15",

@@ -160,3 +160,12 @@ def test_tokens_that_were_deleted_cost_what_only_they_told() -> None:
     assert (data.dataset, data.tokens, data.shards, data.lost) == ("code", (60_000, 60_000), (3, None), ("B",))
     assert comparison.incomparable == {"code": "its validation documents are no longer known"}
     assert "no receipt tells the shards of B any more" in as_text(comparison)
+
+
+def test_tokens_that_nobody_knows_are_not_called_another_tokenizer() -> None:
+    for folder in ("tokens", "blends", "reports"):
+        shutil.rmtree(f"results/{folder}")
+    comparison = compare(FIRST, "tiny")
+    assert comparison.tokenizer == ()
+    assert {*comparison.incomparable.values()} == {"its validation documents are no longer known"}
+    assert [data.lost for data in comparison.data] == [("B",), ("B",)]

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -115,3 +116,11 @@ def test_what_was_deleted_is_noted_and_the_rest_is_told() -> None:
 def test_what_is_no_receipt_at_all_is_an_error() -> None:
     with pytest.raises(ReceiptError, match="no such receipt"):
         Snapshot.of(Path("nothing.json"))
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [("tiny-db71287418eb", "tiny"), ("my-own-025d515801a6-sample60", "my-own"), ("tiny", "tiny"), ("", "")],
+)
+def test_a_tokenizer_goes_by_its_name_in_the_folder_of_tokens(folder: str, name: str) -> None:
+    assert replace(Snapshot.of(EXPORT), tokens=folder).tokenizer_name == name

@@ -1,13 +1,14 @@
 """Recipe and overrides are one value with a name of its own, checked against the rest of the repository."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
-from nano3.config.load import load_recipe, parse_overrides, read_settings
+from nano3.config.load import load, load_recipe, read_settings
 from nano3.core.names import MisplacedError
 from nano3.core.schema import ConfigError
-from tests.conftest import House
+from nano3.training.spec import PhaseBlend, segment_specs
 
 
 @pytest.mark.parametrize(
@@ -36,28 +37,6 @@ def test_an_override_that_cannot_be_meant_names_file_key_and_remedy(override: st
         load_recipe("tiny", override)
     assert message in str(caught.value)
     assert "tiny.yaml" in str(caught.value) or "set" in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ("categories.wiki.datasets=[tiny-math]", "tiny-math.yaml says that tiny-math is of category math"),
-        (
-            "categories.crawl-high.datasets=[cc-v2-high-quality]",
-            "cc-v2.1-high-quality.yaml is of this category and of hf",
-        ),
-        ("categories.wiki.datasets=[nothing]", "categories.wiki.nothing: no such dataset; describe it in"),
-        ("layout.trainer=cpu", "train.precision: the cpu trainer computes in fp32 only: write fp32, or layout.trainer"),
-        (
-            "tokenizer.name=nemotron",
-            r"config/tokenizers/nemotron.yaml: no such file; did you mean nemotron-3-nano?",
-        ),
-    ],
-)
-def test_what_disagrees_with_the_catalogue_names_key_and_remedy(change: str, message: str) -> None:
-    with pytest.raises(ConfigError) as caught:
-        load_recipe("nano3", f'"{change}"')
-    assert message in str(caught.value)
 
 
 def test_an_unknown_recipe_names_the_nearest_one_or_all() -> None:
@@ -121,20 +100,11 @@ def test_train_iters_sets_the_steps_and_keeps_proportions() -> None:
     )
 
 
-def test_values_are_yaml() -> None:
-    assert parse_overrides("a.b=1.5 c=true d='x y'") == {"a.b": 1.5, "c": True, "d": "x y"}
-
-
 def test_the_name_of_an_overridden_recipe_stays_when_the_recipe_itself_is_edited(tmp_path: Path) -> None:
     text = Path("config/recipes/tiny.yaml").read_text()
     (tmp_path / "tiny.yaml").write_text(text.replace("tiny-math: 35", "tiny-math: 36"))
     overrides = "train.global_batch_size=16"
     assert load_recipe("tiny", overrides, folder=tmp_path)[0] == load_recipe("tiny", overrides)[0]
-
-
-def test_snakemake_may_take_the_last_quote() -> None:
-    for quote in "'\"":
-        assert parse_overrides(f"checkpoint.save={quote}/my weights") == {"checkpoint.save": "/my weights"}
 
 
 def test_no_warm_up_stays_none_when_all_shrinks() -> None:
@@ -168,16 +138,64 @@ def test_a_recipe_that_is_not_yaml_is_named(tmp_path: Path, content: bytes, mess
         load_recipe("bad", folder=tmp_path)
 
 
-@pytest.mark.parametrize("command", ["plan", "snakemake"])
-def test_what_is_not_pinned_is_one_sentence(bare_house: House, command: str) -> None:
-    if command == "plan":
-        done = bare_house.nano3("plan", "--recipe", "nano3")
-    else:
-        done = bare_house.try_snakemake("-n", "--config", "recipe=nano3")
-    output = done.stdout + done.stderr
-    assert done.returncode == 1
-    assert "Traceback" not in output
-    assert (
-        "config/recipes/nano3.yaml: tokenizer nemotron-3-nano and 26 of its 26 datasets are not pinned: run "
-        "`nano3 pin --recipe nano3`"
-    ) in output
+def own(folder: Path, text: str, name: str = "own") -> str:
+    """Write a recipe beside tiny."""
+    shutil.copy("config/recipes/tiny.yaml", folder)
+    (folder / f"{name}.yaml").write_text(text)
+    return name
+
+
+def test_a_recipe_that_extends_another_is_the_same_as_one_that_says_it_all(tmp_path: Path) -> None:
+    own(tmp_path, "extends: tiny\nabout: Mine.\ntrain: {seed: 5}\n")
+    whole = load_recipe("tiny", "train.seed=5 about=Mine.")[1]
+    name, recipe = load_recipe("own", folder=tmp_path)
+    assert (name, recipe) == ("own", whole)
+    empty = PhaseBlend("", {})
+    blends = dict.fromkeys(recipe.phases, empty)
+    assert segment_specs(recipe, blends) == segment_specs(whole, blends)
+
+
+def test_an_override_of_a_recipe_that_extends_another_has_a_name_of_its_own(tmp_path: Path) -> None:
+    own(tmp_path, "extends: tiny\ntrain: {seed: 5}\n")
+    loaded = load("own", "train.seed=1234 model.init_method_std=0.02", folder=tmp_path)
+    assert loaded.name.startswith("own+")
+    assert loaded.changes == {"train.seed": (5, 1234), "model.init_method_std": (0.0173, 0.02)}
+    assert load_recipe("own", "train.seed=5", folder=tmp_path)[0] == "own"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("train: {seed: x}", r"^[^:]*/own\.yaml: train\.seed: must be a whole number, not 'x'$"),
+        ("optimizer: {clip: 1}", r"^[^:]*/own\.yaml: optimizer\.clip: no such key"),
+        ("model: {num_query_groups: 3}", r"^[^:]*/own\.yaml: model: num_attention_heads 4 is not a multiple of"),
+        ("train: {block_tokens: 512}", r"^[^:]*/own\.yaml: train\.block_tokens: 512 is less than"),
+        ("phases: {phase1: {mixture: {tiny-maths: 1}}}", r"/own\.yaml: phases\.phase1\.mixture\.tiny-maths: no such"),
+        (
+            "phases: {phase1: {layout: {threads: 1}}}",
+            r"own\.yaml: phases\.phase1\.layout\.micro_batch_tokens: this",
+        ),
+        ("extends: nano3", r"own\.yaml: line 2, column 1: not YAML: key 'extends' is given twice$"),
+    ],
+)
+def test_a_fault_of_its_own_names_its_file(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        load_recipe(own(tmp_path, f"extends: tiny\n{text}\n"), folder=tmp_path)
+
+
+def test_a_fault_of_the_base_names_the_base(tmp_path: Path) -> None:
+    own(tmp_path, "extends: tiny\ntrain: {seed: 5}\n")
+    base = tmp_path / "tiny.yaml"
+    base.write_text(base.read_text().replace("adam_beta1: 0.9", "adam_beta1: 1.9"))
+    with pytest.raises(ConfigError, match=r"^[^:]*/tiny\.yaml: optimizer\.adam_beta1: must be below 1, not 1\.9$"):
+        load_recipe("own", folder=tmp_path)
+
+
+def test_a_recipe_without_most_sections_is_told_to_extend_one(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_recipe(own(tmp_path, "about: Mine.\ntokenizer: {name: tiny}\n"), folder=tmp_path)
+    assert str(caught.value) == (
+        f"{tmp_path}/own.yaml: has no holdout, model, optimizer, learning_rate, train, phases, evaluation, checkpoint "
+        "and layout: write `extends: tiny` at its beginning, which takes from recipe tiny what it does not say, or "
+        "write them all"
+    )

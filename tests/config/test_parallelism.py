@@ -243,7 +243,7 @@ def test_the_key_is_the_one_in_effect() -> None:
     own = placed(world=4).layout
     phases = recipe.phases | {"long_context": recipe.phases["long_context"].model_copy(update={"layout": own})}
     with pytest.raises(ConfigError, match=r"phases\.long_context\.segments\.long_1\.global_batch_size: .*2 sequences"):
-        check_layouts(recipe.model_copy(update={"phases": phases}), "x.yaml")
+        check_layouts(recipe.model_copy(update={"phases": phases}), "x.yaml: {}".format)
     with pytest.raises(ConfigError, match=r"layout\.trainer: .*the cpu trainer distributes sequences only"):
         load_recipe("tiny", "layout.tensor_model_parallel_size=2")
 

@@ -16,7 +16,7 @@ from nano3.core.schema import ConfigError
         ("phases.phase1.segments.stable.tokns=5", "did you mean tokens?"),
         (
             "phases.phase1.mixture.tiny-math=-3",
-            "phases.phase1.mixture.tiny-math: a share must be above 0, not -3: leave it out to use none of it",
+            "phases.phase1.mixture.tiny-math: a share must be above 0, not -3: leave it out, in an override with null",
         ),
         ("learning_rate.floor=1", "lower it"),
         ("learning_rate.decay_tokens=999999999", "shorten one of them"),

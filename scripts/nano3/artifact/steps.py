@@ -56,7 +56,8 @@ class ShardFacts(msgspec.Struct, frozen=True, kw_only=True):
     text. valid_bytes: of the validation documents' texts; None if documents may be cut, or older receipts do not say.
     truncated: documents that were cut. lengths: documents by tokens, counted under the next power of two. engine:
     gigatoken or tokenizers. exceptions: documents that gigatoken left to tokenizers. checked: documents that were
-    encoded again. seconds: by stage; stages overlap. origin: where the raw file came from.
+    encoded again. seconds: by stage; stages overlap. origin: where the raw file came from. linked_from: the receipt of
+    the same tokens under another name, if these are linked to them; then origin, seconds and run are of those.
     """
 
     rows: int
@@ -78,6 +79,7 @@ class ShardFacts(msgspec.Struct, frozen=True, kw_only=True):
     checked: int = 0
     seconds: dict[str, float] = {}
     origin: str = ""
+    linked_from: str = ""
 
 
 class ShardReceipt(Receipt[ShardKey, ShardFacts], frozen=True, kw_only=True, tag="tokenize_shard"):

@@ -16,7 +16,7 @@ import click
 from nano3 import Nano3Error
 
 SECTIONS = {
-    "Prepare": {"pin": "data"},
+    "Prepare": {"init": "data", "pin": "data"},
     "Look before you run": {
         "plan": "run",
         "mixture": "preview",

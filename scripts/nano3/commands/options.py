@@ -12,7 +12,7 @@ from click.shell_completion import CompletionItem
 from nano3.core.names import pinned_name, recipe_name
 
 if TYPE_CHECKING:
-    from nano3.config.load import Settings
+    from nano3.config.load import Loaded, Settings
     from nano3.config.recipe import Recipe
 
 CONFIG = Path("config/config.yaml")
@@ -83,10 +83,15 @@ class Choice:
 
     def load(self) -> tuple[str, "Recipe"]:
         """The name of its artifacts, and the recipe. Raises ConfigError."""
-        from nano3.config.load import load_recipe
+        loaded = self.load_whole()
+        return loaded.name, loaded.recipe
+
+    def load_whole(self) -> "Loaded":
+        """The recipe with where its values are from, and what overrides changed. Raises ConfigError."""
+        from nano3.config.load import load
 
         settings = self.settings()
-        return load_recipe(settings.recipe, settings.set, settings.sample)
+        return load(settings.recipe, settings.set, settings.sample)
 
     def artifacts(self) -> str:
         """The name of its artifacts, which a recipe with overrides may also be called by. Raises ConfigError."""

@@ -1,16 +1,36 @@
-"""Which recipes are there, and how do they differ? recipe compare."""
+"""Which recipes are there, what do they say, and how do they differ? recipe show, recipe compare."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from nano3.commands.options import RECIPE, Choice, as_json
+from nano3.commands.options import RECIPE, Choice, as_json, recipe_argument, to_json
 from nano3.commands.preview import drawable, show
+
+if TYPE_CHECKING:
+    from nano3.config.load import Loaded
 
 
 @click.group()
 def recipe() -> None:
-    """Compare recipes before they run."""
+    """Show a recipe in full, or compare two."""
+
+
+@recipe.command("show")
+@recipe_argument
+@as_json
+def show_recipe(choice: Choice, as_json: bool) -> None:
+    """
+    Show a recipe in full, with where each value is from.
+
+    What it prints is a recipe itself, without `extends`: it has the same artifacts.
+    """
+    from nano3.recipes import whole
+
+    loaded = choice.load_whole()
+    found = whole.lines(loaded.said.model_dump(mode="json"), loaded.composition)
+    print(to_json(whole.as_json(found)) if as_json else whole.as_yaml(found, _heading(loaded)))
 
 
 @recipe.command("compare")
@@ -27,3 +47,10 @@ def compare_recipes(
 
     preview = sides(*Choice(before, overrides).load(), *Choice(after, overrides).load())
     show(preview, as_text, "sides_picture", as_json, svg, png)
+
+
+def _heading(loaded: "Loaded") -> str:
+    """Which recipe this is, and what it extends."""
+    names = [file.stem for file in loaded.composition.files]
+    extends = f", which extends {' and '.join(names[1:])}" if names[1:] else ""
+    return f"Recipe {loaded.name}{extends}: every value, and the line that says it."

@@ -33,10 +33,10 @@ def plan(
 
     TARGET: a dataset, a phase, phase/segment or a path; all: none. It runs nothing and needs no lock.
     """
-    from nano3.config.load import parse_overrides
     from nano3.plan.plan import as_json as plan_as_json
     from nano3.plan.plan import make_plan
     from nano3.plan.text import as_text, sentences
+    from nano3.recipes.overrides import parse_overrides
 
     edits = {key: value for word in what_if for key, value in parse_overrides(word).items()}
     plan = make_plan(choice.settings(), edits, targets, jobs)

@@ -138,11 +138,11 @@ def compare(before: str, after: str) -> Comparison:
 
 
 def _tokenizer(before: Snapshot, after: Snapshot) -> Iterator[Change]:
-    """How the token settings differ. Where no shard is left to tell, the names of the folders of tokens do."""
-    known = before.tokenizer and after.tokenizer
+    """How the token settings differ. Where no shard is left to tell, the tokenizers' names do, if these are known."""
+    names, known = (before.tokenizer_name, after.tokenizer_name), before.tokenizer and after.tokenizer
     changed = differences(before.tokenizer, after.tokenizer) if known else {}
-    if changed or (not known and before.tokens != after.tokens):
-        yield Change("name", (before.tokenizer_name, after.tokenizer_name), ())
+    if changed or (not known and all(names) and names[0] != names[1]):
+        yield Change("name", names, ())
     yield from (Change(key, values, ()) for key, values in changed.items())
 
 

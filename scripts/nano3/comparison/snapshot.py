@@ -132,9 +132,9 @@ class Snapshot:
 
     @property
     def tokenizer_name(self) -> str:
-        """As its recipe calls the tokenizer."""
+        """As its recipe calls the tokenizer; empty if nothing is left to tell."""
         named = TOKENS_NAME.fullmatch(self.tokens)
-        return named[1] if named else "unknown"
+        return named[1] if named else ""
 
 
 def _unchanged(path: Path) -> tuple[Receipts, list[str]]:
@@ -177,7 +177,7 @@ def _datasets(
             folder = Path(index_path).parent
             yield DatasetSnapshot(folder.name, folder, content, index.facts.tokens, shards, index)
     changed = {path: source for path, source in used.items() if not _is(receipts.get(path), source[0])}
-    if not changed and blends:
+    if not changed:
         return
     table = _lineage_table(path, receipts)
     shards_then = _shards_by_dataset(table) if table else {}
@@ -186,11 +186,8 @@ def _datasets(
         tokens, listing = blended[name].tokens if name in blended else None, Path(blend_path).with_name("blend.json")
         shards = shards_then[name] if name in shards_then else _shards_of_blend(listing, name, tokens)
         told_by = table if name in shards_then else listing
-        told = (
-            f"its {many(len(shards), 'shard')} at that time are listed in {told_by}"
-            if shards
-            else "its shards are lost"
-        )
+        number = many(len(shards), "shard")
+        told = f"its {number} at that time are listed in {told_by}" if shards else "its shards are lost"
         notes[:] = [note for note in notes if not note.startswith(index_path)]  # what is gone has changed, too
         what = f"{name} has changed since" if Path(index_path).exists() else f"the index of {name} is gone"
         notes.append(f"{what}: {told}")

@@ -6,27 +6,25 @@ override that changes nothing, or only where and how the work is done, does not 
 value, which is checked before any job runs.
 """
 
-import re
-import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import AfterValidator, Field, NonNegativeInt
 
 from nano3.artifact.digest import differences, digest_json, short
+from nano3.config.checks import check, with_vocabulary
 from nano3.config.curriculum import Segment
-from nano3.config.parallelism import check_layouts
 from nano3.config.recipe import SAME_TOKENS, Recipe
 from nano3.core.names import recipe_name
-from nano3.core.schema import Closed, ConfigError, did_you_mean, read_yaml, validated
-from nano3.raw import tokenizers
-from nano3.raw.datasets import known_datasets, pins_path, read_dataset
-from nano3.raw.tokenizer_json import TokenizerJson
+from nano3.core.schema import Closed, ConfigError, validated
+from nano3.recipes.extends import Composition, read_composition
+from nano3.recipes.overrides import changed, parse_overrides
 
 RECIPES = Path("config/recipes")
-SHOWN_TOKENS = 6
+OVERRIDE, SAMPLE, WHAT_IF = "--set", "--sample", "--what-if"  # how a value was given
+MOST = 3  # missing sections from which on a recipe is taken for one that was meant to extend another
 
 
 class Settings(Closed):
@@ -51,11 +49,34 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
     return validated(Settings, dict(config), "config/config.yaml or --config")
 
 
+@dataclass(frozen=True)
+class Loaded:
+    """
+    A recipe as it is asked for. name: that its artifacts go by. recipe: with its token counts in proportion to
+    train.train_iters. said: before that. composition: where each value is from. changes: what overrides changed of what
+    decides a result, by dotted key: the value without them, and with them.
+    """
+
+    name: str
+    recipe: Recipe
+    said: Recipe
+    composition: Composition
+    changes: Mapping[str, tuple[Any, Any]]
+
+
 def load_recipe(
     name: str, overrides: str = "", sample: int = 0, folder: Path = RECIPES, edits: Mapping[str, Any] | None = None
 ) -> tuple[str, Recipe]:
+    """The name that a recipe's artifacts go by, and the recipe; see load."""
+    loaded = load(name, overrides, sample, folder, edits)
+    return loaded.name, loaded.recipe
+
+
+def load(
+    name: str, overrides: str = "", sample: int = 0, folder: Path = RECIPES, edits: Mapping[str, Any] | None = None
+) -> Loaded:
     """
-    The recipe with its overrides, and the name its artifacts go by.
+    A recipe with what it extends and with its overrides.
 
     name: of a recipe, or its file. overrides: space-separated key=value pairs, dotted keys, YAML values:
     "train.train_iters=50 holdout.valid=0.1".
@@ -63,71 +84,53 @@ def load_recipe(
     Raises ConfigError for anything invalid.
     """
     name = recipe_name(name)
-    path = folder / f"{name}.yaml"
-    if "+" in name and not path.exists():
+    if "+" in name and not (folder / f"{name}.yaml").exists():
         base = name.partition("+")[0]
         raise ConfigError(
-            f"{path}: no such file: {name} is recipe {base} with overrides: name the recipe and give them again, "
-            f'--recipe {base} --set "…", or for snakemake --config recipe={base} set="…"'
+            f"{folder / name}.yaml: no such file: {name} is recipe {base} with overrides: name the recipe and give "
+            f'them again, --recipe {base} --set "…", or for snakemake --config recipe={base} set="…"'
         )
-    base_source = f"{path} with what-if" if edits else str(path)
-    source = f"{base_source} with set={overrides!r}" if overrides else base_source
-    plain = _changed(validated(Recipe, read_yaml(path), str(path)), edits or {}, base_source)
-    changes = parse_overrides(overrides) | ({"sample": sample} if sample else {})
-    recipe = _changed(plain, changes, source)
-    identity_changes = {key: value for key, (_, value) in differences(_identity(plain), _identity(recipe)).items()}
-    recipe = _scaled(recipe)
-    _check(recipe, source)
-    return (f"{name}+{short(digest_json(identity_changes))}" if identity_changes else name), recipe
+    composition = read_composition(name, folder)
+    _refuse_bare(composition)
+    plain = _typed(composition, "")
+    note = ""
+    if edits:
+        note = " with what-if"
+        composition = changed(composition, edits, WHAT_IF)
+        plain = _typed(composition, note)
+    recipe = plain
+    if overrides or sample:
+        note += f" with set={overrides!r}" if overrides else ""
+        composition = changed(composition, parse_overrides(overrides), OVERRIDE)
+        composition = changed(composition, {"sample": sample} if sample else {}, SAMPLE)
+        recipe = _typed(composition, note)
+    whole = scaled(recipe)
+    check(whole, lambda key: f"{composition.file(key)}{note}: {key}")
+    identity_changes = differences(_identity(plain), _identity(recipe))
+    if identity_changes:
+        name += f"+{short(digest_json({key: value for key, (_, value) in identity_changes.items()}))}"
+    return Loaded(name, whole, recipe, composition, identity_changes)
 
 
-def _changed(recipe: Recipe, changes: Mapping[str, Any], source: str) -> Recipe:
-    """The recipe with other values, by dotted key. source: to name in errors."""
-    values = recipe.model_dump()
-    for key, value in changes.items():
-        _assign(values, key, value)
-    return validated(Recipe, values, source)
+def _typed(composition: Composition, note: str) -> Recipe:
+    """The recipe that values make. note: for errors, how they differ from those of the files."""
+
+    def file(key: str) -> str:
+        return f"{composition.file(key)}{note}"
+
+    values = with_vocabulary(composition.values, lambda key: f"{file(key)}: {key}")
+    return validated(Recipe, values, file)
 
 
-def parse_overrides(text: str) -> dict[str, Any]:
-    """Dotted keys to values. Raises ConfigError for a word that is not key=value."""
-    changes = {}
-    for word in _words(text):
-        key, equals, value = word.partition("=")
-        if not equals or not key:
-            raise ConfigError(
-                f"set={text!r}: {word!r} is not key=value; write set='train.train_iters=50 holdout.valid=0.1'"
-            )
-        try:
-            changes[key] = yaml.safe_load(value)
-        except (yaml.YAMLError, ValueError):
-            raise ConfigError(f"set={text!r}: {key}: {value!r} is not a YAML value") from None
-    return changes
-
-
-def _words(text: str) -> list[str]:
-    """Words as a shell splits them. Snakemake strips a quote from the end of a value, so one may be missing there."""
-    try:
-        return shlex.split(text)
-    except ValueError as error:
-        if str(error) != "No closing quotation":
-            raise ConfigError(f"set={text!r}: {error}: fix the quotes and backslashes") from None
-    try:
-        return shlex.split(text + "'")
-    except ValueError:
-        return shlex.split(text + '"')
-
-
-def _assign(values: dict[str, Any], key: str, value: Any) -> None:
-    """Set a dotted key. Validation refuses unknown ones by name."""
-    match = re.fullmatch(r"(.+)\.(mixture|without_data|max_epochs_of)\.(.+)", key)  # a dataset's name may have dots
-    *outer, last = [*match[1].split("."), *match.groups()[1:]] if match else key.split(".")
-    for part in outer:
-        inner = values.setdefault(part, {})
-        if not isinstance(inner, dict):
-            raise ConfigError(f"set: {key}: {part} is a value, not a group of keys")
-        values = inner
-    values[last] = value
+def _refuse_bare(composition: Composition) -> None:
+    """Raises ConfigError for a recipe that lacks most sections and extends none that has them."""
+    required = [name for name, field in Recipe.model_fields.items() if field.is_required()]
+    missing = [name for name in required if name not in composition.values]
+    if len(missing) >= MOST and len(composition.files) == 1:
+        raise ConfigError(
+            f"{composition.files[0]}: has no {', '.join(missing[:-1])} and {missing[-1]}: write `extends: tiny` at its "
+            "beginning, which takes from recipe tiny what it does not say, or write them all"
+        )
 
 
 def _identity(recipe: Recipe) -> dict[str, Any]:
@@ -145,7 +148,7 @@ def _identity(recipe: Recipe) -> dict[str, Any]:
     )
 
 
-def _scaled(recipe: Recipe) -> Recipe:
+def scaled(recipe: Recipe) -> Recipe:
     """The recipe with all token counts in proportion to train.train_iters, if that is set."""
     if recipe.train.train_iters is None:
         return recipe
@@ -154,118 +157,15 @@ def _scaled(recipe: Recipe) -> Recipe:
     def scale(tokens: int) -> int:
         return max(1, round(tokens * target / recipe.curve_tokens)) if tokens else 0
 
-    def scaled(segments: Mapping[str, Segment]) -> dict[str, Segment]:
+    def shortened(segments: Mapping[str, Segment]) -> dict[str, Segment]:
         return {
             name: segment.model_copy(update={"tokens": scale(segment.tokens)}) for name, segment in segments.items()
         }
 
     phases = {}
     for name, phase in recipe.phases.items():
-        chain = phase.chain and phase.chain.model_copy(update={"segments": scaled(phase.chain.segments)})
-        phases[name] = phase.model_copy(update={"segments": scaled(phase.segments), "chain": chain})
+        chain = phase.chain and phase.chain.model_copy(update={"segments": shortened(phase.chain.segments)})
+        phases[name] = phase.model_copy(update={"segments": shortened(phase.segments), "chain": chain})
     curve = recipe.learning_rate
     lengths = {"warmup_tokens": scale(curve.warmup_tokens), "decay_tokens": scale(curve.decay_tokens)}
     return recipe.model_copy(update={"phases": phases, "learning_rate": curve.model_copy(update=lengths)})
-
-
-def _check(recipe: Recipe, source: str) -> None:
-    """Checks that need the rest of the repository or the rules of Megatron."""
-    catalogue = set(known_datasets())
-    places = {
-        dataset: f"phases.{phase_name}.mixture"
-        for phase_name, phase in recipe.phases.items()
-        for dataset in phase.mixture
-        if dataset not in recipe.categories
-    }
-    places |= {dataset: f"categories.{name}" for name, each in recipe.categories.items() for dataset in each.datasets}
-    for dataset, place in places.items():
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", dataset):
-            raise ConfigError(f"{source}: {place}.{dataset}: a dataset's name has letters, digits, . _ - only")
-        if dataset not in catalogue:
-            listing = f"describe it in config/datasets/{dataset}.yaml or use one of: {', '.join(sorted(catalogue))}"
-            remedy = did_you_mean(dataset, catalogue, listing)
-            raise ConfigError(f"{source}: {place}.{dataset}: no such dataset; {remedy}")
-        category = read_dataset(dataset).category
-        if place.startswith("categories.") and place != f"categories.{category}":
-            raise ConfigError(
-                f"{source}: {place}: config/datasets/{dataset}.yaml says that {dataset} is of category {category}: "
-                "change one of them"
-            )
-    if recipe.categories:
-        _refuse_unreached(recipe, catalogue, source)
-    for phase in recipe.phases:
-        if recipe.train.precision == "bf16" and recipe.layout_of(phase).trainer == "cpu":
-            raise ConfigError(
-                f"{source}: train.precision: the cpu trainer computes in fp32 only: write fp32, or layout.trainer: "
-                "bridge, which trains in bf16 on GPUs"
-            )
-    check_layouts(recipe, source)
-    if recipe.tokenizer.path is None:
-        tokenizers.read_tokenizer(recipe.tokenizer.name)
-    elif not recipe.tokenizer_file.is_file():
-        raise ConfigError(f"{source}: tokenizer.path: {recipe.tokenizer_file} is missing; name a folder that has one")
-    if recipe.tokenizer_file.is_file():
-        _check_vocabulary(recipe, source)
-
-
-def _refuse_unreached(recipe: Recipe, catalogue: Iterable[str], source: str) -> None:
-    """Raises ConfigError for a dataset that no share reaches, although the recipe uses its category and source."""
-    members = {dataset for category in recipe.categories.values() for dataset in category.datasets}
-    sources = {read_dataset(dataset).source for dataset in members}
-    for dataset in sorted(set(catalogue) - members - set(recipe.datasets)):
-        description = read_dataset(dataset)
-        if description.category in recipe.categories and description.source in sources:
-            raise ConfigError(
-                f"{source}: categories.{description.category}: config/datasets/{dataset}.yaml is of this category and "
-                f"of {description.source}, which the recipe uses, but no share reaches it: list it there, with a "
-                "factor of 0 to leave it out"
-            )
-
-
-def _check_vocabulary(recipe: Recipe, source: str) -> None:
-    tokenizer = TokenizerJson.read(recipe.tokenizer_file)
-    for key in ("bos_token", "eos_token"):
-        token = getattr(recipe.tokenizer, key)
-        if token not in tokenizer.ids:
-            special = ", ".join(tokenizer.control_tokens([])[:SHOWN_TOKENS])
-            remedy = f"it has {special}" if special else "it has no special tokens: name an added token"
-            raise ConfigError(f"{source}: tokenizer.{key}: {tokenizer.file} has no token {token!r}; {remedy}")
-        plain = recipe.tokenizer.special_tokens_in_text == "characters"
-        if plain and getattr(recipe.tokenizer, f"add_{key[:3]}") and token not in tokenizer.control_tokens([token]):
-            raise ConfigError(
-                f"{source}: tokenizer.{key}: {token!r} is no added token of {tokenizer.file}, so that a text can spell"
-                " it out: name one, or write special_tokens_in_text: parse"
-            )
-    if tokenizer.entries > recipe.model.vocab_size:
-        raise ConfigError(
-            f"{source}: model.vocab_size: {recipe.model.vocab_size} is less than the {tokenizer.entries} ids of "
-            f"{tokenizer.file}, up to {tokenizer.entries - 1}: raise it"
-        )
-
-
-def unpinned(recipe: Recipe) -> list[str]:
-    """The recipe's datasets that are not pinned, or pinned at an abbreviated commit."""
-    return [name for name in recipe.datasets if not pins_path(name).is_file() or read_dataset(name).abbreviated]
-
-
-def unpinned_tokenizer(recipe: Recipe) -> list[str]:
-    """The recipe's tokenizer if it is one of the Hub that is not pinned."""
-    tokenizer = recipe.tokenizer
-    return [tokenizer.name] if tokenizer.path is None and not tokenizers.pins_path(tokenizer.name).is_file() else []
-
-
-def require_pins(name: str, recipe: Recipe) -> None:
-    """Raises ConfigError, in one sentence, unless all of a recipe is pinned; tokenizing needs the pins."""
-    datasets, tokenizer = unpinned(recipe), unpinned_tokenizer(recipe)
-    if len(datasets) == 1 and not tokenizer:
-        raise ConfigError(
-            f"{pins_path(datasets[0])}: dataset {datasets[0]} is not pinned: run `nano3 pin {datasets[0]}`"
-        )
-    missing = [f"tokenizer {each}" for each in tokenizer]
-    if datasets:
-        missing.append(f"{len(datasets)} of its {len(recipe.datasets)} datasets")
-    if missing:
-        raise ConfigError(
-            f"config/recipes/{name}.yaml: {' and '.join(missing)} {'are' if datasets else 'is'} not pinned: "
-            f"run `nano3 pin --recipe {name}`"
-        )

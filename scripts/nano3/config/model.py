@@ -1,15 +1,22 @@
 """The network of a recipe."""
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
+from typing import Annotated
+
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, WithJsonSchema, model_validator
 
 from nano3.core.schema import Closed
+
+COUNTED = WithJsonSchema({"anyOf": [{"type": "integer", "exclusiveMinimum": 0}, {"const": "auto"}]})
 
 
 class Model(Closed):
     """A hybrid of Mamba-2, attention and mixture-of-experts layers; the names are Megatron-Core's."""
 
     hybrid_override_pattern: str = Field(pattern=r"^[ME*]+$", description="Layers: M Mamba-2, * attention, E MoE.")
-    vocab_size: PositiveInt = Field(description="Entries of the embedding; at least the tokenizer's.")
+    vocab_size: Annotated[PositiveInt, COUNTED] = Field(
+        description="Entries of the embedding; at least the tokenizer's. auto: as many, rounded up to a multiple of "
+        "128; they are counted when the recipe is read."
+    )
     hidden_size: PositiveInt = Field(description="Width of the residual stream.")
     num_attention_heads: PositiveInt = Field(description="Query heads.")
     num_query_groups: PositiveInt = Field(description="Key/value heads.")

@@ -238,12 +238,16 @@ def parallel_plans(recipe: Recipe) -> Iterator[tuple[str, str, ParallelPlan]]:
         yield phase, name, ParallelPlan(layout, recipe.model, batch, length, layout.processes)
 
 
-def check_layouts(recipe: Recipe, source: str) -> None:
-    """Raises ConfigError for the first segment that can't be trained as it is laid out. source: the recipe's file."""
+def check_layouts(recipe: Recipe, at: Callable[[str], str]) -> None:
+    """
+    Raises ConfigError for the first segment that can't be trained as it is laid out.
+
+    at: a dotted key of the recipe with the file that says it, for the error.
+    """
     for phase, segment, parallel_plan in parallel_plans(recipe):
         if rule := broken(parallel_plan):
             key = _key(recipe, phase, segment, rule)
-            raise ConfigError(f"{source}: {key}: for {phase}/{segment}, {rule.breach(parallel_plan)}")
+            raise ConfigError(f"{at(key)}: for {phase}/{segment}, {rule.breach(parallel_plan)}")
 
 
 def worlds(parallel_plan: ParallelPlan, most: int = 1 << 16) -> list[int]:

@@ -24,13 +24,14 @@ from nano3.config.mixture import members
 from nano3.config.model import Model
 from nano3.core.schema import Closed
 from nano3.raw import tokenizers
+from nano3.recipes.json_schema import extensible
 
 SAME_TOKENS = {"engine", "checked_documents"}  # keys of the tokenizer that change no token
 
 
 def _above_zero(share: float) -> float:
     if share <= 0:
-        raise ValueError(f"a share must be above 0, not {share:g}: leave it out to use none of it")
+        raise ValueError(f"a share must be above 0, not {share:g}: leave it out, in an override with null")
     return share
 
 
@@ -228,6 +229,11 @@ class Recipe(Closed):
     evaluation: Evaluation = Field(description="Validation losses.")
     checkpoint: Checkpoint = Field(description="Where and how often weights are saved.")
     layout: Layout = Field(description="How the work is laid out on the machine.")
+
+    @classmethod
+    def model_json_schema(cls, *arguments: Any, **options: Any) -> dict[str, Any]:
+        """What an editor accepts in a recipe's file, which may leave to another what that says."""
+        return extensible(super().model_json_schema(*arguments, **options))
 
     @model_validator(mode="after")
     def _fits_together(self) -> "Recipe":

@@ -32,7 +32,8 @@ class Patience:
     unreachable: float
 
 
-ATTENDED = Patience(seconds=480, unreachable=12)  # somebody waits, and can look after the network
+# Somebody waits, and can look after the network; with an attempt that takes long to fail, that is 20 seconds in all.
+ATTENDED = Patience(seconds=480, unreachable=6)
 UNATTENDED = Patience(seconds=480, unreachable=480)  # a job that nobody watches
 
 

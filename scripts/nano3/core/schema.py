@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -126,9 +126,9 @@ def _quotes(text: str, line: int) -> str:
     return f": quote it, {match[1]}: '{match[2]}'" if match else ""
 
 
-def validated(model: type[Model], values: Any, source: str) -> Model:
+def validated(model: type[Model], values: Any, source: str | Callable[[str], str]) -> Model:
     """
-    The typed form of values read from source.
+    The typed form of values. source: the file that they are from, or that of each by its dotted key.
 
     Raises ConfigError with one line per fault: source, dotted key, what is wrong, and the nearest known key.
     """
@@ -137,8 +137,12 @@ def validated(model: type[Model], values: Any, source: str) -> Model:
     except ValidationError as error:
         faults = [dict(fault) for fault in error.errors(include_url=False)]
         meant = {_meant(model, fault) for fault in faults if fault["type"] == "extra_forbidden"}
-        lines = [_fault(model, fault) for fault in faults if fault["type"] != "missing" or fault["loc"] not in meant]
-        raise ConfigError("\n".join(f"{source}: {fault}" for fault in lines)) from None
+        told = [fault for fault in faults if fault["type"] != "missing" or fault["loc"] not in meant]
+        raise ConfigError("\n".join(f"{_source(source, fault)}: {_fault(model, fault)}" for fault in told)) from None
+
+
+def _source(source: str | Callable[[str], str], fault: dict[str, Any]) -> str:
+    return source if isinstance(source, str) else source(".".join(map(str, fault["loc"])))
 
 
 def _meant(model: type[BaseModel], fault: dict[str, Any]) -> tuple[int | str | None, ...]:

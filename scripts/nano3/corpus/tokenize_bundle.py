@@ -9,6 +9,7 @@ from nano3.artifact.steps import BundleKey, ShardKey, ShardSettings
 from nano3.core.answers import RemoteError
 from nano3.corpus.bundles import Bundle
 from nano3.corpus.freshness import shard_reason
+from nano3.corpus.twins import link_twin
 from nano3.formats.source import BAD_ROWS_AT_MOST
 from nano3.raw.datasets import raw_file, read_dataset, read_pins, sampled, shards_digest
 from nano3.raw.download import download_shard
@@ -34,7 +35,8 @@ def tokenize_bundle(
     bad_rows_at_most: float = BAD_ROWS_AT_MOST,
 ) -> None:
     """
-    Make of each shard of a bundle what tokenize_shard makes of it. Fresh shards are skipped.
+    Make of each shard of a bundle what tokenize_shard makes of it. Fresh shards are skipped; tokens that
+    another dataset has are linked, see nano3.corpus.twins.
 
     bundle: its name, see nano3.corpus.bundles. pins: the dataset's pinned shards. tokenizer: its tokenizer.json. key:
     what decides all shards' tokens alike, and `shards`, the digest of what was planned. folder: of the dataset's
@@ -58,10 +60,13 @@ def tokenize_bundle(
             train, holdout = folder / "train" / shard.name, folder / "holdout" / shard.name
             origin = dataset.origin(shard.path)
             try:
-                if dataset.remote and not raw.exists():
-                    download_shard(origin, shard.sha256, shard.bytes, raw)
                 receipt = train.with_name(f"{shard.name}.json")
                 ends = (train, holdout, receipt)
+                if link_twin(raw, tokenizer, whole, *ends, bad_rows_at_most):
+                    made += 1
+                    continue
+                if dataset.remote and not raw.exists():
+                    download_shard(origin, shard.sha256, shard.bytes, raw)
                 tokenize(checked, raw, tokenizer, whole, *ends, checked_documents, origin, bad_rows_at_most)
                 made += 1
                 if dataset.remote and not keep_raw:

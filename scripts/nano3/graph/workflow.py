@@ -21,7 +21,8 @@ from nano3.artifact.code import SCRIPTS
 from nano3.artifact.digest import canonical_json
 from nano3.artifact.steps import BlendReceipt, SegmentReceipt, Spec
 from nano3.cluster.profile import check_profiles
-from nano3.config.load import load_recipe, read_settings, require_pins
+from nano3.config.checks import require_pins
+from nano3.config.load import load_recipe, read_settings
 from nano3.config.recipe import Layout
 from nano3.core.schema import ConfigError
 from nano3.graph import judge, keys

@@ -10,7 +10,8 @@ from typing import Any
 
 from nano3 import Nano3Error
 from nano3.artifact.steps import IndexCacheReceipt
-from nano3.config.load import Settings, load_recipe, require_pins
+from nano3.config.checks import require_pins
+from nano3.config.load import Settings, load_recipe
 from nano3.core.schema import did_you_mean
 from nano3.corpus.freshness import shard_reason
 from nano3.graph import judge

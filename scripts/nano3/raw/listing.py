@@ -8,19 +8,23 @@ only where the glob itself begins so: '_*.parquet', '.cache/*.jsonl'.
 
 import errno
 import fnmatch
+import itertools
 import os
 import re
 import stat
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
 from nano3.core.formatting import many
 from nano3.core.schema import ConfigError
+from nano3.formats.source import FORMATS, ending_of, kind_of
 from nano3.raw.datasets import Dataset
 
 EXAMPLES, MOST = 3, 10  # names in a line, lines of one kind
+WILD = {*"*?["}
 Places = frozenset[int]
 KINDS = {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
 
@@ -124,15 +128,56 @@ def list_folder(folder: Path, files: str) -> Listing:
 
     A link that leads nowhere, a pipe and a folder that can't be listed are named, never skipped in silence.
     """
-    walk = Walk(folder, Glob.of(files), Listing())
-    walk.look_into("", walk.glob.begin, ())
-    listing = walk.listing
-    listing.files.sort()
+    listing = _listed(folder, files)
     if not (listing.files or listing.refusals):
         with os.scandir(folder) as scan:
             names = sorted(f"{entry.name}/" if entry.is_dir() else entry.name for entry in scan)
         listing.lost.append(f"{folder} holds {some(names) or 'nothing'}")
+        listing.lost += _nearest_globs(folder, files)
     return listing
+
+
+def _nearest_globs(folder: Path, files: str) -> Iterator[str]:
+    """A line for the format below a folder that was probably meant, with the glob that takes it in."""
+    endings = Counter(ending_of(file) for file in data_files(folder) if kind_of(file) != ".txt" or ".txt" in files)
+    if endings:
+        ending = max(endings, key=lambda each: (files.endswith(each), endings[each]))
+        yield f"'**/*{ending}' would match {many(endings[ending], 'file')} there"
+
+
+def data_files(folder: Path, below: str = "") -> list[str]:
+    """
+    Files of a folder whose names end as raw shards do, sorted, hidden ones left out, as paths relative to it.
+
+    below: the part of the folder to look at.
+    """
+    return [file for file in _listed(folder, f"{below}/**/*" if below else "**/*").files if file.endswith(FORMATS)]
+
+
+def unmatched_files(dataset: Dataset) -> list[str]:
+    """
+    Data files of a local dataset that its glob does not match, as they would be pinned; none of a remote one.
+
+    Only what lies below the folder that the glob names is looked at, such as en of `en/*.parquet`. A .txt file is one
+    only where the dataset is of those.
+    """
+    folder, files = Path(dataset.source), str(dataset.files)
+    if dataset.remote or not folder.is_dir():
+        return []
+    glob = Glob.of(files)
+    below = "/".join(itertools.takewhile(lambda segment: not WILD & set(segment), glob.segments[:-1]))
+    return [
+        (folder / file).as_posix()
+        for file in data_files(folder, below)
+        if not glob.matches(file) and (kind_of(file) == ".txt") == (dataset.document is not None)
+    ]
+
+
+def _listed(folder: Path, files: str) -> Listing:
+    walk = Walk(folder, Glob.of(files), Listing())
+    walk.look_into("", walk.glob.begin, ())
+    walk.listing.files.sort()
+    return walk.listing
 
 
 @dataclass(frozen=True)

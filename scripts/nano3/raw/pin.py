@@ -17,7 +17,7 @@ from nano3.artifact.files import replaced
 from nano3.core.formatting import many
 from nano3.core.schema import ConfigError, read_yaml
 from nano3.formats.readers import Look, count_rows, refusal
-from nano3.formats.source import COLUMNAR, TextError
+from nano3.formats.source import COLUMNAR, TextError, ending_of
 from nano3.raw import hub, looks, remote, tokenizers
 from nano3.raw.datasets import (
     DATASETS,
@@ -38,6 +38,7 @@ from nano3.raw.listing import (
     refuse,
     shown,
     some,
+    unmatched_files,
     without_hidden,
 )
 
@@ -70,27 +71,52 @@ def pin_datasets(names: Sequence[str], folder: Path = DATASETS, rows: bool = Fal
 
 
 def _pin(name: str, folder: Path, rows: bool) -> list[str]:
-    source, notes = folder / f"{name}.yaml", []
+    source = folder / f"{name}.yaml"
     match = re.fullmatch(HUB + "([^/]+/[^/]+)", str(read_yaml(source).get("source", "")))
     commit = full_revision(source, match[1]) if match else None
     dataset = read_dataset(name, folder)
     if commit:
         dataset = dataset.model_copy(update={"revision": commit})
     before, damage = _pins_before(name, folder)
-    inventory = list_shards(dataset, str(source))
-    with _named(str(source)):
-        after = {shard.name: _with_rows(shard, before, dataset, rows) for shard in inventory.shards}
-    notes += [*damage, *inventory.notes, *_empty(after.values()), *looks.near_names(after)]
-    notes += _refused_duplicates(after, inventory.contents, dataset, str(source))
-    notes += [*_shared(name, dataset, after.values(), folder), *_left_out(dataset)]
+    shards, remarks = pins_of(name, dataset, str(source), folder, before, rows)
+    after, notes = {shard.name: shard for shard in shards}, [*damage, *remarks]
     if before != after:
         write_pins(pins_path(name, folder), list(after.values()))
     changes = [complete_revision(source, commit)] if commit else []
     for shard in sorted(before.keys() | after.keys()):
         if before.get(shard) != after.get(shard):
             changes.append(f"{_change(before.get(shard), after.get(shard))} {shard}")
-    size = sum(shard.bytes for shard in after.values())
-    return [*changes, *notes, f"{many(len(after), 'shard')}, {size:,} bytes"]
+    return [*changes, *notes, _total(shards)]
+
+
+def _total(shards: Sequence[Shard]) -> str:
+    counted = [shard.rows for shard in shards if shard.rows is not None]
+    rows = [many(sum(counted), "row")] if len(counted) == len(shards) else []
+    return ", ".join([many(len(shards), "shard"), *rows, f"{sum(shard.bytes for shard in shards):,} bytes"])
+
+
+def pins_of(
+    name: str,
+    dataset: Dataset,
+    source: str,
+    folder: Path = DATASETS,
+    before: Mapping[str, Shard] | None = None,
+    rows: bool = False,
+) -> tuple[list[Shard], list[str]]:
+    """
+    What would be pinned of a dataset, sorted by name, and what is odd about it, one line each; nothing is written.
+
+    source: to name in errors. folder: of other datasets, to compare with. before: earlier pins by name, whose rows are
+    those of the same bytes. rows: see pin_datasets, as for errors.
+    """
+    inventory = list_shards(dataset, source)
+    with _named(source):
+        shards = [_with_rows(shard, before or {}, dataset, rows) for shard in inventory.shards]
+    names = [shard.name for shard in shards]
+    notes = [*inventory.notes, *_empty(shards), *looks.near_names(names)]
+    notes += _refused_duplicates(shards, inventory.contents, dataset, source)
+    neighbours = _Neighbours.of(name, dataset, shards, folder)
+    return shards, [*notes, *neighbours.notes, *_beside(dataset, shards, neighbours.places), *_left_out(dataset)]
 
 
 def full_revision(file: Path, repository: str, kind: hub.Kind = "dataset") -> str | None:
@@ -168,7 +194,7 @@ def _empty(shards: Iterable[Shard]) -> Iterator[str]:
 
 
 def _refused_duplicates(
-    shards: Mapping[str, Shard], contents: Mapping[str, str], dataset: Dataset, source: str
+    shards: Iterable[Shard], contents: Mapping[str, str], dataset: Dataset, source: str
 ) -> list[str]:
     """
     A line for each content that more than one shard has; shards without rows have none.
@@ -176,7 +202,7 @@ def _refused_duplicates(
     Raises ConfigError, unless the dataset keeps duplicates.
     """
     groups: dict[str, list[Shard]] = {}
-    for shard in shards.values():
+    for shard in shards:
         if shard.bytes and shard.rows != 0:
             groups.setdefault(contents[shard.name], []).append(shard)
     lines = []
@@ -190,25 +216,49 @@ def _refused_duplicates(
     return few(lines)
 
 
-def _shared(name: str, dataset: Dataset, shards: Iterable[Shard], folder: Path) -> Iterator[str]:
-    """Lines for each other pinned dataset that shares raw files or bytes with this one."""
-    ours = {_location(dataset, shard.path): shard for shard in shards if shard.bytes and shard.rows != 0}
-    digests = {shard.sha256: shard.path for shard in ours.values()}
-    for other in known_datasets(folder):
-        if other == name or not pins_path(other, folder).is_file():
-            continue
-        try:
-            description, pins = read_dataset(other, folder), read_pins(other, folder)
-        except ConfigError as error:
-            yield f"not compared with {other}: {error}"
-            continue
+@dataclass
+class _Neighbours:
+    """The other pinned datasets. places: of their raw files. notes: a line for each that shares files or bytes."""
+
+    places: set[str] = field(default_factory=set)
+    notes: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, name: str, dataset: Dataset, shards: Iterable[Shard], folder: Path) -> "_Neighbours":
+        """Those of a dataset with these shards."""
+        ours = {_location(dataset, shard.path): shard for shard in shards if shard.bytes and shard.rows != 0}
+        neighbours = cls()
+        for other in known_datasets(folder):
+            if other == name or not pins_path(other, folder).is_file():
+                continue
+            try:
+                neighbours._compare(other, read_dataset(other, folder), read_pins(other, folder), ours)
+            except ConfigError as error:
+                neighbours.notes.append(f"not compared with {other}: {error}")
+        return neighbours
+
+    def _compare(self, other: str, description: Dataset, pins: Sequence[Shard], ours: Mapping[str, Shard]) -> None:
         places = {_location(description, shard.path) for shard in pins}
+        self.places |= places
         if claimed := sorted(ours.keys() & places):
-            yield f"{len(claimed)} of its raw files are also claimed by {other}, e.g. {claimed[0]}"
+            self.notes.append(f"{len(claimed)} of its raw files are also claimed by {other}, e.g. {claimed[0]}")
+        digests = {shard.sha256: shard.path for shard in ours.values()}
         same = [(digests[shard.sha256], shard.path) for shard in pins if shard.sha256 in digests]
         if copies := [pair for pair in same if _location(description, pair[1]) not in ours]:
             ours_first, theirs = copies[0]
-            yield f"{other} has {many(len(copies), 'shard')} with bytes of this dataset, e.g. {theirs} and {ours_first}"
+            self.notes.append(
+                f"{other} has {many(len(copies), 'shard')} with bytes of this dataset, e.g. {theirs} and {ours_first}"
+            )
+
+
+def _beside(dataset: Dataset, shards: Iterable[Shard], claimed: set[str]) -> Iterator[str]:
+    """A line if the folder has data files that neither this dataset's glob nor another dataset takes in."""
+    files = sorted(set(unmatched_files(dataset)).difference(claimed, (shard.path for shard in shards)))
+    if files:
+        endings = {ending_of(file) for file in files}
+        wider = f"'**/*{endings.pop()}'" if len(endings) == 1 else "'**/*'"
+        what = many(len(files), "data file")
+        yield f"{what} of the folder not pinned, for {dataset.files!r} does not match: {some(files)}; {wider} would"
 
 
 def _location(dataset: Dataset, path: str) -> str:

@@ -109,7 +109,7 @@ def read_pins(name: str) -> list[TokenizerFile]:
     return files
 
 
-def write_pins(name: str, files: Sequence[TokenizerFile]) -> None:
-    """Write a tokenizer's pins, sorted by name, one file a line."""
+def write_pins(name: str, files: Sequence[TokenizerFile], path: Path | None = None) -> None:
+    """Write a tokenizer's pins, sorted by name, one file a line. path: if not where they belong."""
     ordered = sorted(files, key=lambda file: file.name)
-    write_table(pins_path(name), (field.name for field in fields(TokenizerFile)), map(astuple, ordered))
+    write_table(path or pins_path(name), (field.name for field in fields(TokenizerFile)), map(astuple, ordered))

@@ -12,11 +12,13 @@ from pathlib import Path
 from nano3.artifact.digest import digest_file
 from nano3.artifact.receipt import Input, Output, Run
 from nano3.artifact.steps import ReportFacts, ReportKey, ReportReceipt, read_receipt
-from nano3.config.load import parse_overrides
+from nano3.config.load import OVERRIDE
 from nano3.corpus.dropped import dropped_rows
 from nano3.drawing.templates import write_page
 from nano3.provenance.lineage import closure
 from nano3.provenance.shard_records import read_shards
+from nano3.recipes.extends import Composition, read_composition
+from nano3.recipes.overrides import changed, parse_overrides
 from nano3.report import artifacts, figures, graph
 from nano3.report.collect import collect
 from nano3.report.sources import values
@@ -60,12 +62,17 @@ def write_report(
         training_chart=figures.training_chart(story),
         artifacts=artifacts.rows(story),
         circumstances=artifacts.circumstances(story, agents),
-        values=values(recipe.read_text(encoding="utf-8"), parse_overrides(" ".join(overrides))),
+        values=values(_composition(recipe, " ".join(overrides))),
         files=[_linked(file, page) for file in files],
         crate=CRATE if (page.parent / CRATE).exists() else None,
     )
     inputs, outputs = [read_receipt(export).as_input(export), *files], [Output.of(page)]
     ReportReceipt.made(run, key=key, inputs=inputs, outputs=outputs, facts=ReportFacts()).write(receipt)
+
+
+def _composition(recipe: Path, overrides: str) -> Composition:
+    """What a recipe says, with what it extends and with its overrides."""
+    return changed(read_composition(recipe.stem, recipe.parent), parse_overrides(overrides), OVERRIDE)
 
 
 def _linked(file: Input, page: Path) -> dict[str, str]:

@@ -1,0 +1,1 @@
+"""What does a recipe say, with those that it extends, and where? Files and values, before anything is typed."""
