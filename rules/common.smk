@@ -3,6 +3,7 @@ What is asked for: the recipe with its overrides, read once and checked before a
 
     in    config/config.yaml or --config, config/recipes/{recipe}.yaml, config/datasets/{dataset}.yaml and .tsv
     out   build, which answers what the rules ask, and paths, where all artifacts lie
+          results/recipes/{recipe}.json, what a recipe with overrides changed: for people, no input of anything
 
 Which artifacts are stale is judged there, from receipts: keys are untracked params, for Snakemake to pass on.
 """
@@ -28,3 +29,7 @@ wildcard_constraints:
     bundle=r"\d+-\d+",
     phase="|".join(recipe.phases),
     segment="|".join(sorted({segment for _, segment in build.request.places})),
+
+
+onstart:
+    build.note_override()

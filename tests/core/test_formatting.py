@@ -6,6 +6,7 @@ from nano3.core.formatting import (
     MINUS,
     compact,
     duration,
+    listed,
     loss,
     many,
     moment,
@@ -46,3 +47,8 @@ from nano3.core.formatting import (
 )
 def test_numbers_read_well(written: str, wanted: str) -> None:
     assert written.replace("\N{NARROW NO-BREAK SPACE}", " ") == wanted
+
+
+def test_a_long_list_ends_with_a_count() -> None:
+    assert listed(["a", "b", "c"]) == "a, b, c"
+    assert listed([*"abcdefghij"]) == "a, b, c and 7 more"

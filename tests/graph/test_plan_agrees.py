@@ -99,6 +99,7 @@ def an_interrupted_rebuild(house: House) -> None:
 
 TOKENS = {"tokenize_shard": 12, "index_dataset": 4, "write_blend": 3}
 ONE_SHARD = {"tokenize_shard": 1, "index_dataset": 1, "write_blend": 3}
+OTHER_TOKENS = {"build_index_cache": 3, "train_segment": 4, "end": 3}
 TEMPLATE = edited(
     "scripts/nano3/report/page.html.j2", '{% extends "base.html.j2" %}', '{% extends "base.html.j2" %}{# signed #}'
 )
@@ -121,8 +122,8 @@ SHARE = edited(RECIPE, "tiny-math: 35", "tiny-math: 36")
         (edited(RECIPE, "threads: 2", "threads: 1"), {}),
         (edited(RECIPE, "save_interval: 40", "save_interval: 7"), {}),
         (a_raw_shard, ONE_SHARD),
-        (a_removed_shard, {"index_dataset": 1, "write_blend": 3}),
-        (an_interrupted_rebuild, {"write_blend": 3}),
+        (a_removed_shard, {"index_dataset": 1, "write_blend": 3} | OTHER_TOKENS),
+        (an_interrupted_rebuild, {"write_blend": 3} | OTHER_TOKENS),
         (
             edited("scripts/nano3/tokens/pipeline.py", "LONG_BYTES = 2**24", "LONG_BYTES = 2**25"),
             TOKENS,

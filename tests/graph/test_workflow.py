@@ -10,12 +10,16 @@ from typing import Any
 
 import pytest
 
+from nano3.config.load import load_recipe
 from nano3.core.schema import ConfigError
 from nano3.graph import judge, keys, workflow
 from nano3.graph.inputs import WorkflowError
+from nano3.graph.request import Request
 from nano3.graph.workflow import PENDING, FrozenError, Workflow
+from nano3.recipes.record import Override, read_override
 from nano3.sampling.sufficiency import SufficiencyError
 from nano3.training.spec import segment_specs
+from tests.built import everything
 from tests.conftest import REPOSITORY
 from tests.graph.changes import RECIPE, edited, new_shard, pin, pinned_shards
 from tests.graph.conftest import few_validation_tokens, rewrite, tiny
@@ -171,13 +175,50 @@ def test_a_frozen_phase_that_would_be_trained_for_certain_is_refused_before_any_
     edited(tiny_house, RECIPE, "tiny-math: 15", "tiny-math: 30")
     said = (
         r"^config/recipes/tiny\.yaml: phases\.phase1 is frozen, but phase1/stable would be trained again: its blend "
-        r"changed, in the share of .*\. Undo that, or allow it with --config thaw=phase1$"
+        r"changed, in the share of .*\. Take that back in config/recipes/tiny\.yaml, or allow it with --config "
+        r"thaw=phase1$"
     )
     with pytest.raises(FrozenError, match=said):
         Answers().segment_before("phase1", "decay")
     assert Answers(thaw="phase1").segment_before("phase1", "decay")
     assert Answers(main=False).segment_before("phase1", "decay"), "a job was planned"
     assert Answers(beyond=("train_segment",)).segment_before("phase1", "decay"), "nothing is trained"
+
+
+def test_a_new_shard_of_a_frozen_phases_dataset_is_refused_before_any_job(tiny_house: Path) -> None:
+    freeze(tiny_house, "phase1")
+    shards = pinned_shards(tiny_house, "tiny-math")
+    pin(tiny_house, "tiny-math", [*shards, replace(shards[0], name="set-mm-09", sha256="9" * 64)])
+    said = (
+        r"^config/recipes/tiny\.yaml: phases\.phase1 is frozen, but phase1/stable would be trained again: tiny-math "
+        r"has 1 new shard, set-mm-09\. Take config/datasets/tiny-math\.tsv back and give new files a dataset of their "
+        r"own, for the phases that shall read them, or allow it with --config thaw=phase1$"
+    )
+    with pytest.raises(FrozenError, match=said):
+        Answers().segment_before("phase1", "stable")
+    assert Answers(thaw="phase1").segment_before("phase1", "decay")
+    pin(tiny_house, "tiny-math", shards[1:])
+    with pytest.raises(FrozenError, match=f"tiny-math has 1 shard fewer, {shards[0].name}\\. Take config"):
+        Answers().segment_before("phase1", "stable")
+    pin(tiny_house, "tiny-math", [*shards[1:], replace(shards[0], name="set-mm-09")])
+    assert Answers().segment_before("phase1", "stable") == [], "the same bytes by another name are the same tokens"
+
+
+def test_a_frozen_phase_of_a_recipe_with_overrides_is_trained_once(tiny_house: Path) -> None:
+    freeze(tiny_house, "phase1")
+    assert Answers(set="train.seed=5").segment_before("phase1", "stable") == [], "it overwrites nothing"
+    everything(Request.of(*load_recipe("tiny", "train.seed=5")))
+    edited(tiny_house, RECIPE, "tiny-math: 15", "tiny-math: 30")
+    with pytest.raises(FrozenError, match=r"in the share of .*\. Take that back in config/recipes/tiny\.yaml, or"):
+        Answers(set="train.seed=5").segment_before("phase1", "stable")
+
+
+def test_a_frozen_segment_without_a_receipt_is_to_be_restored(tiny_house: Path) -> None:
+    freeze(tiny_house, "phase1")
+    receipt = tiny().paths.segment("phase1", "decay")
+    Path(receipt).unlink()
+    with pytest.raises(FrozenError, match=f"it has no receipt\\. Restore {receipt}, or allow it with --config thaw"):
+        Answers().segment_before("phase1", "decay")
 
 
 def test_a_frozen_phase_whose_blend_may_come_out_the_same_is_refused_once_that_is_known(tiny_house: Path) -> None:
@@ -313,3 +354,14 @@ def test_what_was_made_is_sent_if_the_settings_say_so(
     Answers(main, wandb_mode=mode, sample=20, set="train.seed=7").publish()
     words = ["-m", "nano3", "publish", "--recipe", "tiny", "--set", "train.seed=7", "--sample", "20"]
     assert [command[1:] for command in commands] == ([words] if sends else [])
+
+
+def test_a_run_notes_what_an_override_changed_and_nothing_of_a_recipe_without(tiny_house: Path) -> None:
+    Answers().note_override()
+    Answers(main=False, set="train.seed=5").note_override()
+    assert not Path("results/recipes").exists()
+    Answers(set="train.seed=5 layout.threads=1").note_override()
+    name = load_recipe("tiny", "train.seed=5")[0]
+    assert read_override(name) == Override(
+        recipe="tiny", set="train.seed=5 layout.threads=1", sample=0, changes={"train.seed": (1234, 5)}
+    )

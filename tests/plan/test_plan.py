@@ -179,11 +179,14 @@ def test_a_frozen_phase_says_that_it_will_not_be_trained(house: Path) -> None:
     assert plan().refused == {}
     found = plan(what_if={"phases.phase2.mixture.tiny-math": 40})
     assert found.refused == {"phase2": Certainty.WILL}
-    assert "phase2 is frozen: snakemake will stop before any job; undo" in as_text(found, colour=False)
+    [sentence] = found.frozen
+    assert sentence.startswith("config/recipes/tiny.yaml: phases.phase2 is frozen, but phase2/anneal would be trained")
+    said = " ".join(as_text(found, colour=False).split())
+    assert f"snakemake will stop before any job: {sentence}" in said
     assert plan(what_if={"phases.phase2.mixture.tiny-math": 40}, thaw="phase2").refused == {}
     pin_again("tiny-math", "set-mm-01")
     text = " ".join(as_text(plan(), colour=False).split())
-    assert "phase2 is frozen: if the bytes of a blend change, snakemake will stop before it is trained" in text
+    assert "if the bytes of a blend change, snakemake will stop before phase2 is trained, which is frozen" in text
 
 
 def few_validation_tokens(dataset: str, tokens: int) -> None:

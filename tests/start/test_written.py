@@ -11,7 +11,7 @@ from nano3.config.recipe import Holdout
 from nano3.core.schema import read_yaml, validated
 from nano3.raw.datasets import Dataset
 from nano3.start.folder import StartError
-from nano3.start.sizes import Steps
+from nano3.start.sizes import FittingSteps
 from nano3.start.tokenizer import ChosenTokenizer
 from nano3.start.written import create, dataset_text, percent_shares, recipe_text, scalar
 
@@ -20,7 +20,9 @@ TOKENIZER = ChosenTokenizer("mine", "/home/me/Tök: 8k #1", Path("x"), "<|bos|>"
 
 def recipe(shares: dict[str, int], base: str = "tiny", holdout: Holdout | None = None) -> str:
     extended = load_recipe(base)[1]
-    return recipe_text(base, extended, TOKENIZER, shares, Steps(128, "4 % of the data"), holdout or extended.holdout)
+    return recipe_text(
+        base, extended, TOKENIZER, shares, FittingSteps(128, "4 % of the data"), holdout or extended.holdout
+    )
 
 
 def test_a_recipe_is_at_most_25_lines_and_says_what_is_its_own() -> None:

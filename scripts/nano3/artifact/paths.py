@@ -12,6 +12,8 @@ BLENDS = f"{RESULTS}/blends"
 CHECKPOINTS = f"{RESULTS}/checkpoints"
 EXPORTS = f"{RESULTS}/exports"
 REPORTS = f"{RESULTS}/reports"
+BY_RECIPE = (BLENDS, CHECKPOINTS, EXPORTS, REPORTS)  # with a folder for each recipe
+OVERRIDES = f"{RESULTS}/recipes"  # what recipes with overrides changed, no artifact
 # Shared by recipes, and no output of a rule: what lies in a folder is named by what decides it.
 WEIGHTS = f"{RESULTS}/weights"
 STREAMS = f"{RESULTS}/streams"

@@ -23,6 +23,7 @@ SECTIONS = {
         "schedule": "preview",
         "layout": "preview",
         "recipe": "recipes",
+        "recipes": "recipes",
     },
     "Run on a cluster": {"submit": "run"},
     "Ask what was made": {"trace": "inspect", "verify": "inspect", "compare": "inspect"},

@@ -37,7 +37,7 @@ class NamedFile(click.ParamType[str]):
         return [CompletionItem(name) for name in names if name.startswith(incomplete)]
 
 
-class Rows(click.ParamType[int]):
+class RowCount(click.ParamType[int]):
     """A number of rows, or 0 for all."""
 
     name = "rows"
@@ -126,7 +126,7 @@ def _choice(command: Callable[..., Any], arguments: Iterable[Callable[[Any], Any
     chosen.__name__, chosen.__doc__ = command.__name__, command.__doc__
     chosen.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
     options = [
-        click.option("--sample", type=Rows(), metavar="N", help="Rows to take of each dataset; 0: all."),
+        click.option("--sample", type=RowCount(), metavar="N", help="Rows to take of each dataset; 0: all."),
         click.option(
             "--set", "overrides", metavar="'KEY=VALUE …'", help="Recipe values to override; they give it another name."
         ),

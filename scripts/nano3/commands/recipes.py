@@ -1,4 +1,4 @@
-"""Which recipes are there, what do they say, and how do they differ? recipe show, recipe compare."""
+"""Which recipes are there, what do they say, and how do they differ? recipes, recipe show, recipe compare."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +10,28 @@ from nano3.commands.preview import drawable, show
 
 if TYPE_CHECKING:
     from nano3.config.load import Loaded
+
+
+@click.command()
+@click.option("--unused", "only_unused", is_flag=True, help="List what in results/ no recipe needs instead.")
+@as_json
+def recipes(only_unused: bool, as_json: bool) -> None:
+    """
+    List recipes, those with overrides too, and what they left.
+
+    --unused: weights, tokens and document orders that neither a recipe nor one with overrides needs, with their sizes.
+    It deletes nothing.
+    """
+    if only_unused:
+        from nano3.inventory.unused import as_text, unused
+
+        found, doubts = unused()
+        print(to_json({"unused": found, "doubts": doubts}) if as_json else as_text(found, doubts))
+    else:
+        from nano3.inventory import entries
+
+        rows = entries.entries()
+        print(to_json(rows) if as_json else entries.as_text(rows))
 
 
 @click.group()

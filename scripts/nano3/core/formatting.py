@@ -1,6 +1,6 @@
 """How are numbers, times and shares written for people?"""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 MINUS, NONE = "\N{MINUS SIGN}", "\N{EN DASH}"
@@ -88,3 +88,9 @@ def rate(number: float) -> str:
 def many(number: int, noun: str) -> str:
     """A number and its noun: 1 shard, 3 shards."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def listed(names: Sequence[str], most: int = 3) -> str:
+    """Names, the first of many: a, b; a, b, c and 7 more."""
+    rest = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + rest

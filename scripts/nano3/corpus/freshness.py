@@ -10,7 +10,7 @@ touched or copied tree costs some reading and rebuilds nothing, and nothing is s
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,7 +19,7 @@ from nano3.artifact.digest import differences
 from nano3.artifact.receipt import ReceiptError
 from nano3.artifact.steps import ShardReceipt, read_receipt
 from nano3.corpus.certificates import certified_ancestors
-from nano3.corpus.shard_table import CONTENT, INDEX_FILES, made_with, read_lines, rows_cell, shard_files
+from nano3.corpus.shard_table import CONTENT, INDEX_FILES, TOKENS, made_with, read_lines, rows_cell, shard_files
 from nano3.raw.datasets import Shard
 
 NEW = "not made yet"
@@ -39,6 +39,8 @@ class Survey:
     behind: str | None
     certified: Mapping[str, int]
     relisted: bool = False
+    came: Sequence[str] = ()
+    gone: Sequence[str] = ()
 
 
 class _Judgement(NamedTuple):
@@ -87,7 +89,23 @@ def survey(
         *(["the list of shards changed"] if other_list else []),
         *([f"{others} of its shards were made again"] if others else []),
     ]
-    return Survey(stale, behind[0] if behind else None, dict(certified), bool(indexed) and other_list)
+    relisted = bool(indexed) and other_list
+    came, gone = _moved(folder, wanted) if relisted else ([], [])
+    return Survey(stale, behind[0] if behind else None, dict(certified), relisted, came, gone)
+
+
+def _moved(folder: Path, wanted: Mapping[str, tuple[Shard, int | None]]) -> tuple[list[str], list[str]]:
+    """Names of shards that are wanted and not in shards.tsv, and the other way round; not where the bytes are known."""
+    listed = {line[0]: (line[1], line[TOKENS]) for line in read_lines(folder)}
+    pinned = {shard.sha256 for shard, _ in wanted.values()}
+    known = {sha256 for sha256, _ in listed.values()}
+    came = [
+        name
+        for name, (shard, _) in wanted.items()
+        if name not in listed and shard.sha256 not in known and shard.rows != 0
+    ]
+    lost = {name: line for name, line in listed.items() if name not in wanted}
+    return came, [name for name, (sha256, tokens) in lost.items() if sha256 not in pinned and tokens != "0"]
 
 
 def shard_reason(folder: Path, name: str, key: Mapping[str, Any]) -> str | None:

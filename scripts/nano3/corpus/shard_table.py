@@ -98,7 +98,7 @@ class ShardEntry(NamedTuple):
         )
 
 
-CONTENT = ShardEntry._fields.index("content")
+CONTENT, TOKENS = ShardEntry._fields.index("content"), ShardEntry._fields.index("tokens")
 
 
 def made_with(key: Mapping[str, Any]) -> str:

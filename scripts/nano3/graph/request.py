@@ -1,12 +1,13 @@
 """What is asked for? A recipe, with the shards that its datasets are pinned to and the paths of its artifacts."""
 
 import gc
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from nano3.artifact.paths import Folders
+from nano3.config.load import RECIPES
 from nano3.config.recipe import Recipe
 from nano3.graph import keys
 from nano3.raw.datasets import Dataset, Shard, read_dataset, read_pins, sampled
@@ -96,6 +97,22 @@ class Request:
     def segment(self, phase: str, segment: str) -> Path:
         """Where a segment's receipt lies."""
         return Path(self.paths.segment(phase, segment))
+
+    @property
+    def base(self) -> str:
+        """The recipe that it is, with overrides or without."""
+        return self.name if (RECIPES / f"{self.name}.yaml").exists() else self.name.partition("+")[0]
+
+    def is_frozen(self, phase: str, thawed: Sequence[str] = ()) -> bool:
+        """
+        Whether a phase may not be trained again. One of a recipe with overrides is its own: it may be trained once.
+
+        thawed: phases that may be trained all the same.
+        """
+        if not self.recipe.phases[phase].frozen or phase in thawed:
+            return False
+        own = (self.segment(*place) for place in self.places if place[0] == phase)
+        return self.name == self.base or any(receipt.exists() for receipt in own)
 
     def phases_up_to(self, phase: str) -> list[str]:
         """A phase and those before it."""

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from nano3.artifact.steps import BlendReceipt, IndexReceipt, SegmentReceipt, ShardReceipt, Spec
 from nano3.config.mixture import MixtureError, resolved
+from nano3.core.formatting import listed, many
 from nano3.corpus.bundles import Bundle, bundle_bytes, bundle_shards
 from nano3.corpus.freshness import NEW, Survey
 from nano3.graph import judge, keys, reasons
@@ -19,20 +20,22 @@ from nano3.graph.judge import Freshness
 from nano3.graph.nodes import Certainty, Node, Source, settle
 from nano3.graph.request import Place, Request
 from nano3.sampling.sufficiency import Shortage
-from nano3.training.spec import PhaseBlend, segment_specs
+from nano3.training.spec import OTHER_TOKENS, PhaseBlend, segment_specs, why_trained
 
 
 @dataclass(frozen=True)
 class State:
     """
     The graph as it is, before it is settled. nodes: sources first. specs: of the segments, by phase and segment, where
-    a blend that is not there or will be another has the content it had. surveys: of the datasets' tokens.
+    a blend that is not there or will be another has the content it had. surveys: of the datasets' tokens. moved: by
+    phase, why its blend can't come out as it was, for its datasets hold other tokens; in words, by dataset.
     """
 
     request: Request
     nodes: Sequence[Node]
     specs: Mapping[Place, Spec]
     surveys: Mapping[str, Survey]
+    moved: Mapping[str, Mapping[str, str]]
 
     def node(self, kind: str, name: str) -> Node:
         """The node of this kind and name."""
@@ -58,12 +61,13 @@ def read_state(request: Request, surveyed: Callable[[str], Survey] | None = None
     early = [*tokens.values(), *indexes.values(), *blends.values()]
     settle(early, [])
     specs = segment_specs(request.recipe, {phase: _blend_before(request, phase) for phase in blends})
-    caches = {phase: _cache(request, phase, specs, blends) for phase in blends}
+    moved = {phase: _moved_tokens(request, phase, indexes, surveys) for phase in blends}
+    caches = {phase: _cache(request, phase, specs, blends, moved) for phase in blends}
     segments: list[Node] = []
     for place in specs:
-        segments.append(_segment(request, place, specs, blends, caches, segments))
+        segments.append(_segment(request, place, specs, blends, caches, segments, moved))
     ends = _ends(request, [*blends.values(), *caches.values()], segments[-1])
-    return State(request, [*early, *caches.values(), *segments, *ends], specs, surveys)
+    return State(request, [*early, *caches.values(), *segments, *ends], specs, surveys, moved)
 
 
 def bundles(request: Request, surveys: Mapping[str, Survey], most: int) -> dict[str, list[Bundle]]:
@@ -90,9 +94,39 @@ def refusals(nodes: Iterable[Node], request: Request, thawed: Sequence[str]) -> 
     segments: dict[Node, Certainty] = {}
     for node in nodes:
         phase = node.name.split("/")[0]
-        if node.kind == "segment" and request.recipe.phases[phase].frozen and phase not in thawed:
+        if node.kind == "segment" and request.is_frozen(phase, thawed):
             segments[node] = trains(node)
     return {node: how for node, how in segments.items() if how}
+
+
+def refusal(request: Request, place: Place, spec: Spec, moved: Mapping[str, Mapping[str, str]]) -> str:
+    """
+    Why a segment of a frozen phase is not trained, and what to do, in one sentence.
+
+    spec: today's. moved: by phase, the datasets that hold other tokens than its blend was made from, as far as that is
+    known, see State; a blend that was made again has another content in the spec.
+    """
+    phase, segment = place
+    recipe = f"config/recipes/{request.base}.yaml"
+    receipt = judge.read(request.paths.segment(*place), SegmentReceipt)
+    blends = (judge.read(request.paths.blend_receipt(name), BlendReceipt) for name in request.recipe.phases)
+    why = why_trained(receipt, spec, keys.expected_shares(request.recipe, phase, filter(None, blends)))
+    earlier = {name: why for each in request.phases_up_to(phase) for name, why in moved[each].items()}
+    if receipt is None:
+        undo = f"Restore {request.paths.segment(*place)}"
+    elif earlier:
+        why = f"{why}; {' and '.join(earlier.values())}" if why else " and ".join(earlier.values())
+        pins = " and ".join(f"config/datasets/{dataset}.tsv" for dataset in earlier)
+        undo = f"Take {pins} back and give new files a dataset of their own, for the phases that shall read them"
+    elif why:
+        undo = f"Take that back in {'the pins of its datasets' if OTHER_TOKENS in why else recipe}"
+    else:
+        why = "what comes before it is trained again, or files of it are missing"
+        undo = "Restore them"
+    return (
+        f"{recipe}: phases.{phase} is frozen, but {phase}/{segment} would be trained again: {why}. {undo}, or allow it "
+        f"with --config thaw={phase}"
+    )
 
 
 def shortage(request: Request, phase: str, rests: Callable[[str], bool]) -> Shortage | None:
@@ -152,7 +186,35 @@ def _known(blend: Node) -> bool:
     return not blend.runs and not blend.absent
 
 
-def _cache(request: Request, phase: str, specs: Mapping[Place, Spec], blends: Mapping[str, Node]) -> Node:
+def _moved_tokens(
+    request: Request, phase: str, indexes: Mapping[str, Node], surveys: Mapping[str, Survey]
+) -> dict[str, str]:
+    """Why datasets of a phase's blend are certain to hold other tokens than it was made from, in words, by dataset."""
+    receipt = judge.read(request.paths.blend_receipt(phase), BlendReceipt)
+    used = {source.path: source.digest for source in receipt.inputs} if receipt else {}
+    moved = {}
+    for dataset, blended in receipt.facts.datasets.items() if receipt else ():
+        index = judge.read_index(request.paths.index(dataset)) if dataset in surveys and blended.share else None
+        if index is None:
+            continue
+        tokens = surveys[dataset]
+        if index.content == used.get(request.paths.index(dataset)):
+            changes = [f"{many(len(tokens.came), 'new shard')}, {listed(tokens.came)}"] if tokens.came else []
+            changes += [f"{many(len(tokens.gone), 'shard')} fewer, {listed(tokens.gone)}"] if tokens.gone else []
+            if changes:
+                moved[dataset] = f"{dataset} has {' and '.join(changes)}"
+        elif index.facts.tokens != blended.tokens and not (indexes[dataset].runs or indexes[dataset].absent):
+            moved[dataset] = f"{dataset} has {index.facts.tokens:,} tokens instead of {blended.tokens:,}"
+    return moved
+
+
+def _cache(
+    request: Request,
+    phase: str,
+    specs: Mapping[Place, Spec],
+    blends: Mapping[str, Node],
+    other_tokens: Mapping[str, Mapping[str, str]],
+) -> Node:
     """
     The index cache of a phase. Of an earlier phase's blend it needs only how many samples that draws, which another
     share may leave as it was.
@@ -161,7 +223,7 @@ def _cache(request: Request, phase: str, specs: Mapping[Place, Spec], blends: Ma
     known = all(_known(blends[name]) for name in earlier)
     verdict = judge.judge_cache(request, phase, specs, _known(blends[phase]), known)
     sources = [Source(blends[name], Certainty.IF) for name in earlier]
-    moved = judge.share_moved(request, phase, judge.cache_shares(request, phase))
+    moved = other_tokens[phase] or judge.share_moved(request, phase, judge.cache_shares(request, phase))
     sources.append(Source(blends[phase], Certainty.WILL if moved else Certainty.IF))
     return _single("cache", phase, verdict, sources)
 
@@ -173,6 +235,7 @@ def _segment(
     blends: Mapping[str, Node],
     caches: Mapping[str, Node],
     before: Sequence[Node],
+    other_tokens: Mapping[str, Mapping[str, str]],
 ) -> Node:
     phase, segment = place
     earlier = request.phases_up_to(phase)[:-1]
@@ -183,7 +246,7 @@ def _segment(
     sources = [Source(node, Certainty.WILL) for node in before[-1:]]
     sources += [Source(node, Certainty.NO) for name in earlier for node in (blends[name], caches[name])]
     sources.append(Source(caches[phase], Certainty.NO))
-    moved = judge.share_moved(request, phase, judge.segment_shares(request, place))
+    moved = other_tokens[phase] or judge.share_moved(request, phase, judge.segment_shares(request, place))
     sources.append(Source(blends[phase], Certainty.WILL if moved else Certainty.IF))
     return _single("segment", f"{phase}/{segment}", verdict, sources)
 

@@ -19,10 +19,10 @@ from typing import Any
 from nano3 import Nano3Error
 from nano3.artifact.code import SCRIPTS
 from nano3.artifact.digest import canonical_json
-from nano3.artifact.steps import BlendReceipt, SegmentReceipt, Spec
+from nano3.artifact.steps import BlendReceipt, Spec
 from nano3.cluster.profile import check_profiles
 from nano3.config.checks import require_pins
-from nano3.config.load import load_recipe, read_settings
+from nano3.config.load import load, read_settings
 from nano3.config.recipe import Layout
 from nano3.core.schema import ConfigError
 from nano3.graph import judge, keys
@@ -31,9 +31,10 @@ from nano3.graph.judge import Freshness
 from nano3.graph.nodes import Certainty, ancestors, settle
 from nano3.graph.request import Place, Request
 from nano3.graph.shards import ShardInputs
-from nano3.graph.state import State, read_state, refusals, shortage, trains
+from nano3.graph.state import State, read_state, refusal, refusals, shortage, trains
+from nano3.recipes.record import Override, note_override
 from nano3.sampling.sufficiency import SufficiencyError
-from nano3.training.spec import segment_specs, why_trained
+from nano3.training.spec import segment_specs
 
 # A key while blends are unknown. Snakemake may ask for the params of a job that waits, and throws the answers away.
 PENDING = "not known before its blends are"
@@ -52,9 +53,10 @@ class Workflow(ShardInputs):
 
     def __init__(self, engine: Engine, config: Mapping[str, Any]) -> None:
         settings = read_settings(config)
-        name, recipe = load_recipe(settings.recipe, settings.set, settings.sample)
+        self._loaded = load(settings.recipe, settings.set, settings.sample)
+        recipe = self._loaded.recipe
         require_pins(settings.recipe, recipe)
-        super().__init__(engine, settings, Request.of(name, recipe))
+        super().__init__(engine, settings, Request.of(self._loaded.name, recipe))
         self._thawed = settings.thaw.split()
         self._known_specs: dict[tuple[str, ...], dict[Place, Spec]] = {}
         self._blends_before: dict[str, BlendReceipt | None] = {}  # by phase, as they were before the run
@@ -274,7 +276,7 @@ class Workflow(ShardInputs):
             raise SufficiencyError(f"config/recipes/{self.settings.recipe}.yaml: {short.error}")
 
     def _is_frozen(self, phase: str) -> bool:
-        return self.recipe.phases[phase].frozen and phase not in self._thawed
+        return self.request.is_frozen(phase, self._thawed)
 
     @cached_property
     def _state(self) -> State:
@@ -299,15 +301,7 @@ class Workflow(ShardInputs):
             self._refuse_short(phase)
 
     def _frozen(self, phase: str, segment: str, spec: Spec) -> FrozenError:
-        receipt = judge.read(self.paths.segment(phase, segment), SegmentReceipt)
-        blends = (judge.read(self.paths.blend_receipt(name), BlendReceipt) for name in self.recipe.phases)
-        shares = keys.expected_shares(self.recipe, phase, filter(None, blends))
-        before = "what comes before it is trained again, or files of it are missing"
-        reason = why_trained(receipt, spec, shares) or before
-        return FrozenError(
-            f"config/recipes/{self.settings.recipe}.yaml: phases.{phase} is frozen, but {phase}/{segment} would be "
-            f"trained again: {reason}. Undo that, or allow it with --config thaw={phase}"
-        )
+        return FrozenError(refusal(self.request, (phase, segment), spec, self._state.moved))
 
     # ---- how training is laid out, and what is sent -----------------------------------------------------------------
 
@@ -322,6 +316,17 @@ class Workflow(ShardInputs):
     def gpus(self, phase: str) -> int:
         """GPUs of each node that trains a phase: one for each rank, where the trainer uses them."""
         return self.layout(phase).processes_per_node if self.layout(phase).trainer == "bridge" else 0
+
+    def note_override(self) -> None:
+        """Write down what the name of a recipe with overrides stands for: `nano3 recipes` tells it later."""
+        if self.engine.main and self._loaded.changes:
+            override = Override(
+                recipe=self.settings.recipe,
+                set=self.settings.set,
+                sample=self.settings.sample,
+                changes=self._loaded.changes,
+            )
+            note_override(self._loaded.name, override)
 
     def publish(self) -> None:
         """

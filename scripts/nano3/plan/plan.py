@@ -17,7 +17,7 @@ from nano3.corpus.freshness import shard_reason
 from nano3.graph import judge
 from nano3.graph.nodes import Cause, Certainty, Node, ancestors, causes, settle
 from nano3.graph.request import Request
-from nano3.graph.state import State, bundles, read_state, refusals, shortage, trains
+from nano3.graph.state import State, bundles, read_state, refusal, refusals, shortage, trains
 from nano3.plan import remarks
 from nano3.plan.estimate import Estimate, estimate
 from nano3.sampling.sufficiency import Shortage
@@ -104,6 +104,17 @@ class Plan:
             if node.kind in ("blend", "segment") and phase in runs:
                 runs[phase] = max(runs[phase], trains(node) if node.kind == "segment" else node.runs)
         return {phase: how for phase, how in runs.items() if how}
+
+    @property
+    def frozen(self) -> list[str]:
+        """Why phases are not trained that are frozen and would be for certain, as snakemake says it."""
+        found = {}
+        for phase in [phase for phase, how in self.refused.items() if how == Certainty.WILL]:
+            nodes = [node for node in self.nodes if node.kind == "segment" and node.name.split("/")[0] == phase]
+            name = next(node.name for node in nodes if trains(node) == Certainty.WILL)
+            place = (phase, name.split("/")[1])
+            found[phase] = refusal(self.state.request, place, self.state.specs[place], self.state.moved)
+        return [*found.values()]
 
     @property
     def counts(self) -> dict[str, Counts]:

@@ -40,16 +40,16 @@ def verdict(plan: Plan) -> str:
 
 def refusals(plan: Plan) -> list[str]:
     """A sentence for each reason to stop: raw files that are gone, a set that is too short, a phase that is frozen."""
-    when = {
-        Certainty.WILL: "snakemake will stop before any job",
-        Certainty.IF: "if the bytes of a blend change, snakemake will stop before it is trained",
-    }
-    lines = [f"{when[Certainty.WILL]}: {sentence}" for sentence in gone_sentences(plan.gone)]
-    lines += [f"{when[how]}: {plan.shortages[phase].error}" for phase, how in plan.stopped.items()]
-    return lines + [
-        f"{phase} is frozen: {when[how]}; undo the change, or allow it with --config thaw={phase}"
+    first, then = "snakemake will stop before any job", "if the bytes of a blend change, snakemake will stop before"
+    when = {Certainty.WILL: first, Certainty.IF: f"{then} it is trained"}
+    gone = [f"{first}: {sentence}" for sentence in gone_sentences(plan.gone)]
+    short = [f"{when[how]}: {plan.shortages[phase].error}" for phase, how in plan.stopped.items()]
+    perhaps = [
+        f"{then} {phase} is trained, which is frozen; allow it with --config thaw={phase}"
         for phase, how in plan.refused.items()
+        if how == Certainty.IF
     ]
+    return [*gone, *short, *(f"{first}: {sentence}" for sentence in plan.frozen), *perhaps]
 
 
 def left_out(plan: Plan) -> list[str]:

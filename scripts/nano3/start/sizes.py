@@ -17,7 +17,7 @@ HELD_OUT = 10  # documents of each held-out set that are expected at least
 LARGEST_FRACTION = 0.2
 
 
-class Steps(NamedTuple):
+class FittingSteps(NamedTuple):
     """How long a recipe trains. number: of steps on the curve. remark: what they read of the data."""
 
     number: int
@@ -37,7 +37,7 @@ def fitting_holdout(extended: Recipe, documents: int) -> Holdout:
     return Holdout(valid=round(max(extended.holdout.valid, least), 3), test=round(max(extended.holdout.test, least), 3))
 
 
-def fitting_steps(recipe: Recipe, tokens: Mapping[str, int], epochs: float | None) -> Steps:
+def fitting_steps(recipe: Recipe, tokens: Mapping[str, int], epochs: float | None) -> FittingSteps:
     """
     The recipe's own steps, or fewer if they would read the data twice; as many passes as were asked for, if any were.
 
@@ -57,9 +57,9 @@ def fitting_steps(recipe: Recipe, tokens: Mapping[str, int], epochs: float | Non
     number = wished.train_iters if epochs else min(own, once.train_iters)
     if wished.least:
         most = max(wished.epochs.values())
-        return Steps(number, f"the fewest that leave each segment a step, which read the data {most:,.1f} times")
+        return FittingSteps(number, f"the fewest that leave each segment a step, which read the data {most:,.1f} times")
     if number == once.train_iters:
-        return Steps(number, "which read the data once")
+        return FittingSteps(number, "which read the data once")
     share = number / once.train_iters
     read = f"{share:.0%} of the data" if share <= 1 else f"the data {share:,.1f} times"
-    return Steps(number, f"which read {read}; {once.train_iters:,} steps would read it once")
+    return FittingSteps(number, f"which read {read}; {once.train_iters:,} steps would read it once")

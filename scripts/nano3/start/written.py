@@ -16,7 +16,7 @@ from nano3.artifact.files import replaced
 from nano3.config.recipe import Holdout, Phase, Recipe
 from nano3.raw.datasets import Dataset
 from nano3.start.folder import StartError
-from nano3.start.sizes import Steps
+from nano3.start.sizes import FittingSteps
 from nano3.start.tokenizer import ChosenTokenizer
 
 WIDTH = 100
@@ -64,7 +64,7 @@ def recipe_text(
     extended: Recipe,
     tokenizer: ChosenTokenizer,
     shares: Mapping[str, int],
-    steps: Steps,
+    steps: FittingSteps,
     holdout: Holdout,
 ) -> str:
     """

@@ -19,6 +19,7 @@ from nano3.config.recipe import Recipe
 # Raise it when a change to the training code changes what is computed: everything is then trained again. The code
 # itself is in no key, because weeks of a cluster must not depend on how a line is written.
 NUMERICS_VERSION = 3
+OTHER_TOKENS = "the tokens of its datasets"
 SAMPLES_SINCE = 3  # the first version whose samples lie where nano3.sampling finds them today
 
 
@@ -144,7 +145,7 @@ def why_trained(receipt: SegmentReceipt | None, spec: Spec, shares: Mapping[str,
     ]
     moves = _moves(receipt.facts.mixture.target, shares) if shares else ""
     if moves or "data.blend" in changes:
-        reasons.insert(0, f"its blend changed, in {moves or 'the tokens of its datasets'}")
+        reasons.insert(0, f"its blend changed, in {moves or OTHER_TOKENS}")
     if "before" in changes:
         reasons.append("the segment before it is trained again")
     return "; ".join(reasons) or None
