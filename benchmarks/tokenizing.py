@@ -30,10 +30,10 @@ import comparing
 import corpus
 import page
 import tekken
+from nano3.core.cli import run
 from nano3.artifact.digest import canonical_json, digest_file
 from nano3.artifact.steps import ShardKey, ShardSettings
 from nano3.config.load import load_recipe
-from nano3.core.cli import run
 from nano3.corpus.bundles import Bundle
 from nano3.graph.keys import bundle_key
 from nano3.raw.datasets import Shard, pins_path, read_pins, sampled, write_pins

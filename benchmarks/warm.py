@@ -16,9 +16,9 @@ from pathlib import Path
 import psutil
 
 import floor
+from nano3.core.cli import run
 from nano3.artifact.digest import digest_file
 from nano3.artifact.steps import ShardKey, ShardSettings
-from nano3.core.cli import run
 from nano3.formats.readers import TextSource, read_text
 from nano3.tokens.tokenize_shard import CheckedEncoder, tokenize
 

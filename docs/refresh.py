@@ -14,11 +14,11 @@ from pathlib import Path
 import click
 from pydantic import BaseModel
 
+from nano3.core.cli import run
 from nano3 import Nano3Error
 from nano3.artifact.files import write_json
 from nano3.commands.main import SECTIONS, nano3
 from nano3.config.recipe import Recipe
-from nano3.core.cli import run
 from nano3.raw.datasets import Dataset
 from nano3.raw.tokenizers import HubTokenizer
 

@@ -18,6 +18,7 @@ from nano3.formats.source import FORMATS
 from nano3.graph.inputs import untracked
 from nano3.graph.workflow import Workflow
 from nano3.raw import tokenizers
+from nano3.report.ending import ending
 
 build = Workflow.of(workflow, checkpoints, config)
 paths, recipe, settings = build.paths, build.recipe, build.settings

@@ -74,6 +74,7 @@ onsuccess:
     build.tell_dropped()
     build.tell_left_out()
     build.publish()
+    build.engine.tell(ending(build.request, settings, build.engine.jobs), ends=True)
 
 
 onerror:

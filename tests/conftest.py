@@ -36,6 +36,11 @@ class House:
 
     root: Path
 
+    @property
+    def installed(self) -> dict[str, str]:
+        """The environment in which the house's packages are found, Snakemake's logger among them, as `make` does it."""
+        return {"PYTHONPATH": str(self.root / "scripts")}
+
     def snakemake(self, *arguments: str) -> str:
         """Run snakemake and return what it printed; fails if it fails."""
         done = self.try_snakemake(*arguments)
@@ -48,8 +53,7 @@ class House:
     def run(self, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
         """Run this Python in the house. more: environment variables."""
         bin_folder = str(Path(sys.executable).parent)
-        environment = os.environ | {"PATH": f"{bin_folder}:{os.environ['PATH']}"} | more
-        environment.pop("PYTHONPATH", None)
+        environment = os.environ | {"PATH": f"{bin_folder}:{os.environ['PATH']}", **self.installed} | more
         command = [sys.executable, *arguments]
         return subprocess.run(command, cwd=self.root, env=environment, capture_output=True, text=True, check=False)
 
@@ -66,14 +70,18 @@ class House:
 
     def ran(self, *arguments: str) -> dict[str, int]:
         """Run, and count the jobs of each rule that really ran."""
-        printed = self.snakemake(*arguments)
+        self.snakemake(*arguments)
         counts: dict[str, int] = {}
-        for line in printed.splitlines():
+        for line in self.last_log().splitlines():
             if line.startswith("Finished jobid") and "(Rule: " in line:
                 rule = line.split("(Rule: ")[1].rstrip(")")
                 counts[rule] = counts.get(rule, 0) + 1
         counts.pop("all", None)
         return counts
+
+    def last_log(self) -> str:
+        """What Snakemake wrote into its own log at its last run."""
+        return max((self.root / ".snakemake/log").iterdir()).read_text(encoding="utf-8")
 
     def jobs(self, *arguments: str) -> set[str]:
         """The jobs that a dry run would run, each as its rule and what it would make first."""

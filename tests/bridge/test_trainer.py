@@ -1,6 +1,7 @@
 """Bridge's own pretrain() on one pretended GPU, next to the CPU trainer from the same first weights."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,13 @@ def lines(receipt: Path) -> list[dict[str, Any]]:
 
 def weights_of(corpus: Corpus, name: str, spec: Spec) -> Path:
     return corpus.folder / name / "weights" / short(digest_json(spec))
+
+
+def test_the_log_tells_of_steps_while_it_trains(corpus: Corpus, capsys: pytest.CaptureFixture[str]) -> None:
+    trained(corpus, "told", corpus.spec(steps=2))
+    said = capsys.readouterr().err
+    assert re.search(r"^\d\d:\d\d:\d\d measures the validation loss of 2 datasets$", said, re.M)
+    assert re.search(r"^\d\d:\d\d:\d\d step 0, 1 of 2, loss [\d.]+, learning rate \S+, \S+ tokens/s, about", said, re.M)
 
 
 def test_losses_are_the_cpu_trainers(corpus: Corpus) -> None:

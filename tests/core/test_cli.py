@@ -1,11 +1,15 @@
 """A function's signature is its command line; every error is one line."""
 
+import errno
+import re
+import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from nano3.core.cli import run, words_after_dashes
+from nano3.core.cli import full_disk, run, words_after_dashes
 from tests.conftest import REPOSITORY
 
 VERB = '''
@@ -24,6 +28,20 @@ def verb(
     quick: bool = False,
 ) -> int | None:
     """What it does."""
+    if "full" in names:
+        with open("/dev/full", "wb") as file:
+            file.write(b"1")
+    if "wrapped" in names:
+        try:
+            open("/dev/full", "wb", buffering=0).write(b"1")
+        except OSError as error:
+            raise RuntimeError("a library wraps it") from error
+    if "library" in names:
+        import a_library_that_is_missing
+    if "bug" in names:
+        import nano3.no_such_module
+    if "ctrl-c" in names:
+        raise KeyboardInterrupt
     if "error" in names:
         raise Nano3Error("it can't be done")
     print(names, raw_file, counts, key, mode, quick)
@@ -67,3 +85,40 @@ def test_the_words_after_dashes_are_another_commands(monkeypatch: pytest.MonkeyP
     assert words_after_dashes() == ["python", "--", "x"]
     assert sys.argv == ["launch.py", "--nodes=1"]
     assert words_after_dashes() == []
+
+
+@pytest.mark.parametrize("how", ["full", "wrapped"])
+def test_a_full_disk_is_one_sentence_with_the_disk_and_the_remedy(how: str) -> None:
+    done = verb("--names", how)
+    assert done.returncode == 1
+    assert re.fullmatch(
+        rf"-c: the disk of {re.escape(str(REPOSITORY))}\S* is full \([\d.]+ \w+ left\): free some of it, then run the "
+        r"same again; what is done stays\n",
+        done.stderr,
+    )
+
+
+def test_the_disk_is_that_of_the_file_where_one_is_named(tmp_path: Path) -> None:
+    error = OSError(errno.EDQUOT, "Disk quota exceeded", str(tmp_path / "no" / "file.bin"))
+    assert full_disk(error).startswith(f"the disk of {tmp_path.resolve()} is full (your quota is used up): ")
+
+
+def test_a_library_that_is_missing_is_told_with_the_environment_and_a_bug_with_its_trace() -> None:
+    done = verb("--names", "library")
+    assert (done.returncode, done.stderr) == (
+        1,
+        "-c: the library a_library_that_is_missing is not installed here: activate the environment, "
+        ". .venv/bin/activate, or make it with `make install`\n",
+    )
+    assert "Traceback" in verb("--names", "bug").stderr
+
+
+def test_a_ctrl_c_ends_without_a_trace() -> None:
+    done = verb("--names", "ctrl-c")
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, "-c: interrupted\n")
+
+
+@pytest.mark.parametrize("script", sorted(path.name for path in (REPOSITORY / "scripts").glob("*.py")))
+def test_a_script_is_ready_for_a_ctrl_c_before_it_imports_its_libraries(script: str) -> None:
+    imports = re.findall(r"^(?:from|import) (\S+)", (REPOSITORY / "scripts" / script).read_text(), re.M)
+    assert imports[0] == "nano3.core.cli"

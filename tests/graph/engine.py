@@ -1,5 +1,6 @@
 """Snakemake as the workflow asks it, without Snakemake: tests/graph/test_inputs.py holds the real one."""
 
+import sys
 from collections.abc import Iterable
 from types import SimpleNamespace
 from typing import Any
@@ -33,6 +34,9 @@ class FakeEngine(Engine):
     @property
     def main(self) -> bool:
         return self._main
+
+    def tell(self, sentence: str, **_more: Any) -> None:
+        sys.stderr.write(f"{sentence}\n")
 
     def force(self, files: Iterable[str]) -> None:
         self.files.update(files)

@@ -262,3 +262,64 @@ def test_a_job_can_wait_for_a_checkpoint_that_is_judged_stale_only_now(tmp_path:
     assert planned(tmp_path, "last.txt") == {}
     (tmp_path / "Snakefile").write_text(HEAD + waits % again)
     assert planned(tmp_path, "last.txt") == {"decide": 1, "first": 1, "last": 1}
+
+
+FOLLOWS = """
+import logging
+import snakemake.logging
+
+class Follower:
+    followed = None
+
+    def follow(self, answers):
+        self.followed = answers
+
+class Noted(logging.Handler):
+    def emit(self, record):
+        if jobs := getattr(record, "jobs_by_rule", None):
+            print("jobs:", sorted(jobs.items()))
+
+snakemake.logging.logger.addHandler(Noted())
+follower = Follower()
+workflow.logger_manager.plugin_handlers.append(follower)
+engine.show("the answers")
+engine.tell("a sentence", ends=True)
+print("follows:", follower.followed)
+"""
+GROWS = """
+def asked():
+    return [f"{number}.txt" for number in range(2)]
+
+checkpoint decide:
+    output: "decided.txt"
+    shell: "echo 3 > {output}"
+
+def numbers(wildcards):
+    file = checkpoints.decide.get().output[0]
+    return [f"{number}.txt" for number in range(int(open(file).read()))]
+
+rule collect:
+    input: numbers
+    output: "all.txt"
+    shell: "echo > {output}"
+
+rule number:
+    output: "{n}.txt"
+    wildcard_constraints: n="[0-9]+"
+    shell: "echo > {output}"
+
+onsuccess:
+    print("rules:", engine.rule_names, "jobs:", sorted(engine.jobs.items()))
+"""
+
+
+def test_a_logger_that_follows_knows_the_workflow_and_the_jobs_that_a_checkpoint_brings(tmp_path: Path) -> None:
+    printed = snakemake(tmp_path, "all.txt", snakefile=FOLLOWS + GROWS)
+    assert "follows: the answers" in printed
+    assert "a sentence" in printed
+    noted = [line for line in printed.splitlines() if line.startswith("jobs: ")]
+    assert noted == [
+        "jobs: [('collect', 1), ('decide', 1)]",
+        "jobs: [('collect', 1), ('decide', 1), ('number', 3)]",
+    ], "once at the start, and once where the graph changed"
+    assert "rules: ['decide', 'collect', 'number'] jobs: [('collect', 1), ('decide', 1), ('number', 3)]" in printed

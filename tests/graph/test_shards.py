@@ -207,3 +207,30 @@ def test_a_shard_that_is_asked_for_alone_or_forced_is_told(
     answers.raw_shard(MATH, "set-mm-01")
     answers.tell_dropped()
     assert "1 of 40 rows of 1 shard that this run tokenized" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("reason", ["new", "receipt"])
+def test_a_raw_file_that_is_gone_and_needed_is_named_before_any_job(tiny_house: Path, reason: str) -> None:
+    answers = Answers()
+    Path(answers.receipt("set-mm-01")).unlink()
+    if reason == "new":
+        for path in tiny_house.glob("results/tokens/*/tiny-math/*/set-mm-01.*"):
+            path.unlink()
+        Path(answers.paths.index(MATH)).unlink()
+    raw = Path("resources/tiny/math/set-mm-01.jsonl.gz")
+    Answers().raw_shard(MATH, "set-mm-01")
+    raw.unlink()
+    said = (
+        rf"^{raw}: missing, and shard set-mm-01 of dataset tiny-math is to be tokenized: restore the file, or pin the"
+    )
+    with pytest.raises(ConfigError, match=said):
+        Answers().raw_shard(MATH, "set-mm-01")
+    Answers(main=False).raw_shard(MATH, "set-mm-01")
+
+
+def test_a_raw_file_that_is_gone_and_not_needed_stops_nothing(tiny_house: Path) -> None:
+    Path("resources/tiny/math/set-mm-01.jsonl.gz").unlink()
+    Answers().raw_shard(MATH, "set-mm-01")
+    for path in tiny_house.glob("results/tokens/*/tiny-math/*/set-mm-01.*"):
+        path.unlink()
+    Answers().raw_shard(MATH, "set-mm-01")  # its index knows it: nothing asks for its tokens

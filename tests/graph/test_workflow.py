@@ -13,7 +13,6 @@ import pytest
 from nano3.config.load import load_recipe
 from nano3.core.schema import ConfigError
 from nano3.graph import judge, keys, workflow
-from nano3.graph.inputs import WorkflowError
 from nano3.graph.request import Request
 from nano3.graph.workflow import PENDING, FrozenError, Workflow
 from nano3.recipes.record import Override, read_override
@@ -76,10 +75,10 @@ def test_what_a_snakefile_is_refused_is_one_sentence_and_jobs_do_not_look_at_pro
         raise ConfigError("the profile is not filled in")
 
     plan, job = SimpleNamespace(is_main_process=True), SimpleNamespace(is_main_process=False)
-    with pytest.raises(WorkflowError, match="thaw: phase9 is no phase of tiny"):
+    with pytest.raises(SystemExit, match="thaw: phase9 is no phase of tiny"):
         Workflow.of(job, None, {"recipe": "tiny", "thaw": "phase9"})
     monkeypatch.setattr(workflow, "check_profiles", refuse)
-    with pytest.raises(WorkflowError, match="the profile is not filled in"):
+    with pytest.raises(SystemExit, match="the profile is not filled in"):
         Workflow.of(plan, None, {"recipe": "tiny"})
     assert Workflow.of(job, None, {"recipe": "tiny"}).blend_key("phase1")
 
@@ -344,16 +343,28 @@ def test_cores_and_gpus_are_those_of_a_node(bare: Path) -> None:
     ],
 )
 def test_what_was_made_is_sent_if_the_settings_say_so(
-    bare: Path, monkeypatch: pytest.MonkeyPatch, main: bool, mode: str, variable: str | None, sends: bool
+    bare: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    main: bool,
+    mode: str,
+    variable: str | None,
+    sends: bool,
 ) -> None:
     commands: list[list[str]] = []
-    monkeypatch.setattr(subprocess, "run", lambda command, env, check: commands.append(command))
+
+    def run(command: list[str], **_more: Any) -> SimpleNamespace:
+        commands.append(command)
+        return SimpleNamespace(stdout="1 sent\n")
+
+    monkeypatch.setattr(subprocess, "run", run)
     monkeypatch.delenv("WANDB_MODE", raising=False)
     if variable:
         monkeypatch.setenv("WANDB_MODE", variable)
     Answers(main, wandb_mode=mode, sample=20, set="train.seed=7").publish()
     words = ["-m", "nano3", "publish", "--recipe", "tiny", "--set", "train.seed=7", "--sample", "20"]
     assert [command[1:] for command in commands] == ([words] if sends else [])
+    assert capsys.readouterr().err == ("1 sent\n" if sends else "")
 
 
 def test_a_run_notes_what_an_override_changed_and_nothing_of_a_recipe_without(tiny_house: Path) -> None:

@@ -57,8 +57,7 @@ class Site(House):
 
     def start_snakemake(self, *arguments: str) -> "subprocess.Popen[str]":
         """Snakemake in the background; what it prints is in its output."""
-        environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-        environment.pop("PYTHONPATH", None)
+        environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", **self.installed}
         command = [sys.executable, "-c", SNAKEMAKE, "--profile", "profiles/slurm", *arguments]
         STARTED.append(
             subprocess.Popen(

@@ -154,7 +154,7 @@ def test_a_cancelled_segment_saves_and_is_not_tried_again_until_asked(site: Site
 def test_a_segment_that_was_short_of_memory_is_tried_again_with_more(site: Site, prepared: Site) -> None:
     site.edit_profile("mem_mb: 4000 * attempt     # of each node", "mem_mb: 500 * attempt**4")
     printed = site.snakemake(*asked(LONG))
-    assert "Trying to restart job" in printed
+    assert "Snakemake tries it again" in printed
     first, second = attempts(site)
     assert (first.outcome, second.outcome) == (None, "finished")  # a kill leaves no time for a word
     assert first.job != second.job
@@ -199,7 +199,7 @@ def test_when_one_rank_dies_all_end_and_the_next_attempt_goes_on(site: Site) -> 
     os.kill(_rank(job, 3), signal.SIGKILL)
     printed, _ = snakemake.communicate()
     assert snakemake.returncode == 0, printed
-    assert "Trying to restart job" in printed
+    assert "Snakemake tries it again" in printed
     first, second = attempts(site)
     assert second.step > first.step
     assert second.outcome == "finished"

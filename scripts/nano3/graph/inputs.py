@@ -2,7 +2,7 @@
 How do our verdicts reach Snakemake? The one module that touches its insides.
 
 Snakemake has its own idea of what is stale: times, checksums and parameters that it noted in .snakemake. Here receipts
-decide, so five things are asked of it that its documentation does not offer:
+decide, so some things are asked of it that its documentation does not offer:
 
 force       A file is made again because the judge says so. Snakemake's own way, --forcerun FILE, would also make the
             file a target: a run for one shard would build every stale one. So the file goes into the set that the graph
@@ -14,6 +14,8 @@ untracked   A param that a job is told and Snakemake does not compare. It compar
 Guarded     An error in an input function ends the run with one sentence. Snakemake itself takes the file for one that
             nobody makes, if it exists, and goes on.
 main        Whether this process plans. The process of a job on a cluster reads the Snakefile again for its own job.
+jobs        How many jobs of each rule the run has. A checkpoint may change that, and Snakemake tells only the sum: so
+            the record on jobs that start is given the new numbers, where the graph has changed.
 reaches     Whether a run gets as far as a rule. Snakemake asks for the inputs of all jobs that its targets need, and
             drops those beyond --until only then: an error about training would end a run that only tokenizes.
 
@@ -21,6 +23,8 @@ A version of Snakemake whose insides nobody has looked at is refused by name; te
 against the real one.
 """
 
+import logging
+from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, NoReturn
@@ -28,6 +32,7 @@ from typing import Any, NoReturn
 import snakemake
 from snakemake.exceptions import IncompleteCheckpointException, WorkflowError
 from snakemake.io import ancient, checkpoint_target, temp
+from snakemake.logging import logger
 
 from nano3 import Nano3Error
 
@@ -82,6 +87,36 @@ class Engine:
         """Whether this process plans; the process of a job only does that one."""
         return bool(self._workflow.is_main_process)
 
+    @property
+    def rule_names(self) -> list[str]:
+        """Names of all rules, in the order in which they run."""
+        return [rule.name for rule in self._workflow.rules]
+
+    @property
+    def jobs(self) -> dict[str, int]:
+        """How many jobs of each rule this run has, done ones included."""
+        dag = self._workflow.dag
+        return dict(Counter(job.rule.name for job in {*dag.needrun_jobs(), *dag.finished_jobs}))
+
+    @property
+    def size(self) -> int:
+        """How many jobs this run has, at no cost."""
+        return len(self._workflow.dag)
+
+    def tell(self, sentence: str, **more: Any) -> None:
+        """Say something on the console and in Snakemake's log. more: for a logger that knows it."""
+        logger.info(sentence, extra=more)
+
+    def show(self, answers: Any) -> None:
+        """Let loggers that ask for it know the workflow, and what a checkpoint changed. answers: see Workflow."""
+        followers = [
+            handler for handler in self._workflow.logger_manager.get_log_handlers() if hasattr(handler, "follow")
+        ]
+        for handler in followers:
+            handler.follow(answers)
+        if followers:
+            logger.addFilter(Recounted(self))
+
     def force(self, files: Iterable[str]) -> None:
         """Make these files again if the graph has jobs for them. To be called while inputs of rules are asked for."""
         self._workflow.dag.forcefiles.update(files)
@@ -124,6 +159,25 @@ class Engine:
             self.output(checkpoint, **wildcards)
         except IncompleteCheckpointException:
             return False
+        return True
+
+
+class Recounted(logging.Filter):
+    """
+    Notes on the record of jobs that start how many each rule has, if the graph is not as large as at the last one.
+
+    Snakemake writes that record in the thread that changes the graph, so the numbers hold; who reads it is in another
+    thread and can't look.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__()
+        self._engine, self._size = engine, 0
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Takes every record."""
+        if getattr(record, "event", None) == "job_started" and (size := self._engine.size) != self._size:
+            self._size, record.jobs_by_rule = size, self._engine.jobs
         return True
 
 

@@ -1,7 +1,6 @@
 """What do the rules of raw shards, tokens and dataset indexes ask?"""
 
 import os
-import sys
 from collections.abc import Mapping
 from functools import cache, cached_property, partial
 from typing import Any
@@ -88,16 +87,30 @@ class ShardInputs:
         """
         The raw file of a shard, whose pin says what its time can't. Where its tokens are made again it is not ancient:
         Snakemake forgets what is forced of a job whose ancient input is made again, too, by a download.
+
+        Raises ConfigError for a file that a run needs, that is gone and that nothing downloads.
         """
         file = raw_file(dataset, self.request.datasets[dataset], self.pinned_shard(dataset, shard))
         if self.engine.main:
             reason = shard_reason(self.request.tokens(dataset), shard, self.request.shard_key(dataset, shard))
             if reason or self.engine.forced("tokenize_shard"):
                 self._run_shards.setdefault(dataset, set()).add(shard)
+                self._require_raw(dataset, shard, file, reason)
             if reason not in (None, NEW):
                 self.engine.force([self.paths.train(dataset, shard, ".json")])
                 return file
         return ancient(file)
+
+    def _require_raw(self, dataset: str, shard: str, file: str, reason: str | None) -> None:
+        if self.request.datasets[dataset].remote or os.path.exists(file) or not self.engine.reaches("tokenize_shard"):
+            return
+        if (
+            reason != NEW or not self.index_verdict(dataset).fresh
+        ):  # else nothing needs tokens that an index knows already
+            raise ConfigError(
+                f"{file}: missing, and shard {shard} of dataset {dataset} is to be tokenized: restore the file, or pin "
+                f"the dataset as it is now with `nano3 pin {dataset}`"
+            )
 
     def shard_key(self, dataset: str, shard: str) -> str:
         """All that decides a shard's tokens, as one value."""
@@ -168,13 +181,13 @@ class ShardInputs:
         return bundles(self.request, surveys, self.settings.bundles)
 
     def tell_dropped(self) -> None:
-        """At the end of a run: which rows of the datasets that it tokenized are in no pair, on the console."""
+        """At the end of a run: say which rows of the datasets that it tokenized are in no pair."""
         for dataset, names in self._run_shards.items():
             folder, shards = self.request.tokens(dataset), self.request.shards[dataset]
             files = {name: shard.path for name, (shard, _) in shards.items()}
             is_fresh = partial(self._is_fresh, dataset)
             if line := dropped_rows_of(dataset, folder, files, sorted(names), is_fresh):
-                print(line, file=sys.stderr)
+                self.engine.tell(line)
 
     def _is_fresh(self, dataset: str, shard: str) -> bool:
         return shard_reason(self.request.tokens(dataset), shard, self.request.shard_key(dataset, shard)) is None

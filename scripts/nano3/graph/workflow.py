@@ -26,7 +26,7 @@ from nano3.config.load import load, read_settings
 from nano3.config.recipe import Layout
 from nano3.core.schema import ConfigError
 from nano3.graph import judge, keys
-from nano3.graph.inputs import Engine, Guarded, WorkflowError, ancient
+from nano3.graph.inputs import Engine, Guarded, ancient
 from nano3.graph.judge import Freshness
 from nano3.graph.nodes import Certainty, ancestors, settle
 from nano3.graph.request import Place, Request
@@ -66,16 +66,19 @@ class Workflow(ShardInputs):
     @classmethod
     def of(cls, workflow: Any, checkpoints: Any, config: Mapping[str, Any]) -> Guarded:
         """
-        The workflow of a Snakefile, which sees objects of these names. Raises Snakemake's WorkflowError, in one clear
-        sentence and before any job, for what __init__ refuses and for a cluster's profile that is not filled in.
+        The workflow of a Snakefile, which sees objects of these names. Ends the process, with one clear sentence and
+        before any job, for what __init__ refuses and for a cluster's profile that is not filled in.
         """
         try:
             engine = Engine(workflow, checkpoints)
             if engine.main:
                 check_profiles(sys.argv[1:], os.environ)
-            return Guarded(engine, cls(engine, config))
+            answers = cls(engine, config)
         except Nano3Error as error:
-            raise WorkflowError(str(error)) from None
+            raise SystemExit(str(error)) from None
+        if engine.main:
+            engine.show(answers)
+        return Guarded(engine, answers)
 
     # ---- blends and index caches ------------------------------------------------------------------------------------
 
@@ -98,12 +101,12 @@ class Workflow(ShardInputs):
         return [_as_input(file, self.index_rests(dataset)) for dataset, file in files.items()]
 
     def tell_left_out(self) -> None:
-        """At the end of a run: which validation sets the blends that it made leave out, on the console."""
+        """At the end of a run: say which validation sets the blends that it made leave out."""
         for phase, before in self._blends_before.items():
             made = judge.read(self.paths.blend_receipt(phase), BlendReceipt)
             short = shortage(self.request, phase, lambda _: True) if made and made != before else None
             if short and short.skipped:
-                print(short.skipped, file=sys.stderr)
+                self.engine.tell(short.skipped)
 
     def blend_key(self, phase: str) -> str:
         """All that decides a phase's blend, given its indexes."""
@@ -342,7 +345,12 @@ class Workflow(ShardInputs):
         }
         words = [word for option in options.items() for word in option]
         environment = os.environ | {"PYTHONPATH": str(SCRIPTS)}
-        subprocess.run([sys.executable, "-m", "nano3", "publish", *words], env=environment, check=False)
+        command = [sys.executable, "-m", "nano3", "publish", *words]
+        done = subprocess.run(
+            command, env=environment, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        for line in done.stdout.splitlines():
+            self.engine.tell(line)
 
 
 def _as_input(file: str, rests: bool) -> Any:

@@ -2,6 +2,7 @@ import fcntl
 import json
 import math
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -55,6 +56,18 @@ def test_training_lowers_every_held_out_loss_and_records_what_it_drew(corpus: Co
     assert sum(drawn.values()) == 30 * BATCH
     assert drawn["plain"] / (30 * BATCH) == pytest.approx(0.7, abs=0.01)
     assert facts["tokens_seen"] == 30 * BATCH * LENGTH
+
+
+def test_the_log_tells_of_steps_and_validation_while_it_trains(
+    corpus: Corpus, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trained(corpus.arguments("told", corpus.spec(steps=3)))
+    lines = [
+        line.partition(" ")[2] for line in capsys.readouterr().err.splitlines() if re.match(r"\d\d:\d\d:\d\d ", line)
+    ]
+    assert lines[0] == lines[-1] == "measures the validation loss of 2 datasets"
+    assert re.fullmatch(r"step 0, 1 of 3, loss [\d.]+, learning rate \S+, \S+ tokens/s, about \d+ s left", lines[1])
+    assert re.fullmatch(r"step 2, 3 of 3, loss [\d.]+, learning rate \S+, \S+ tokens/s", lines[-2])
 
 
 def test_a_segment_without_any_validation_set_trains_and_says_which_were_left_out(corpus: Corpus) -> None:

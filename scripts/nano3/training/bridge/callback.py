@@ -20,12 +20,13 @@ from megatron.core import parallel_state
 
 from nano3.artifact.files import write_json
 from nano3.artifact.steps import Spec
+from nano3.core.formatting import many
 from nano3.training.attempts import TrainingError
 from nano3.training.bridge.config import check_settings, finished
 from nano3.training.bridge.patches import one_evaluation
 from nano3.training.bridge.window import SampleSource
 from nano3.training.lr_scheduler import set_rate
-from nano3.training.metrics import Progress
+from nano3.training.metrics import Progress, StepLog, say
 
 
 class TrainingCallback(Callback):
@@ -48,6 +49,7 @@ class TrainingCallback(Callback):
         self.tokens = spec["batch"]["global_batch_size"] * spec["batch"]["sequence_length"]  # of a step
         self.curve = torch.optim.SGD([{"params": [torch.zeros(1)], "wd_mult": 1.0}], lr=1.0)  # to read our rate off
         self.began, self.rate = 0.0, 0.0
+        self.log = StepLog(spec)
 
     def on_train_start(self, context: CallbackContext) -> None:
         """Everything is built and loaded, nothing is trained yet."""
@@ -62,6 +64,7 @@ class TrainingCallback(Callback):
             self.progress.forget_after(self.done)
         if self.measures_before:
             self._measure("before", context)
+        self.log = StepLog(self.spec)
 
     def _take_rates(self, context: CallbackContext) -> None:
         """A checkpoint's optimizer brings the rates of the segment that saved it, and they would go before ours."""
@@ -93,6 +96,7 @@ class TrainingCallback(Callback):
         if context.skipped_iter or not math.isfinite(loss):
             raise TrainingError(f"step {step}: the loss is {loss}: look at the metrics before it, then at the batch")
         self.progress.add(line)
+        self.log.add(line)
 
     def on_train_end(self, context: CallbackContext) -> None:
         """All steps are done."""
@@ -102,6 +106,8 @@ class TrainingCallback(Callback):
         """Validation losses, once; an interrupted segment knows already what came before it."""
         if when in self.validation:
             return
+        if self.writes:
+            say(f"measures the validation loss of {many(len(self.samples), 'dataset')}")
         losses = {name: _validation_loss(context, data) for name, data in self.samples.items()}
         if not self.writes:
             return

@@ -31,7 +31,7 @@ from nano3.training.cpu.process_group import (
     rank_slice,
     ranks,
 )
-from nano3.training.metrics import Progress
+from nano3.training.metrics import Progress, StepLog
 from nano3.training.result import SegmentTask
 
 patch_megatron()
@@ -125,10 +125,12 @@ def _train(
     """The steps that are not done yet, with a checkpoint at intervals, at the end, and where it has to stop early."""
     if rank() == 0:
         progress.forget_after(done)
+    log = StepLog(task.spec)
     for step in range(done, task.last):
         line = _train_step(trained, task.spec, step, samples, micro_batch)
         if rank() == 0:
             progress.add(line)
+            log.add(line)
         stop = max(all_gather([preemption.wanted]))
         if stop or (step + 1) % task.save_interval == 0 or step + 1 == task.last:
             save(trained, task.folder, step + 1)

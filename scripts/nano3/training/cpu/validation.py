@@ -9,8 +9,10 @@ from typing import Any
 import torch
 
 from nano3.artifact.files import write_json
+from nano3.core.formatting import many
 from nano3.training.attempts import TrainingError
 from nano3.training.cpu.process_group import all_gather, broadcast, rank, rank_slice
+from nano3.training.metrics import say
 from nano3.training.samples import MicroBatch, ValidationSamples, batches
 
 Losses = Callable[[Any, MicroBatch], torch.Tensor]
@@ -28,6 +30,8 @@ class ValidationLosses:
         """Measure once; an interrupted segment knows already what came before it."""
         if when in self.losses:
             return
+        if rank() == 0:
+            say(f"measures the validation loss of {many(len(self.samples), 'dataset')}")
         model.eval()
         with torch.no_grad():
             losses = {name: self._loss(model, data) for name, data in self.samples.items()}
