@@ -8,7 +8,7 @@ IN_VENV = PATH="$(abspath $(BIN)):$$PATH"
 PIP_INSTALL = $(BIN)/python -m pip install --quiet --constraint constraints.txt
 PYTEST = $(IN_VENV) pytest --numprocesses $(WORKERS) --dist loadfile
 
-.PHONY: help install demo test test-fast test-crate test-slurm test-bridge lint envs constraints \
+.PHONY: help install demo docs test test-fast test-crate test-slurm test-bridge lint envs constraints \
   bench bench-lineage bench-memory bench-plan bench-index
 
 help: ## this list
@@ -18,7 +18,7 @@ help: ## this list
 
 install: $(VENV)/.run ## snakemake and nano3 in .venv, and nothing run; then: . .venv/bin/activate
 
-demo: $(VENV)/.run ## recipe tiny, from raw shards to results/reports/tiny/index.html: about 3 minutes
+demo: $(VENV)/.run ## recipe tiny, from raw shards to results/reports/tiny/index.html: 2 to 5 minutes on two cores
 	$(IN_VENV) snakemake --quiet host
 
 test-fast: $(VENV)/.test ## the tests that neither train nor run the workflow: about a minute
@@ -43,6 +43,11 @@ test-bridge: $(VENV)-bridge/.test ## the GPU trainer with the real Megatron-Brid
 lint: $(VENV)/.test ## format, types, layers, Snakemake's own advice
 	$(IN_VENV) sh .ci/lint
 
+docs: $(VENV)/.test ## docs/ as a site, in build/site; a dead link or a misspelling fails
+	$(IN_VENV) codespell
+	$(BIN)/python docs/site.py
+	$(IN_VENV) zensical build --strict --clean
+
 envs: $(VENV)/.test ## write envs/*.yaml from pyproject.toml and constraints.txt
 	$(BIN)/python envs/environments.py
 
@@ -57,7 +62,7 @@ constraints: ## write constraints.txt with the newest versions that pyproject.to
 bench: $(VENV)/.test $(VENV)-datatrove/.bench ## how fast tokenizing is, next to others (15 minutes, 8 GB in build/)
 	$(IN_VENV) PYTHONPATH=scripts python benchmarks/tokenizing.py \
 	  --folder build/bench --datatrove $(VENV)-datatrove/bin/python --document docs/tokenize-benchmark \
-	  --readme README.md
+	  --summary docs/benchmarks.md
 
 bench-memory: $(VENV)/.bench ## what tokenize_shard holds at most, on shards of some GB (5 minutes, 10 GB)
 	PYTHONPATH=scripts $(BIN)/python benchmarks/memory.py

@@ -1,5 +1,6 @@
 """The benchmark's page: a table, what it was measured on, how to read it, and a picture, all from results.json."""
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,20 +25,25 @@ WARM = ("tokenize", "encode", "decode")
 COLOURS = {"ours": "#2c7fb8", "bundle": "#2c7fb8", "floor": "#bdbdbd"} | dict.fromkeys(PEERS, "#d95f0e")
 
 
-def write(value: Mapping[str, Any], document: Path, readme: Path) -> None:
-    """Print the table; write {document}.md and {document}.png, and the lines between two marks of the README."""
+def write(value: Mapping[str, Any], document: Path, summary: Path) -> None:
+    """Print the table; write {document}.md and {document}.png, and the lines between two marks of summary."""
     print(table(value["results"]))
     picture = document.with_suffix(".png")
     document.parent.mkdir(parents=True, exist_ok=True)
     document.with_suffix(".md").write_text(text(value, picture.name), encoding="utf-8")
     draw(value["results"], picture)
-    before, rest = readme.read_text(encoding="utf-8").split(BEGIN)
-    after = rest.split(END)[1]
-    readme.write_text(f"{before}{BEGIN}\n{section(value, picture)}\n{END}{after}", encoding="utf-8")
+    shown = os.path.relpath(picture, summary.parent)
+    summary.write_text(with_section(summary.read_text(encoding="utf-8"), section(value, shown)), encoding="utf-8")
 
 
-def section(value: Mapping[str, Any], picture: Path) -> str:
-    """What the README says: what ours is to the fastest peer, the picture, and the lines for the most cores."""
+def with_section(page: str, lines: str) -> str:
+    """A page with other lines between the two marks."""
+    before, rest = page.split(BEGIN)
+    return f"{before}{BEGIN}\n{lines}\n{END}{rest.split(END)[1]}"
+
+
+def section(value: Mapping[str, Any], picture: str) -> str:
+    """What docs/benchmarks.md says: ours against the fastest peer, the picture, and the lines for the most cores."""
     machine = value["machine"]
     cores = max(result["cores"] for result in value["results"].values())
     shown = {name: result for name, result in value["results"].items() if result["cores"] == cores}

@@ -168,7 +168,7 @@ def cases(house: House) -> list[Case]:
     job, index = {"nano3": (house.job(), r"tokenize_shard +1\n")}, {"nano3": (house.index(), "")}
     return [
         ("nothing changed", nullcontext, {tool: (tools[tool], nothing[tool]) for tool in tools}),
-        ("one shard pinned anew", lambda: pinned_otherwise(house), {tool: (tools[tool], one[tool]) for tool in one}),
+        ("one shard pinned again", lambda: pinned_otherwise(house), {tool: (tools[tool], one[tool]) for tool in one}),
         (
             "one missing pair as target",
             lambda: aside(house.root / target),
@@ -185,7 +185,7 @@ def cases(house: House) -> list[Case]:
 # The most seconds and MB for nano3 at the largest size.
 GOALS = {
     "nothing changed": (5, 300),
-    "one shard pinned anew": (5, 300),
+    "one shard pinned again": (5, 300),
     "one missing pair as target": (4, 300),
     "no tokens yet": (30, 500),
     "a job's own process": (4, 300),

@@ -3,7 +3,7 @@ How fast are rules tokenize_shard and tokenize_bundle, next to what else makes t
 all? `make bench`.
 
     in    the corpora and the tokenizer, made in the folder unless they are there
-    out   {folder}/results.json, {document}.md with the table, {document}.png with the picture, README's section
+    out   {folder}/results.json, {document}.md with the table, {document}.png with the picture, {summary}'s section
 
 Every figure is a whole process, started fresh, its input in the page cache, on the same cores. Our pair must equal the
 pair that megatron-core's own builder writes from Hugging Face's ids, byte for byte, whatever the format, the number of
@@ -319,12 +319,12 @@ def halves(shard: Path, folder: Path) -> tuple[list[Path], int]:
     return paths, int(pc.sum(pc.binary_length(table[middle:]["text"])).as_py())
 
 
-def bench(folder: Path, datatrove: Path, document: Path, readme: Path) -> None:
+def bench(folder: Path, datatrove: Path, document: Path, summary: Path) -> None:
     """
     Measure, check, and write the page.
 
     folder: for the corpus and all outputs, several GB. datatrove: the Python of an environment that has it.
-    document: the page's path without .md and .png. readme: the README with the marks of page.py.
+    document: the page's path without .md and .png. summary: another page, with the marks of page.py.
     """
     busy = os.getloadavg()[0]
     print("corpora", flush=True)
@@ -375,7 +375,7 @@ def bench(folder: Path, datatrove: Path, document: Path, readme: Path) -> None:
         "warm": warm,
     }
     (folder / "results.json").write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
-    page.write(value, document, readme)
+    page.write(value, document, summary)
 
 
 def machine() -> dict[str, Any]:

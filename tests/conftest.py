@@ -1,5 +1,6 @@
 """What tests share: the repository, and copies of it in which the workflow can run."""
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -162,6 +163,24 @@ def quick_house(tmp_path_factory: pytest.TempPathFactory) -> House:
     house = copy_repository(tmp_path_factory.mktemp("quick") / "house")
     house.snakemake("--config", QUICK)
     return house
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> House:
+    """
+    The repository with recipe tiny built, as `make demo` leaves it. Tests leave it as it is.
+
+    It takes minutes, so test processes that run at the same time share one.
+    """
+    folder = tmp_path_factory.getbasetemp()
+    folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+    with (folder / "demo.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "demo.built").exists():
+            shutil.rmtree(folder / "demo", ignore_errors=True)
+            copy_repository(folder / "demo").snakemake()
+            (folder / "demo.built").touch()
+    return House(folder / "demo")
 
 
 @pytest.fixture

@@ -55,6 +55,12 @@ def test_a_process_that_fails_ends_the_benchmark_with_its_words(tmp_path: Path) 
         measure([sys.executable, "-c", "raise SystemExit('no such shard')"], 1, tmp_path / "log", [])
 
 
+def test_a_run_replaces_the_lines_between_its_marks_and_no_others() -> None:
+    before = f"# Page\n{page.BEGIN}\nold\n{page.END}\nrest\n"
+    assert page.with_section(before, "new") == before.replace("old", "new")
+    assert page.with_section(Path("docs/benchmarks.md").read_text(encoding="utf-8"), "new").count("new\n<!--") == 1
+
+
 def result(name: str, seconds: float, text_bytes: int = 300_000_000, peak_bytes: int = 10**9) -> dict[str, Any]:
     value = {"name": name, "format": "jsonl", "cores": 2, "text_bytes": text_bytes, "seconds": seconds}
     return value | {"best_seconds": seconds, "processor_seconds": seconds * 1.5, "peak_bytes": peak_bytes}

@@ -13,19 +13,12 @@ from nano3.provenance.lineage import Receipts, closure
 from nano3.provenance.shard_records import read_shards
 from nano3.raw.datasets import read_pins
 from nano3.sampling.sampler import consumed_with
-from tests.conftest import House, copy_repository
+from tests.conftest import House
 
 pytestmark = pytest.mark.slow
 
 RECIPE = load_recipe("tiny")[1]
 RECIPE_LENGTHS = {segment: length for _, segment, _, _, length in RECIPE.segments()}
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> House:
-    house = copy_repository(tmp_path_factory.mktemp("demo") / "house")
-    house.snakemake()
-    return house
 
 
 @pytest.fixture

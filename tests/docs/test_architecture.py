@@ -28,8 +28,9 @@ def test_each_package_is_listed_with_its_question() -> None:
 def test_the_diagram_has_the_layers_that_are_held() -> None:
     contracts = tomllib.loads(Path("pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
     [layers] = [contract["layers"] for contract in contracts if contract["type"] == "layers"]
-    groups = re.findall(r"subgraph .*\n(.*)\n    end", PAGE.read_text(encoding="utf-8"))
-    drawn = [{name.split("[")[0].strip().rstrip("_") for name in group.split("~~~")} for group in groups]
+    diagram, *_ = re.findall(r"```text\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.S)
+    lines = [re.split(r" {2,}", line.strip()) for line in diagram.splitlines()]
+    drawn = [set(packages) for _, *packages in lines if packages]
     assert drawn == [set(layer.split(" | ")) for layer in layers]
 
 

@@ -1,4 +1,4 @@
-"""The plan says what Snakemake would do: the same kinds and counts, for every change the README's table promises on."""
+"""The plan says what Snakemake would do: the same kinds and counts, for every change docs/rebuilds.md promises on."""
 
 import json
 import os

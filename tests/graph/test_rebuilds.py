@@ -1,4 +1,4 @@
-"""What rebuilds what: the promises of the README's table, on a real graph with real training."""
+"""What rebuilds what: the promises of docs/rebuilds.md, on a real graph with real training."""
 
 import gzip
 import json
