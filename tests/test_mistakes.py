@@ -304,7 +304,7 @@ MISTAKES = {
         edit(DATASET, '"*.jsonl.gz"', "*.jsonl.gz"),
     ),
     "a glob that matches nothing": pinning(
-        "nano3 pin: config/datasets/tiny-math.yaml: no file matches '*.csv' in resources/tiny/math: correct source or files; resources/tiny/math holds set-mm-00.jsonl.gz, set-mm-01.jsonl.gz, set-mm-02.jsonl.gz",
+        "nano3 pin: config/datasets/tiny-math.yaml: no file matches '*.csv' in resources/tiny/math: correct source or files; resources/tiny/math holds set-mm-00.jsonl.gz, set-mm-01.jsonl.gz, set-mm-02.jsonl.gz; '**/*.jsonl.gz' would match 3 files there",
         edit(DATASET, "*.jsonl.gz", "*.csv"),
     ),
     "a folder that does not exist": pinning(

@@ -107,7 +107,7 @@ def test_another_kind_of_error_is_a_change(scripts: Path) -> None:
             "class ReportFacts(",
             "class More(ReportKey):\n    x: int\n\n\nclass ReportFacts(",
         ),
-        ("nano3/core/cli.py", 'f"{Path(sys.argv[0]).stem}: {error}"', 'f"{error}"'),
+        ("nano3/core/cli.py", "return Path(sys.argv[0]).stem", "return Path(sys.argv[0]).name"),
         ("tokenize_shard.py", "run(tokenize_shard)", "print(run(tokenize_shard))"),
     ],
 )
