@@ -402,6 +402,18 @@ def read_receipt(path: Path | str, kind: Any = StepReceipt) -> Any:
     return receipt
 
 
+@overload
+def receipt_or_none(path: Path | str) -> StepReceipt | None: ...
+@overload
+def receipt_or_none(path: Path | str, kind: type[R]) -> R | None: ...
+def receipt_or_none(path: Path | str, kind: Any = StepReceipt) -> Any:
+    """As read_receipt; None if it is missing, damaged, of another step or of another schema."""
+    try:
+        return read_receipt(path, kind)
+    except ReceiptError:
+        return None
+
+
 def is_damaged(path: Path | str) -> bool:
     """True if the file exists but is not a valid receipt."""
     try:

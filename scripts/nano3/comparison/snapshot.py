@@ -11,21 +11,20 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
 from nano3.artifact.digest import digest_json
 from nano3.artifact.paths import LINEAGE
-from nano3.artifact.receipt import ReceiptError
 from nano3.artifact.steps import (
     BlendReceipt,
     ExportReceipt,
     IndexReceipt,
     LineageReceipt,
-    R,
     SegmentReceipt,
     ShardReceipt,
     StepReceipt,
     read_receipt,
+    receipt_or_none,
 )
 from nano3.core.formatting import many
 from nano3.provenance.lineage import Receipts, dataset_of_index
@@ -57,7 +56,9 @@ class DatasetSnapshot:
     @cached_property
     def receipts(self) -> Mapping[str, ShardReceipt] | None:
         """Those of its shards by name, if all are still as they were."""
-        receipts = {name: _read(self.folder / "train" / f"{name}.json", ShardReceipt) for name in self.shards or ()}
+        receipts = {
+            name: receipt_or_none(self.folder / "train" / f"{name}.json", ShardReceipt) for name in self.shards or ()
+        }
         whole = {name: receipt for name, receipt in receipts.items() if receipt}
         if not self.shards or any(name not in whole or whole[name].content != self.shards[name] for name in receipts):
             return None
@@ -150,7 +151,7 @@ def _unchanged(path: Path) -> tuple[Receipts, list[str]]:
         for source in receipts[user].inputs if not isinstance(receipts[user], IndexReceipt) else ():
             if source.kind != "receipt" or source.path in receipts:
                 continue
-            receipt = _read(source.path)
+            receipt = receipt_or_none(source.path)
             if receipt is None:
                 notes.append(f"{source.path} is gone or damaged")
             elif receipt.content == source.digest or isinstance(receipt, SegmentReceipt):
@@ -208,7 +209,7 @@ def _shards_of_blend(blend: Path, dataset: str, tokens: int | None) -> dict[str,
         prefixes = train_prefixes(blend).get(dataset, [])
     except (OSError, ValueError, KeyError):
         return {}
-    receipts = {Path(prefix).name: _read(f"{prefix}.json", ShardReceipt) for prefix in prefixes}
+    receipts = {Path(prefix).name: receipt_or_none(f"{prefix}.json", ShardReceipt) for prefix in prefixes}
     whole = {shard: receipt for shard, receipt in receipts.items() if receipt}
     if len(whole) < len(receipts) or sum(each.facts.tokens for each in whole.values()) != tokens:
         return {}
@@ -229,9 +230,9 @@ def _lineage_table(path: Path, receipts: Receipts) -> Path | None:
     if place is None:
         return None
     folder = Path(*path.parts[:place], "reports", path.parts[place + 1])
-    lineage = _read(folder / LINEAGE[0], LineageReceipt)
+    lineage = receipt_or_none(folder / LINEAGE[0], LineageReceipt)
     for source in lineage.inputs if lineage else ():
-        export = _read(source.path, ExportReceipt) if source.kind == "receipt" else None
+        export = receipt_or_none(source.path, ExportReceipt) if source.kind == "receipt" else None
         if export and export.content == source.digest:
             of_this = any(_is(receipts.get(each.path), each.digest) for each in export.inputs)
             return folder / SHARDS_TABLE if of_this and (folder / SHARDS_TABLE).is_file() else None
@@ -242,18 +243,6 @@ def _tokenizer(datasets: Iterable[DatasetSnapshot]) -> Mapping[str, Any]:
     """The token settings that the first shard that is left says."""
     for dataset in datasets:
         for name in dataset.shards or ():
-            if shard := _read(dataset.folder / "train" / f"{name}.json", ShardReceipt):
+            if shard := receipt_or_none(dataset.folder / "train" / f"{name}.json", ShardReceipt):
                 return shard.key["tokenizer"]
     return {}
-
-
-@overload
-def _read(path: Path | str) -> StepReceipt | None: ...
-@overload
-def _read(path: Path | str, kind: type[R]) -> R | None: ...
-def _read(path: Path | str, kind: Any = StepReceipt) -> Any:
-    """A receipt; None if it is gone, damaged or of another version."""
-    try:
-        return read_receipt(path, kind)
-    except ReceiptError:
-        return None

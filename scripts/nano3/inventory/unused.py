@@ -11,8 +11,7 @@ from pathlib import Path
 
 from nano3.artifact.digest import digest_json, short
 from nano3.artifact.paths import BLENDS, BY_RECIPE, STREAMS, TOKENS, WEIGHTS
-from nano3.artifact.receipt import ReceiptError
-from nano3.artifact.steps import BlendReceipt, IndexCacheReceipt, R, read_receipt
+from nano3.artifact.steps import BlendReceipt, IndexCacheReceipt, receipt_or_none
 from nano3.config.load import load_recipe
 from nano3.config.recipe import Recipe
 from nano3.core.formatting import SPACE, listed, many, size
@@ -49,7 +48,10 @@ class Needs:
             self.tokens |= {(recipe.tokens_name, dataset) for dataset in recipe.datasets}
         except ConfigError:  # its tokenizer is not pinned, so it has made none
             return
-        receipts = {phase: _read(_in_blend(name, phase, "blend.receipt.json"), BlendReceipt) for phase in recipe.phases}
+        receipts = {
+            phase: receipt_or_none(_in_blend(name, phase, "blend.receipt.json"), BlendReceipt)
+            for phase in recipe.phases
+        }
         blends = {phase: PhaseBlend.of(receipt) for phase, receipt in receipts.items() if receipt}
         self.folders |= {f"{WEIGHTS}/{short(digest_json(spec))}" for spec in segment_specs(recipe, blends).values()}
 
@@ -58,9 +60,9 @@ class Needs:
         for receipt in segment_receipts(name):
             self.folders.add(str(Path(receipt.facts.checkpoint).parent))
         for folder in Path(BLENDS, name).glob("*"):
-            if blend := _read(folder / "blend.receipt.json", BlendReceipt):
+            if blend := receipt_or_none(folder / "blend.receipt.json", BlendReceipt):
                 self.tokens |= {(blend.key["tokens"], dataset) for dataset in blend.facts.datasets}
-            if cache := _read(folder / "index_cache.json", IndexCacheReceipt):
+            if cache := receipt_or_none(folder / "index_cache.json", IndexCacheReceipt):
                 self.folders |= set(cache.facts.folders.values())
 
 
@@ -119,13 +121,6 @@ def _unpinned(folder: Path) -> list[Path]:
 
 def _in_blend(name: str, phase: str, file: str) -> Path:
     return Path(BLENDS, name, phase, file)
-
-
-def _read(path: Path, kind: type[R]) -> R | None:
-    try:
-        return read_receipt(path, kind)
-    except ReceiptError:
-        return None
 
 
 def as_text(found: Iterable[Unused], doubts: Iterable[str]) -> str:

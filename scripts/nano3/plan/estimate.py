@@ -19,8 +19,7 @@ from pydantic import ValidationError
 
 from nano3.artifact.digest import digest_json, short
 from nano3.artifact.paths import CHECKPOINTS, TOKENS, WEIGHTS
-from nano3.artifact.receipt import ReceiptError
-from nano3.artifact.steps import R, SegmentReceipt, ShardReceipt, read_receipt
+from nano3.artifact.steps import SegmentReceipt, ShardReceipt, receipt_or_none
 from nano3.config.model import Model
 from nano3.config.parameters import parameters
 from nano3.core.formatting import SPACE, many, size
@@ -212,7 +211,9 @@ def _of_other_data() -> list[ShardReceipt]:
 
 def _timed(paths: Iterable[Path]) -> list[ShardReceipt]:
     """Receipts of whole shards that say how long they took."""
-    receipts = [receipt for path in paths if (receipt := _read(path, ShardReceipt)) and receipt.key["rows"] is None]
+    receipts = [
+        receipt for path in paths if (receipt := receipt_or_none(path, ShardReceipt)) and receipt.key["rows"] is None
+    ]
     return receipts if Rate.of(receipts, None) else []
 
 
@@ -240,7 +241,7 @@ def _training(state: State, nodes: Iterable[Node]) -> Training | None:
     trained = [
         receipt
         for path in sorted(Path(CHECKPOINTS).glob("*/*/*/receipt.json"))
-        if (receipt := _read(path, SegmentReceipt))
+        if (receipt := receipt_or_none(path, SegmentReceipt))
     ]
     measured, factor = [receipt for receipt in trained if receipt.key["model"] == model], 1.0
     left = {scheduled: scheduled.tokens - _done(state, scheduled, node) for scheduled, node in segments.items()}
@@ -291,10 +292,3 @@ def _speed(measured: Sequence[SegmentReceipt], scheduled: ScheduledSegment, gpus
         alike = [receipt for receipt in alike if receipt.facts.gpus] or alike
     seconds = sum(receipt.facts.seconds_of_steps * (receipt.facts.gpus or 1) for receipt in alike)
     return float(sum(receipt.facts.tokens for receipt in alike) / seconds)
-
-
-def _read(path: Path, kind: type[R]) -> R | None:
-    try:
-        return read_receipt(path, kind)
-    except ReceiptError:
-        return None

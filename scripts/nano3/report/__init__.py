@@ -1,1 +1,1 @@
-"""What happened? The passport of a training, and how two trainings differ."""
+"""What happened? The passport of a training, and the last lines of a run."""
