@@ -333,4 +333,4 @@ def test_the_exit_status_can_tell_whether_there_is_something_to_do(bare_house: H
     (bare_house.root / DATASETS / "tiny-code.tsv").unlink()
     done = bare_house.nano3("plan", "--detailed-exitcode")
     assert done.returncode == 1
-    assert done.stderr.startswith("plan: config/datasets/tiny-code.tsv: dataset tiny-code is not pinned")
+    assert done.stderr.startswith("nano3 plan: config/datasets/tiny-code.tsv: dataset tiny-code is not pinned")

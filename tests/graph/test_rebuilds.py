@@ -41,7 +41,7 @@ def test_touching_every_file_rebuilds_nothing(house: House) -> None:
         ("scripts/nano3/tokens/tokenize_shard.py", "CHARACTERS = 1_000_000", "CHARACTERS = 1_000_001"),
         ("scripts/nano3/formats/readers.py", "pin the dataset again", "pin it again"),
         ("scripts/nano3/artifact/receipt.py", '"SLURM_CONTAINER")', '"SLURM_CONTAINER", "ANOTHER")'),
-        ("scripts/nano3/core/cli.py", ".stem}: {error}", ".stem} failed: {error}"),
+        ("scripts/nano3/core/cli.py", "return Path(sys.argv[0]).stem", "return Path(sys.argv[0]).name"),
         ("scripts/nano3/training/cpu/trainer.py", '"""One optimizer step;', '"""One step of the optimizer;'),
         ("config/recipes/tiny.yaml", "save_interval: 40", "save_interval: 7"),
         ("config/recipes/tiny.yaml", "threads: 2", "threads: 1"),
@@ -243,7 +243,7 @@ def test_an_override_leaves_the_artifacts_of_the_recipe_it_changes(house: House)
     other = ("--config", QUICK + " learning_rate.floor=1e-5")
     house.snakemake(*other, "--until", "write_blend")
     after = sorted((house.root / "results").glob("*/tiny*"))
-    assert len(after) == len(before) + 1
+    assert {path.parent.name for path in after if path not in before} == {"blends", "recipes"}
     assert house.planned(*CONFIG) == {}
 
 

@@ -191,6 +191,8 @@ def _moved_tokens(
 ) -> dict[str, str]:
     """Why datasets of a phase's blend are certain to hold other tokens than it was made from, in words, by dataset."""
     receipt = judge.read(request.paths.blend_receipt(phase), BlendReceipt)
+    if receipt and not _is_trained_on(request, phase, receipt):  # what was trained on may come back
+        return {}
     used = {source.path: source.digest for source in receipt.inputs} if receipt else {}
     moved = {}
     for dataset, blended in receipt.facts.datasets.items() if receipt else ():
@@ -206,6 +208,13 @@ def _moved_tokens(
         elif index.facts.tokens != blended.tokens and not (indexes[dataset].runs or indexes[dataset].absent):
             moved[dataset] = f"{dataset} has {index.facts.tokens:,} tokens instead of {blended.tokens:,}"
     return moved
+
+
+def _is_trained_on(request: Request, phase: str, blend: BlendReceipt) -> bool:
+    """Whether no segment of the phase was trained on another blend."""
+    places = [place for place in request.places if place[0] == phase]
+    trained = filter(None, (judge.read(request.paths.segment(*place), SegmentReceipt) for place in places))
+    return all(segment.key["data"]["blend"] == blend.content for segment in trained)
 
 
 def _cache(
