@@ -111,7 +111,7 @@ MISTAKES = {
     ),
     "a comparison of what was never trained": Mistake(
         ("compare", "tiny", "nano3"),
-        "nano3 compare: tiny: no receipt, and no recipe with a checkpoint: there are none yet",
+        "nano3 compare: tiny: no receipt, and no recipe with a trained segment: there are none yet",
     ),
     "a what-if that is no key": Mistake(
         ("plan", "--what-if", "learning_rate.flor=1e-5"),

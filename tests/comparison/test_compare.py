@@ -110,10 +110,16 @@ def test_shards_of_another_tokenizer_are_the_same_if_their_rows_are() -> None:
 @pytest.mark.parametrize(
     ("word", "said"),
     [
-        ("tinny", "tinny: no receipt, and no recipe with a checkpoint: did you mean tiny?"),
-        ("other", "other: no receipt, and no recipe with a checkpoint: there are tiny"),
-        ("config/recipes/other.yaml", "config/recipes/other.yaml: no receipt, and no recipe with a checkpoint: there"),
-        ("results/nothing.json", "results/nothing.json: no receipt, and no recipe with a checkpoint: there are tiny"),
+        ("tinny", "tinny: no receipt, and no recipe with a trained segment: did you mean tiny?"),
+        ("other", "other: no receipt, and no recipe with a trained segment: there are tiny"),
+        (
+            "config/recipes/other.yaml",
+            "config/recipes/other.yaml: no receipt, and no recipe with a trained segment: there",
+        ),
+        (
+            "results/nothing.json",
+            "results/nothing.json: no receipt, and no recipe with a trained segment: there are tiny",
+        ),
         (str(TOKENS / "web/index.json"), "/index.json: a receipt of index_dataset: name that of an export or of a"),
     ],
 )

@@ -21,7 +21,7 @@ def test_documents_of_a_step_are_counted_in_its_heading() -> None:
 def test_a_row_says_where_it_was_or_why_nowhere() -> None:
     row = Row("web", "part-0", "raw/part-0.jsonl", "hf://x", "0" * 64, 12, "training", 100, ())
     assert row_as_text(row).splitlines()[0] == "row 13, counted from 1, of raw/part-0.jsonl (shard part-0 of web)"
-    assert "100 tokens; in 0 steps" in row_as_text(row)
+    assert "100 tokens; no step that was trained so far reaches it" in row_as_text(row)
     assert row_as_text(replace(row, fate="valid")).endswith("held out for validation")
     seen = Occurrence("phase1", "stable", 7, 3, 0, 0, 100)
     assert "phase1/stable, step 7, sequence 3" in row_as_text(replace(row, occurrences=(seen,)))

@@ -112,7 +112,7 @@ def test_where_nobody_can_be_asked_an_uncertain_column_is_one_sentence_or_taken(
         found(uncertain(here))
     assert str(error.value) == (
         f"--data raw: which column is the text is not certain: prose ({len(text(2, 90))} characters), title "
-        f"({len(text(1, 3))} characters): give --column prose, or --yes to take this first one"
+        f"({len(text(1, 3))} characters): give --column raw=prose, or --yes to take this first one"
     )
     assert dataset("raw", guess=True)["text_column"] == "prose"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from nano3.raw.datasets import Dataset, Shard
-from nano3.start.sample import MOST_FILES, sample_texts
+from nano3.start.sample import FEW, sample_texts
 from tests.start.data import rows, text, write
 
 DATASET = Dataset.model_validate(
@@ -30,15 +30,22 @@ def test_a_small_dataset_is_its_own_sample(tmp_path: Path) -> None:
 
 
 def test_a_sample_reaches_through_the_file_and_through_the_files(tmp_path: Path) -> None:
-    pinned = shards(tmp_path, *[1000] * (3 * MOST_FILES))
+    pinned = shards(tmp_path, *[1000] * (3 * FEW))
     sample = sample_texts(DATASET, pinned, 200_000)
     assert 150_000 < sample.taken < 210_000
     assert sample == sample_texts(DATASET, pinned, 200_000)
-    places = {text((number, row)): (number, row) for number in range(3 * MOST_FILES) for row in range(1000)}
+    places = {text((number, row)): (number, row) for number in range(3 * FEW) for row in range(1000)}
     found = [places[each] for each in sample.texts if each in places]
-    assert len({number for number, _ in found}) == MOST_FILES
-    assert {0, 3 * MOST_FILES - 1} < {number for number, _ in found}, "first and last"
+    assert len({number for number, _ in found}) == FEW
+    assert {0, 3 * FEW - 1} < {number for number, _ in found}, "first and last"
     assert max(row for _, row in found) > 800
+
+
+def test_many_small_files_fill_a_sample_as_one_large_file_does(tmp_path: Path) -> None:
+    pinned = shards(tmp_path, *[1] * (10 * FEW))
+    whole = sum(len(text((number, 0))) for number in range(10 * FEW))
+    assert sample_texts(DATASET, pinned, whole // 2).taken > whole // 3
+    assert sample_texts(DATASET, pinned, 2 * whole).taken == whole
 
 
 def test_rows_without_text_count_as_rows(tmp_path: Path) -> None:

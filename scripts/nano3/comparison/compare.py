@@ -104,9 +104,9 @@ def receipt_of(word: str) -> Path:
     segments = checkpoints.glob(f"{escape(name)}/*/*/receipt.json")
     last = max(segments, key=lambda path: read_receipt(path, SegmentReceipt).facts.steps, default=None)
     if last is None:
-        known = sorted(path.name for path in checkpoints.glob("*"))
-        remedy = did_you_mean(name, known, f"there are {', '.join(known) or 'none yet'}")
-        raise CompareError(f"{word}: no receipt, and no recipe with a checkpoint: {remedy}")
+        known = sorted({path.parts[-4] for path in checkpoints.glob("*/*/*/receipt.json")})
+        remedy = did_you_mean(name, known, f"there are {', '.join(known)}" if known else "there are none yet")
+        raise CompareError(f"{word}: no receipt, and no recipe with a trained segment: {remedy}")
     return last
 
 

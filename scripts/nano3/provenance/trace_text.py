@@ -45,7 +45,8 @@ def row_as_text(traced: Row) -> str:
     if traced.fate in fates:
         return "\n".join([*lines, fates[traced.fate]])
     steps = len({each.step for each in traced.occurrences})
-    lines.append(f"{traced.tokens:,} tokens; in {many(steps, 'step')}")
+    where = f"in {many(steps, 'step')}" if steps else "no step that was trained so far reaches it"
+    lines.append(f"{traced.tokens:,} tokens; {where}")
     lines += [
         f"{each.phase}/{each.segment}, step {each.step}, sequence {each.sequence}, epoch {each.epoch}: "
         f"tokens {each.token:,}-{each.token + each.tokens - 1:,}"

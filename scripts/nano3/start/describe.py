@@ -6,6 +6,7 @@ What is not certain is asked, or must be given: nobody trains on a guess that wa
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from shlex import quote
 from typing import Any, Literal
 
 from nano3.core.formatting import many, size
@@ -113,8 +114,8 @@ def _column(found: Guess, place: Place, reading: Reading, ask: Ask | None) -> st
         return ask(f"{place.name}: which column is the text?{shown}\n", names, found.best.name)
     lengths = ", ".join(f"{column.name} ({column.mean:,.0f} characters)" for column in found.columns[:SHOWN_COLUMNS])
     raise StartError(
-        f"--data {place.folder}: which column is the text is not certain: {lengths}: give --column {found.best.name}, "
-        "or --yes to take this first one"
+        f"--data {place.folder / (place.only or '')}: which column is the text is not certain: {lengths}: give "
+        f"--column {quote(f'{place.name}={found.best.name}')}, or --yes to take this first one"
     )
 
 

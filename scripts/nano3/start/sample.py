@@ -5,6 +5,7 @@ Of each chosen file every n-th row is taken up to a share of the bytes; n is suc
 file, as far as that is read. So memory and time are bounded, however large the dataset is.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 from nano3.formats.readers import read_text
 from nano3.raw.datasets import Dataset, Shard
 
-MOST_FILES = 16
+FEW, MOST_FILES = 16, 4096
 REACH = 32  # bytes that may be read of a file for each that is taken
 
 
@@ -37,7 +38,7 @@ def sample_texts(dataset: Dataset, shards: Sequence[Shard], most_bytes: int) -> 
     Raises TextError for a file that can't be read.
     """
     full = [shard for shard in shards if shard.rows]
-    places = sorted({round(place * (len(full) - 1) / (MOST_FILES - 1)) for place in range(MOST_FILES)}) if full else []
+    places = _places(full, most_bytes)
     texts, rows, size = list[str](), 0, 0
     for left, place in zip(range(len(places), 0, -1), places, strict=True):
         shard = full[place]
@@ -49,6 +50,13 @@ def sample_texts(dataset: Dataset, shards: Sequence[Shard], most_bytes: int) -> 
             if whole:
                 texts.append(whole[:share].decode(errors="ignore"))
     return TextSample(texts, rows, size)
+
+
+def _places(shards: Sequence[Shard], most_bytes: int) -> list[int]:
+    """Which files are looked at, spread over all: FEW of them, or as many small ones as hold so many bytes."""
+    enough = math.ceil(most_bytes * len(shards) / max(1, sum(shard.bytes for shard in shards))) if shards else 0
+    count = min(len(shards), max(FEW, enough), MOST_FILES)
+    return sorted({round(place * (len(shards) - 1) / max(1, count - 1)) for place in range(count)})
 
 
 def _spread(dataset: Dataset, shard: Shard, share: int) -> Iterator[str | None]:
